@@ -1,0 +1,146 @@
+//! The stored form of a result: one versioned JSON file per cell of the matrix.
+//!
+//! Files lie in `target/stampede/results/`, named `<workload>.<runtime>.w<workers>.json`, and are
+//! complete in themselves: a run that is killed leaves every cell that it finished.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version that this build writes, and the only one that it reads.
+pub const VERSION: u32 = 1;
+
+/// One cell: one workload on one runtime with one worker count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Schema version, [`VERSION`].
+    pub version: u32,
+    /// The run that measured the cell.
+    pub run: Run,
+    /// What was run.
+    pub workload: WorkloadInfo,
+    /// What ran it.
+    pub runtime: RuntimeInfo,
+    /// Worker threads.
+    pub workers: usize,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Facts shared by all cells of one `cargo bench`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Unique name of the run.
+    pub id: String,
+    /// When the run started: seconds since the Unix epoch.
+    pub started_unix_s: u64,
+    /// When this cell was finished: seconds since the Unix epoch.
+    pub finished_unix_s: u64,
+    /// The command that reproduces the run.
+    pub command: String,
+    /// The seed of everything random in the run.
+    pub seed: u64,
+    /// Whether `--quick` shortened it.
+    pub quick: bool,
+    /// Machine and toolchain.
+    pub machine: Machine,
+}
+
+/// The machine and toolchain that measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Processor model as the kernel names it.
+    pub cpu: String,
+    /// Logical processors usable by the process.
+    pub cores: usize,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Kernel release.
+    pub kernel: String,
+    /// `rustc --version` of the build.
+    pub rustc: String,
+    /// Revision of this repository, when known.
+    pub revision: Option<String>,
+    /// Versions of the packages that matter, from the lock file.
+    pub packages: BTreeMap<String, String>,
+}
+
+/// A workload as the page needs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadInfo {
+    /// Registered name.
+    pub name: String,
+    /// What the tasks do.
+    pub summary: String,
+    /// Which cost it shows.
+    pub shows: String,
+    /// What one operation is, plural.
+    pub unit: String,
+    /// `throughput` or `latency`.
+    pub kind: Kind,
+    /// The parameters of this run.
+    pub params: BTreeMap<String, u64>,
+}
+
+/// How a workload is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Time per iteration.
+    Throughput,
+    /// A distribution of latencies.
+    Latency,
+}
+
+/// A runtime as the page needs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeInfo {
+    /// Registered name.
+    pub name: String,
+    /// The policy in one sentence.
+    pub summary: String,
+    /// What comparing it isolates.
+    pub isolates: String,
+    /// The peer's package and version ("tokio 1.54.1"), or `None` for one of ours.
+    pub peer: Option<String>,
+}
+
+/// What came of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was measured and its results verified.
+    Measured(Measurement),
+    /// It ran and gave a wrong result, broke a counter law, or died.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+    /// It was not run, or its measurement is void.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The figures of a measured cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Nanoseconds per iteration, one entry per sample; empty for pure latency cells.
+    pub samples_ns: Vec<f64>,
+    /// Operations (the workload's unit) per iteration.
+    pub operations_per_iteration: f64,
+    /// Iterations that the counters below cover.
+    pub counted_iterations: u64,
+    /// Scheduler counters over `counted_iterations`; a counter that the runtime does not keep is absent.
+    pub counters: BTreeMap<String, u64>,
+    /// The same counters by worker; threads that are not workers come last.
+    pub counters_per_worker: BTreeMap<String, Vec<u64>>,
+    /// What the operating system counted over `counted_iterations`: `cpu_ns`, `voluntary_switches`,
+    /// `involuntary_switches`, `wall_ns`.
+    pub process: BTreeMap<String, u64>,
+    /// Named distributions in nanoseconds: HdrHistogram V2 deflate-free serialisation, base64.
+    pub histograms: BTreeMap<String, String>,
+    /// Named figures beside the time.
+    pub figures: BTreeMap<String, f64>,
+}

@@ -1,0 +1,48 @@
+//! What the registry knows about a variant: the text that lists, pages and error messages show.
+
+/// Identity and description of one registered runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// Registered name: lower case, digits and hyphens; what filters and results use.
+    pub name: &'static str,
+    /// One sentence: the policy, and the queue or crate it stands on.
+    pub summary: &'static str,
+    /// One sentence: what its comparison with its neighbours isolates.
+    pub isolates: &'static str,
+    /// Where the code comes from.
+    pub origin: Origin,
+    /// Which worker counts it accepts.
+    pub workers: Workers,
+    /// What a task is made of.
+    pub body: Body,
+}
+
+/// Where a runtime's code comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A policy of this crate on this crate's engine.
+    Ours,
+    /// Somebody else's executor behind our outer trait, on our reactor.
+    Peer {
+        /// The crate on the package registry.
+        package: &'static str,
+    },
+}
+
+/// Which worker counts a runtime accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// Exactly one: tasks run on the thread that calls `block_on`.
+    Caller,
+    /// Any number of threads of its own.
+    Many,
+}
+
+/// What a task is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A future, polled on the worker's stack.
+    Stackless,
+    /// A coroutine with a stack of its own.
+    Stackful,
+}

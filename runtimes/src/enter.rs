@@ -1,0 +1,32 @@
+//! One thread runs at most one runtime at a time: the guard that every `block_on` and worker holds.
+
+use std::cell::Cell;
+
+thread_local! {
+    static INSIDE: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Marks the thread as being inside a runtime until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Entered(());
+
+/// Marks this thread as running `runtime`.
+///
+/// # Panics
+/// When the thread is inside a runtime already: blocking it would stop every task it serves.
+pub(crate) fn enter(runtime: &'static str) -> Entered {
+    if let Some(outer) = INSIDE.replace(Some(runtime)) {
+        INSIDE.set(Some(outer));
+        panic!(
+            "block_on of runtime `{runtime}` was called from inside runtime `{outer}`: it would block a thread \
+             that has tasks to run; await the future instead, or call block_on from a thread of your own"
+        );
+    }
+    Entered(())
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        INSIDE.set(None);
+    }
+}

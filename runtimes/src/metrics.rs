@@ -1,0 +1,187 @@
+//! Counters: what a runtime did, one padded block per worker, so that a chart can say why.
+//!
+//! Each block has one writer (its worker), which stores without read-modify-write; readers see values
+//! that are exact once the runtime is idle and at most a few operations old before that.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crossbeam_utils::CachePadded;
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One thing that a runtime counts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(usize)]
+        pub enum Counter { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Counter {
+            /// Every counter, in the order in which reports show them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name used in stored results: lower case, underscores.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// One line that says what is counted.
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc,)+),)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// tasks spawned
+    Spawned = "spawned",
+    /// tasks whose future returned or panicked
+    Completed = "completed",
+    /// tasks dropped before they finished: aborted, unreachable, or left at shutdown
+    Cancelled = "cancelled",
+    /// polls of tasks
+    Polls = "polls",
+    /// times a task was put into a queue by a worker of its own runtime
+    ScheduledLocal = "scheduled_local",
+    /// times a task was put into a queue from any other thread
+    ScheduledRemote = "scheduled_remote",
+    /// times a task was taken out of a queue to be run
+    Dequeued = "dequeued",
+    /// dequeues served from the slot of the task woken last
+    SlotHits = "slot_hits",
+    /// dequeues served from the shared queue or injector
+    SharedPops = "shared_pops",
+    /// successful steal operations
+    Steals = "steals",
+    /// tasks moved by steals
+    Stolen = "stolen",
+    /// searches of other workers' queues that found nothing
+    FailedSearches = "failed_searches",
+    /// tasks moved from a full local queue to the shared one
+    Overflowed = "overflowed",
+    /// times a worker went to sleep (futex or epoll)
+    Parks = "parks",
+    /// wake-ups sent to sleeping workers because a task was scheduled
+    Unparks = "unparks",
+    /// wake-ups after which the woken worker found nothing to run
+    UselessUnparks = "useless_unparks",
+    /// calls of epoll_wait
+    ReactorTurns = "reactor_turns",
+    /// readiness events delivered by epoll
+    IoEvents = "io_events",
+    /// timers that fired
+    TimersFired = "timers_fired",
+    /// coroutine switches: resumes of a task's own stack
+    Switches = "switches",
+    /// coroutine stacks taken from the operating system instead of the pool
+    StacksMade = "stacks_made",
+}
+
+const N: usize = Counter::ALL.len();
+
+/// The counters of one writer.
+#[derive(Debug)]
+pub struct Block(CachePadded<[AtomicU64; N]>);
+
+impl Default for Block {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Block {
+    /// A block of zeroes.
+    pub fn new() -> Self {
+        Self(CachePadded::new([const { AtomicU64::new(0) }; N]))
+    }
+
+    /// Adds `n`. Only the block's one writer may call this: concurrent calls lose counts.
+    #[inline]
+    pub fn add(&self, counter: Counter, n: u64) {
+        let cell = &self.0[counter as usize];
+        cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Adds `n` from any thread, with a read-modify-write.
+    #[inline]
+    pub fn add_shared(&self, counter: Counter, n: u64) {
+        self.0[counter as usize].fetch_add(n, Relaxed);
+    }
+
+    /// What the counter reads now.
+    #[inline]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0[counter as usize].load(Relaxed)
+    }
+}
+
+/// A copy of a runtime's counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// One row per worker, then one for everything done by threads that are not workers. Empty when
+    /// the runtime counts nothing.
+    rows: Vec<[Option<u64>; N]>,
+}
+
+impl Snapshot {
+    /// Copies our own blocks, in which every counter is kept.
+    pub fn of<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Self {
+        let row = |block: &Block| std::array::from_fn(|i| Some(block.0[i].load(Relaxed)));
+        Self { rows: blocks.into_iter().map(row).collect() }
+    }
+
+    /// A snapshot with one row that holds only the named counters, for a peer that counts little.
+    pub fn only(values: &[(Counter, u64)]) -> Self {
+        let mut row = [None; N];
+        for &(counter, value) in values {
+            row[counter as usize] = Some(value);
+        }
+        Self { rows: vec![row] }
+    }
+
+    /// The sum over all rows, or `None` when the runtime does not count this.
+    pub fn get(&self, counter: Counter) -> Option<u64> {
+        self.rows.iter().filter_map(|row| row[counter as usize]).reduce(|a, b| a + b)
+    }
+
+    /// The value of each row that has one: workers first, other threads last.
+    pub fn per_worker(&self, counter: Counter) -> Vec<u64> {
+        self.rows.iter().filter_map(|row| row[counter as usize]).collect()
+    }
+
+    /// What was counted since `earlier`, a snapshot of the same runtime.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut rows = self.rows.clone();
+        for (row, old) in rows.iter_mut().zip(&earlier.rows) {
+            for (value, old) in row.iter_mut().zip(old) {
+                *value = value.map(|v| v.wrapping_sub(old.unwrap_or(0)));
+            }
+        }
+        Self { rows }
+    }
+
+    /// Checks the conservation laws that hold once the runtime is **shut down**.
+    ///
+    /// # Errors
+    /// Names the law that is broken and both of its sides.
+    pub fn check_final(&self) -> Result<(), String> {
+        use Counter::{
+            Cancelled, Completed, Dequeued, Polls, ScheduledLocal, ScheduledRemote, Spawned, Unparks, UselessUnparks,
+        };
+        let sum = |counters: &[Counter]| counters.iter().map(|&c| self.get(c)).sum::<Option<u64>>();
+        let laws: [(&str, Option<u64>, &str, Option<u64>, bool); 4] = [
+            ("spawned", sum(&[Spawned]), "completed + cancelled", sum(&[Completed, Cancelled]), true),
+            ("polls", sum(&[Polls]), "completed", sum(&[Completed]), false),
+            ("scheduled", sum(&[ScheduledLocal, ScheduledRemote]), "dequeued", sum(&[Dequeued]), false),
+            ("unparks", sum(&[Unparks]), "useless unparks", sum(&[UselessUnparks]), false),
+        ];
+        for (left, a, right, b, equal) in laws {
+            if let (Some(a), Some(b)) = (a, b)
+                && (if equal { a != b } else { a < b })
+            {
+                let relation = if equal { "=" } else { "≥" };
+                return Err(format!("{left} {relation} {right} does not hold: {a} against {b}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! The outer trait: what a workload may ask of any executor, ours or a peer's.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+
+use crate::metrics::Snapshot;
+use crate::reactor;
+use crate::task::JoinError;
+
+/// How a runtime is started. Build one with [`Config::new`] and change what differs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Threads that run tasks, 1 or more. A runtime that runs on its caller's thread accepts only 1.
+    pub workers: usize,
+    /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole pages.
+    pub stack_size: usize,
+}
+
+impl Config {
+    /// The default configuration with `workers` worker threads.
+    pub fn new(workers: usize) -> Self {
+        Self { workers, stack_size: 64 * 1024 }
+    }
+}
+
+/// Why a runtime did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The runtime cannot have that many workers.
+    Workers {
+        /// Registered name of the runtime.
+        runtime: &'static str,
+        /// What [`Config::workers`] asked for.
+        requested: usize,
+        /// The largest number that this runtime accepts.
+        limit: usize,
+    },
+    /// The operating system refused a resource.
+    Os {
+        /// What was being made: "epoll instance", "worker thread", …
+        what: &'static str,
+        /// The error as the system gave it.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workers { runtime, requested, limit } => {
+                write!(f, "{runtime} cannot run with {requested} workers: it takes 1 to {limit}")
+            }
+            Self::Os { what, source } => write!(f, "could not make the {what}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Os { source, .. } => Some(source),
+            Self::Workers { .. } => None,
+        }
+    }
+}
+
+/// An executor as the workloads see it.
+///
+/// A `Runtime` stays on the thread that started it; the [`Spawner`] goes everywhere. Dropping the
+/// runtime (or calling [`shutdown`](Runtime::shutdown)) drops every future that is left, joins the
+/// runtime's threads and closes its descriptors.
+pub trait Runtime: Sized + 'static {
+    /// The cloneable handle that spawns.
+    type Spawner: Spawner;
+
+    /// Starts the runtime's threads and its reactor.
+    ///
+    /// # Errors
+    /// [`StartError`] when the worker count does not suit or the system refuses a resource.
+    fn start(config: &Config) -> Result<Self, StartError>;
+
+    /// The handle through which tasks are spawned.
+    fn spawner(&self) -> &Self::Spawner;
+
+    /// Runs `future` on the calling thread until it is ready. Tasks of a runtime that lives on its
+    /// caller's thread make progress only during this call.
+    ///
+    /// # Panics
+    /// When called from inside any runtime's task or `block_on`, with a message that says so; and
+    /// with the panic of `future` itself.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
+    /// What the counters read now. Exact once the runtime is idle.
+    fn metrics(&self) -> Snapshot;
+
+    /// Stops the runtime as dropping it does, and returns the final counters.
+    fn shutdown(self) -> Snapshot;
+}
+
+/// Spawns tasks from inside a task, from another task's destructor, or from any thread.
+pub trait Spawner: Clone + Send + Sync + 'static {
+    /// The handle of a spawned task.
+    type Join<T: Send + 'static>: Join<T>;
+
+    /// Makes a task of `future`. It runs whether or not the handle is kept.
+    ///
+    /// After the runtime has shut down the future is dropped at once and the handle reports
+    /// [`JoinError::Cancelled`].
+    fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// The reactor with which leaf futures of this runtime register.
+    fn reactor(&self) -> &reactor::Handle;
+}
+
+/// Awaits the output of a task. Dropping it detaches the task.
+pub trait Join<T>: Future<Output = Result<T, JoinError>> + Send + Unpin + 'static {
+    /// Asks that the task be dropped at its next suspension. A task that finishes first still
+    /// yields its output; otherwise awaiting the handle gives [`JoinError::Cancelled`].
+    fn abort(&mut self);
+}

@@ -1,0 +1,3 @@
+//! Tasks.
+mod error;
+pub use error::JoinError;

@@ -1,0 +1,222 @@
+//! The shape of a workload: a card, parameters, and a run whose result is verified.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use runtimes::{JoinError, Runtime};
+
+/// Identity and description of one workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// Registered name: lower case and underscores; what filters and results use.
+    pub name: &'static str,
+    /// One sentence: what the tasks do.
+    pub summary: &'static str,
+    /// One sentence: which cost of a scheduler it shows.
+    pub shows: &'static str,
+    /// What one operation is, in the plural: "tasks", "messages", "round trips".
+    pub unit: &'static str,
+    /// How it is measured.
+    pub kind: Kind,
+    /// Its parameters, in the order in which they are shown.
+    pub params: &'static [Param],
+}
+
+/// How a workload is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Time per iteration of a fixed amount of work.
+    Throughput,
+    /// A distribution of latencies.
+    Latency,
+}
+
+/// One parameter of a workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The value unless overridden.
+    pub default: u64,
+    /// The least value accepted.
+    pub min: u64,
+    /// The greatest value accepted.
+    pub max: u64,
+    /// What it means, with its unit.
+    pub help: &'static str,
+}
+
+/// The values of a workload's parameters for one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params(BTreeMap<&'static str, u64>);
+
+/// Why a parameter was refused.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParamError {
+    /// The workload has no parameter of that name.
+    Unknown {
+        /// The workload.
+        workload: &'static str,
+        /// The name given.
+        name: String,
+        /// The names it has.
+        known: Vec<&'static str>,
+    },
+    /// The value lies outside the parameter's range.
+    OutOfRange {
+        /// The workload.
+        workload: &'static str,
+        /// The parameter.
+        range: Range,
+        /// The value given.
+        value: u64,
+    },
+}
+
+/// The range of a refused parameter.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Its name.
+    pub name: &'static str,
+    /// The least value accepted.
+    pub min: u64,
+    /// The greatest value accepted.
+    pub max: u64,
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { workload, name, known } if known.is_empty() => {
+                write!(f, "workload {workload} takes no parameters, so not `{name}`")
+            }
+            Self::Unknown { workload, name, known } => {
+                write!(f, "workload {workload} has no parameter `{name}`; it has {}", known.join(", "))
+            }
+            Self::OutOfRange { workload, range, value } => {
+                let Range { name, min, max } = range;
+                write!(f, "parameter {name} of workload {workload} is {value}: it must lie in {min} to {max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ParamError {}
+
+impl Params {
+    /// The defaults of `card`.
+    pub fn defaults(card: &Card) -> Self {
+        Self(card.params.iter().map(|p| (p.name, p.default)).collect())
+    }
+
+    /// Sets one parameter.
+    ///
+    /// # Errors
+    /// [`ParamError`] for an unknown name or a value out of range.
+    pub fn set(&mut self, card: &Card, name: &str, value: u64) -> Result<(), ParamError> {
+        let Some(param) = card.params.iter().find(|p| p.name == name) else {
+            let known = card.params.iter().map(|p| p.name).collect();
+            return Err(ParamError::Unknown { workload: card.name, name: name.to_owned(), known });
+        };
+        let Param { name, min, max, .. } = *param;
+        if !(min..=max).contains(&value) {
+            let range = Range { name, min, max };
+            return Err(ParamError::OutOfRange { workload: card.name, range, value });
+        }
+        self.0.insert(name, value);
+        Ok(())
+    }
+
+    /// The value of `name`.
+    ///
+    /// # Panics
+    /// When the workload's card has no such parameter: a mistake in the workload's own file.
+    pub fn get(&self, name: &str) -> u64 {
+        *self.0.get(name).unwrap_or_else(|| panic!("the card declares no parameter `{name}`"))
+    }
+
+    /// All parameters with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.0.iter().map(|(&name, &value)| (name, value))
+    }
+}
+
+/// What one run measured.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Wall time of all iterations, start-up and verification excluded.
+    pub elapsed: Duration,
+    /// Operations (the card's unit) in all iterations together.
+    pub operations: u64,
+    /// Latency workloads: named distributions in nanoseconds ("latency", "lateness", "uncorrected").
+    pub histograms: Vec<(&'static str, Histogram<u64>)>,
+    /// Named figures beside the time: "offered per second", "generator lateness p99.9 (ns)".
+    pub figures: Vec<(&'static str, f64)>,
+}
+
+/// Why a run does not count.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The workload's result is not the one it must have.
+    #[error("wrong result: {what} is {got}, must be {want}")]
+    Wrong {
+        /// What was checked.
+        what: &'static str,
+        /// What came out.
+        got: String,
+        /// What must come out.
+        want: String,
+    },
+    /// A task panicked or was cancelled.
+    #[error("{0}")]
+    Join(#[from] JoinErrorText),
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The measurement did not meet its own conditions; shown as void, never ranked.
+    #[error("void: {0}")]
+    Void(String),
+}
+
+/// A [`JoinError`] in words: its payload cannot be shared between threads.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct JoinErrorText(String);
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        Self::Join(JoinErrorText(error.to_string()))
+    }
+}
+
+/// A load for executors. One file each; generic over the runtime; its result is verified.
+pub trait Workload: Send + Sync + 'static {
+    /// Its identity, description and parameters.
+    const CARD: Card;
+
+    /// Does the work `iterations` times on a running runtime and verifies each result.
+    ///
+    /// # Errors
+    /// [`Failure`] when the result is wrong, a task died, or the system refused something.
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure>;
+}
+
+/// `Ok` when `got == want`, else the [`Failure`] that says what differs.
+///
+/// # Errors
+/// [`Failure::Wrong`].
+pub fn check<T: PartialEq + fmt::Debug>(what: &'static str, got: T, want: T) -> Result<(), Failure> {
+    if got == want {
+        return Ok(());
+    }
+    Err(Failure::Wrong { what, got: format!("{got:?}"), want: format!("{want:?}") })
+}
