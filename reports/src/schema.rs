@@ -1,7 +1,8 @@
 //! The stored form of a result: one versioned JSON file per cell of the matrix.
 //!
 //! Files lie in `target/stampede/results/`, named `<workload>.<runtime>.w<workers>.json`, and are
-//! complete in themselves: a run that is killed leaves every cell that it finished.
+//! complete in themselves: a run that is killed leaves every cell that it finished. [`crate::store`]
+//! writes and reads them, [`crate::histogram`] turns distributions into text and back.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +77,7 @@ pub struct WorkloadInfo {
     pub shows: String,
     /// What one operation is, plural.
     pub unit: String,
-    /// `throughput` or `latency`.
+    /// How it is measured.
     pub kind: Kind,
     /// The parameters of this run.
     pub params: BTreeMap<String, u64>,
@@ -118,15 +119,29 @@ pub enum Outcome {
     },
     /// It was not run, or its measurement is void.
     Skipped {
-        /// Why.
+        /// Why. A measurement that is void says so: the reason starts with [`VOID_PREFIX`].
         reason: String,
     },
+}
+
+/// How the reason of a skipped cell starts when the cell ran but its measurement does not count.
+pub const VOID_PREFIX: &str = "void";
+
+impl Outcome {
+    /// The figures of a measured cell.
+    pub fn measured(&self) -> Option<&Measurement> {
+        match self {
+            Self::Measured(measurement) => Some(measurement),
+            Self::Failed { .. } | Self::Skipped { .. } => None,
+        }
+    }
 }
 
 /// The figures of a measured cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Nanoseconds per iteration, one entry per sample; empty for pure latency cells.
+    /// Nanoseconds per iteration, one entry per sample; empty for pure latency cells. Finite: JSON
+    /// has no other numbers, so the store refuses them.
     pub samples_ns: Vec<f64>,
     /// Operations (the workload's unit) per iteration.
     pub operations_per_iteration: f64,
@@ -139,8 +154,9 @@ pub struct Measurement {
     /// What the operating system counted over `counted_iterations`: `cpu_ns`, `voluntary_switches`,
     /// `involuntary_switches`, `wall_ns`.
     pub process: BTreeMap<String, u64>,
-    /// Named distributions in nanoseconds: HdrHistogram V2 deflate-free serialisation, base64.
+    /// Named distributions in nanoseconds (`latency`, `uncorrected`, `lateness`): HdrHistogram V2
+    /// deflate-free serialisation, base64. See [`crate::histogram`].
     pub histograms: BTreeMap<String, String>,
-    /// Named figures beside the time.
+    /// Named figures beside the time. Finite, as the samples.
     pub figures: BTreeMap<String, f64>,
 }
