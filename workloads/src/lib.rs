@@ -1,5 +1,32 @@
 //! What the executors are made to do: one workload a file, written once, generic over the runtime.
+//!
+//! Reading order: [`workload`] (the contract), `drive` (how a body gets onto the workers), then any
+//! workload; the list at the end of this file is the registry. To add one, write its file and add its
+//! line: tests, benches and charts follow.
+//!
+//! Three rules keep the workloads comparable:
+//! - the body is itself a task, so that what it spawns starts on a worker and not on the thread that
+//!   waits for the result;
+//! - the clock covers the work alone: neither the runtime's start nor connections nor long-lived tasks;
+//! - a task that vanishes or a value that is wrong is a [`Failure`], never a hang and never a time.
+#![forbid(unsafe_code)]
 
+mod drive;
+#[macro_use]
+mod registry;
 pub mod workload;
 
-pub use workload::{Card, Failure, Kind, Param, Params, Sample, Workload};
+pub use workload::{Card, Failure, Kind, Param, ParamError, Params, Range, Sample, Workload};
+
+registry! { $
+    spawn_many_local::SpawnManyLocal,
+    spawn_many_remote::SpawnManyRemote,
+    chained_spawn::ChainedSpawn,
+    yield_many::YieldMany,
+    ping_pong::PingPong,
+    skynet::Skynet,
+    fib::Fib,
+    mpsc::Mpsc,
+    ring::Ring,
+    wake_storm::WakeStorm,
+}

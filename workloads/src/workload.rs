@@ -138,6 +138,14 @@ impl Params {
         *self.0.get(name).unwrap_or_else(|| panic!("the card declares no parameter `{name}`"))
     }
 
+    /// The value of `name` as a number of things that are kept in memory.
+    ///
+    /// # Panics
+    /// As [`get`](Self::get), and when the value exceeds the address space.
+    pub fn size(&self, name: &str) -> usize {
+        usize::try_from(self.get(name)).expect("the card's `max` fits the address space")
+    }
+
     /// All parameters with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.0.iter().map(|(&name, &value)| (name, value))
@@ -157,6 +165,13 @@ pub struct Sample {
     pub figures: Vec<(&'static str, f64)>,
 }
 
+impl Sample {
+    /// A sample of `operations` done in `elapsed`, with nothing beside the time.
+    pub fn work(elapsed: Duration, operations: u64) -> Self {
+        Self { elapsed, operations, histograms: Vec::new(), figures: Vec::new() }
+    }
+}
+
 /// Why a run does not count.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -174,6 +189,9 @@ pub enum Failure {
     /// A task panicked or was cancelled.
     #[error("{0}")]
     Join(#[from] JoinErrorText),
+    /// A task was dropped before it had done its part: its end of a channel or event is gone.
+    #[error("lost: {0} was dropped before its work was done")]
+    Lost(&'static str),
     /// The operating system refused something.
     #[error("{what}: {source}")]
     Io {
@@ -206,7 +224,8 @@ pub trait Workload: Send + Sync + 'static {
     /// Does the work `iterations` times on a running runtime and verifies each result.
     ///
     /// # Errors
-    /// [`Failure`] when the result is wrong, a task died, or the system refused something.
+    /// [`Failure`] when the result is wrong, a task died, or the system refused something. Tasks of
+    /// the failed run may be left on the runtime then: shut it down instead of measuring on.
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure>;
 }
 
