@@ -71,6 +71,8 @@ pub struct Machine {
 pub struct WorkloadInfo {
     /// Registered name.
     pub name: String,
+    /// Place in the registry: the order in which pages show workloads.
+    pub position: usize,
     /// What the tasks do.
     pub summary: String,
     /// Which cost it shows.
@@ -98,6 +100,8 @@ pub enum Kind {
 pub struct RuntimeInfo {
     /// Registered name.
     pub name: String,
+    /// Place in the registry: the order in which pages show runtimes.
+    pub position: usize,
     /// The policy in one sentence.
     pub summary: String,
     /// What comparing it isolates.

@@ -24,6 +24,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
         run: run("run-1"),
         workload: WorkloadInfo {
             name: workload.to_owned(),
+            position: 0,
             summary: "Tasks do something.".to_owned(),
             shows: "The cost of something.".to_owned(),
             unit: "tasks".to_owned(),
@@ -32,6 +33,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
         },
         runtime: RuntimeInfo {
             name: runtime.to_owned(),
+            position: 0,
             summary: "A policy.".to_owned(),
             isolates: "A difference.".to_owned(),
             peer: None,
