@@ -5,12 +5,22 @@
 //! mechanism), [`reactor`] (epoll and timers).
 
 mod card;
+mod engine;
 mod enter;
 pub mod metrics;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod queue;
 pub mod reactor;
+mod registry;
 pub mod runtime;
+pub mod scheduler;
+pub mod schedulers;
+mod sync;
 mod task;
 
 pub use card::{Body, Card, Origin, Workers};
+pub use engine::{EngineSpawner, Executor};
+pub use registry::{Visitor, cards, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError};
-pub use task::JoinError;
+pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};

@@ -168,7 +168,7 @@ impl Snapshot {
             Cancelled, Completed, Dequeued, Polls, ScheduledLocal, ScheduledRemote, Spawned, Unparks, UselessUnparks,
         };
         let sum = |counters: &[Counter]| counters.iter().map(|&c| self.get(c)).sum::<Option<u64>>();
-        let laws: [(&str, Option<u64>, &str, Option<u64>, bool); 4] = [
+        let laws = [
             ("spawned", sum(&[Spawned]), "completed + cancelled", sum(&[Completed, Cancelled]), true),
             ("polls", sum(&[Polls]), "completed", sum(&[Completed]), false),
             ("scheduled", sum(&[ScheduledLocal, ScheduledRemote]), "dequeued", sum(&[Dequeued]), false),

@@ -1,3 +1,67 @@
-//! Tasks.
+//! Tasks: one allocation each, a state word, a waker vtable, a join handle.
+//!
+//! Reading order: [`state`](self) (who may do what when), `cell` (the allocation and what is done to it),
+//! `runnable` (the duty to run), `waker`, `join`. The module knows nothing of queues or threads: it asks
+//! its [`Home`] for memory and for a place in a queue.
+
+mod body;
+mod cell;
 mod error;
+mod join;
+mod runnable;
+mod state;
+mod waker;
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+pub use body::{Body, Stackless};
+pub(crate) use cell::{Header, cancel_raw, spawn};
 pub use error::JoinError;
+pub use join::JoinHandle;
+pub use runnable::Runnable;
+
+use crate::scheduler::Cause;
+
+/// What a task needs of the engine that runs it.
+pub(crate) trait Home: Send + Sync + 'static {
+    /// Queues a task that became runnable; gives it back once the engine has closed.
+    fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable>;
+
+    /// Memory for one task: of `size`, used by nobody, with a header of zero bytes or of a free task.
+    fn allocate(&self, size: Size) -> NonNull<Header>;
+
+    /// Takes the memory back.
+    ///
+    /// # Safety
+    /// The memory came from `allocate` of the engine at `home` with the same size, and nothing in it is used
+    /// again. The call may end the engine's own life, hence a pointer.
+    unsafe fn free(home: *const Self, memory: NonNull<Header>, size: Size);
+
+    /// Counts a task whose future is gone.
+    fn ended(&self, how: End);
+}
+
+/// How a task's future came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It returned or panicked.
+    Completed,
+    /// It was dropped before that.
+    Cancelled,
+}
+
+/// Size and alignment of a task's memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(Layout);
+
+impl Size {
+    const fn of<T>() -> Self {
+        Self(Layout::new::<T>())
+    }
+
+    /// As a layout for an allocator.
+    pub(crate) const fn layout(self) -> Layout {
+        self.0
+    }
+}

@@ -1,0 +1,80 @@
+//! Running one future to its end on the calling thread.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use super::core::Core;
+use super::worker::{Pause, Worker};
+use crate::scheduler::Scheduler;
+use crate::sync::atomic::{
+    AtomicBool,
+    Ordering::{AcqRel, Release},
+};
+
+/// Runs `future` while the calling thread, no worker, sleeps between its polls.
+pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
+    struct Unpark {
+        woken: AtomicBool,
+        thread: Thread,
+    }
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            // Release pairs with the AcqRel swap below; the flag tells a wake from a stray unpark.
+            if !self.woken.swap(true, Release) {
+                self.thread.unpark();
+            }
+        }
+    }
+    let unpark = Arc::new(Unpark { woken: AtomicBool::new(false), thread: thread::current() });
+    let waker = Waker::from(unpark.clone());
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        while !unpark.woken.swap(false, AcqRel) {
+            thread::park();
+        }
+    }
+}
+
+/// Runs `future` on the thread that is also the runtime's one worker: tasks run between its polls.
+pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &Worker<S>, future: F) -> F::Output {
+    struct Root<S: Scheduler> {
+        woken: AtomicBool,
+        core: Arc<Core<S>>,
+    }
+    impl<S: Scheduler> Wake for Root<S> {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            // Release pairs with the AcqRel swap below. A worker about to sleep asks for the flag after it
+            // announced how it sleeps, or finds the token that this leaves; see `park`.
+            if !self.woken.swap(true, Release) {
+                self.core.unpark(0);
+            }
+        }
+    }
+    let root = Arc::new(Root { woken: AtomicBool::new(true), core: core.clone() });
+    let waker = Waker::from(root.clone());
+    let mut future = pin!(future);
+    loop {
+        match worker.run(|| root.woken.load(std::sync::atomic::Ordering::Relaxed)) {
+            Pause::Ready => {}
+            Pause::Stopping => unreachable!("a runtime is not stopped while it blocks its own thread"),
+        }
+        // AcqRel pairs with the Release swap of the waker.
+        root.woken.swap(false, AcqRel);
+        let _current = worker.enter();
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+    }
+}

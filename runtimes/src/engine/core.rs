@@ -1,0 +1,341 @@
+//! What all threads of one runtime share, and the way in for calls from outside.
+
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+
+use super::context;
+use super::gate::Gate;
+use super::park::Parker;
+use super::pool::{Cache, Depot};
+use super::sleep::Sleep;
+use super::{barrier, worker::Worker};
+use crate::metrics::{Block, Counter, Snapshot};
+use crate::queue::Injector;
+use crate::reactor::{self, Reactor};
+use crate::scheduler::{Cause, Notify, Scheduler, Site};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
+
+/// The part of a runtime that its workers, its spawners and its tasks share.
+///
+/// It lives as long as any of them: the tasks together hold one reference, from the start until the last
+/// task's memory is freed after shutdown. While the runtime runs they are counted where they are made
+/// and freed, in each worker's cache; shutdown adds these up and from then on counts down under a lock.
+pub(crate) struct Core<S: Scheduler> {
+    pub(super) name: &'static str,
+    /// Dropped by shutdown, once the gate is closed and the workers have stopped.
+    policy: UnsafeCell<ManuallyDrop<S>>,
+    gate: Gate,
+    pub(super) sleep: Sleep,
+    pub(super) workers: Box<[CachePadded<Shared>]>,
+    pub(super) stopping: AtomicBool,
+    pub(super) reactor: Reactor,
+    pub(super) depot: Depot,
+    outside: CachePadded<Mutex<Outside>>,
+    pub(super) outside_counters: Block,
+}
+
+/// What others may touch of one worker.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) parker: Parker,
+    /// Tasks that only this worker may run, scheduled by others.
+    pub(super) inbox: Injector,
+    pub(super) counters: Block,
+}
+
+/// The memory of threads that are not workers.
+#[derive(Debug)]
+struct Outside {
+    cache: Cache,
+    /// After shutdown: tasks whose memory is not freed yet.
+    remaining: Option<i64>,
+}
+
+impl<S: Scheduler> Core<S> {
+    /// A core for `workers` workers, and the local part of each.
+    pub(super) fn new(name: &'static str, workers: usize, reactor: Reactor) -> (Arc<Self>, Vec<S::Local>) {
+        let (policy, locals) = S::new(workers);
+        assert_eq!(locals.len(), workers, "policy of {name} must make one local part for each worker");
+        let shared = || Shared { parker: Parker::new(), inbox: Injector::new(), counters: Block::new() };
+        let core = Arc::new(Self {
+            name,
+            policy: UnsafeCell::new(ManuallyDrop::new(policy)),
+            gate: Gate::new(),
+            sleep: Sleep::new(workers),
+            workers: (0..workers).map(|_| CachePadded::new(shared())).collect(),
+            stopping: AtomicBool::new(false),
+            reactor,
+            depot: Depot::new(),
+            outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), remaining: None })),
+            outside_counters: Block::new(),
+        });
+        // The tasks' common reference; given back by `release_tasks`.
+        let _ = Arc::into_raw(core.clone());
+        (core, locals)
+    }
+
+    /// The policy. Only for workers, and for others inside the gate.
+    #[inline]
+    pub(super) fn policy(&self) -> &S {
+        // SAFETY: it changes only when shutdown drops it, after the last worker and the last caller from
+        // outside.
+        unsafe { &*self.policy.get() }
+    }
+
+    /// The worker of this core that the calling thread is.
+    #[inline]
+    pub(super) fn here(&self) -> Option<&Worker<S>> {
+        let current = context::current();
+        if current.is_null() {
+            return None;
+        }
+        // SAFETY: a context that is set points to a worker that runs on this thread and outlives the call.
+        if !ptr::eq(unsafe { (*current).core }, ptr::from_ref(self).cast()) {
+            return None;
+        }
+        // SAFETY: every context is the head of a `Worker<S>` of its own core, and the core is this one.
+        Some(unsafe { &*current.cast::<Worker<S>>() })
+    }
+
+    /// Makes a task and queues it. The handle of a task that is refused says cancelled.
+    ///
+    /// # Safety
+    /// A future that is not `Send`, or whose output is not, is spawned only on the thread that runs, cancels
+    /// and joins it: the caller's own for a runtime that runs there, or worker `pinned - 1`.
+    #[inline]
+    pub(super) unsafe fn spawn<F: Future>(&self, future: F, pinned: u32) -> JoinHandle<F::Output> {
+        // A worker drops the tasks pinned to it when it stops; later ones would have nobody to drop them.
+        if pinned != 0 && self.gate.is_closed() {
+            return JoinHandle::refused();
+        }
+        if let Some(worker) = self.here() {
+            worker.count(Counter::Spawned, 1);
+            // SAFETY: the core outlives its tasks; the rest is the caller's promise.
+            let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
+            worker.schedule(runnable, Cause::Spawned);
+            // SAFETY: the task's handle, which nobody else has; its output is the future's.
+            return unsafe { JoinHandle::from_raw(header) };
+        }
+        let Some(inside) = self.gate.enter() else {
+            drop(future);
+            return JoinHandle::refused();
+        };
+        self.outside_counters.add_shared(Counter::Spawned, 1);
+        // SAFETY: as above.
+        let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
+        self.push_outside(runnable, Cause::Spawned);
+        drop(inside);
+        // SAFETY: as above.
+        unsafe { JoinHandle::from_raw(header) }
+    }
+
+    /// Queues a task from a thread that is no worker. The caller is inside the gate, or a worker.
+    pub(super) fn push_outside(&self, task: Runnable, cause: Cause) {
+        self.outside_counters.add_shared(Counter::ScheduledRemote, 1);
+        if let Some(worker) = task.pinned() {
+            return self.push_pinned(worker, task);
+        }
+        let notify = self.policy().schedule(Site::Outside, task, cause);
+        self.notify(notify, &self.outside_counters, true);
+    }
+
+    /// Queues a task for the one worker that may run it.
+    pub(super) fn push_pinned(&self, worker: usize, task: Runnable) {
+        self.workers[worker].inbox.push(task);
+        self.notify(Notify::Worker(worker), &self.outside_counters, true);
+    }
+
+    /// Wakes whom the policy named. `shared`: `counters` has other writers.
+    #[inline]
+    pub(super) fn notify(&self, notify: Notify, counters: &Block, shared: bool) {
+        if notify == Notify::Nobody {
+            return;
+        }
+        // Between the push and the look at the sleepers; see `sleep`.
+        barrier::light();
+        if self.sleep.has_sleepers() {
+            self.wake(notify, counters, shared);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self, notify: Notify, counters: &Block, shared: bool) {
+        let unpark = |worker: usize| {
+            if shared {
+                counters.add_shared(Counter::Unparks, 1);
+            } else {
+                counters.add(Counter::Unparks, 1);
+            }
+            self.unpark(worker);
+        };
+        match notify {
+            Notify::Nobody => {}
+            Notify::One => {
+                if self.sleep.wants_wake()
+                    && let Some(worker) = self.sleep.pick_one()
+                {
+                    unpark(worker);
+                }
+            }
+            Notify::All => self.sleep.pick_all(unpark),
+            Notify::Worker(worker) => {
+                if self.sleep.pick(worker) {
+                    unpark(worker);
+                }
+            }
+        }
+    }
+
+    /// Interrupts a worker's sleep, now or the next one.
+    pub(super) fn unpark(&self, worker: usize) {
+        self.workers[worker].parker.unpark(self.reactor.handle());
+    }
+
+    pub(super) fn reactor(&self) -> &reactor::Handle {
+        self.reactor.handle()
+    }
+
+    /// What the counters read now: workers first, other threads last.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]))
+    }
+
+    /// Refuses everything from outside from now on, and asks the workers to stop.
+    pub(super) fn begin_shutdown(&self) {
+        self.gate.close();
+        // Release pairs with the Acquire load of each worker's loop.
+        self.stopping.store(true, Ordering::Release);
+        (0..self.workers.len()).for_each(|worker| self.unpark(worker));
+    }
+
+    /// Drops every future that is left, and the policy. Afterwards no task is queued or idle.
+    ///
+    /// # Safety
+    /// Called once, after [`begin_shutdown`](Self::begin_shutdown), with all workers stopped and given up,
+    /// on a thread where the remaining futures may be dropped.
+    pub(super) unsafe fn finish_shutdown(&self, workers: Vec<Box<Worker<S>>>) {
+        // Dropping the queues cancels the tasks in them.
+        let mut live: i64 = workers.into_iter().map(|worker| worker.dismiss()).sum();
+        // SAFETY: dropped once; the closed gate and the stopped workers mean that nobody uses it any more.
+        unsafe { ManuallyDrop::drop(&mut *self.policy.get()) };
+        // SAFETY: no worker runs any more.
+        unsafe { self.cancel_remaining(None) };
+        self.reactor.shutdown();
+        let mut outside = self.outside.lock();
+        live += outside.cache.live;
+        outside.remaining = Some(live);
+        drop(outside);
+        if live == 0 {
+            // SAFETY: the count has just reached zero, which it does once.
+            unsafe { Self::release_tasks(self) };
+        }
+    }
+
+    /// Cancels the tasks that are pinned to `pinned`, or all that are left.
+    ///
+    /// # Safety
+    /// The tasks concerned lie in no queue and are not running, no new ones come, and the calling thread may
+    /// drop them.
+    pub(super) unsafe fn cancel_remaining(&self, pinned: Option<usize>) {
+        // SAFETY: the pool calls this only with memory that stays for the duration; `pinned` is written when a
+        // task is made, before its state says that it is one.
+        let claim = |task: NonNull<Header>| unsafe {
+            let task = task.as_ptr();
+            let state = &(*task).state;
+            !state.is_free() && (pinned.is_none() || (*task).pinned() == pinned) && state.claim()
+        };
+        for task in self.depot.claim(claim) {
+            // SAFETY: claimed, so RUNNING for this thread.
+            unsafe { task::cancel_raw(task) };
+        }
+    }
+
+    /// Gives back the reference that the tasks hold together.
+    ///
+    /// # Safety
+    /// All tasks are freed; called once.
+    unsafe fn release_tasks(core: *const Self) {
+        // SAFETY: balances the `into_raw` in `new`.
+        unsafe { Arc::decrement_strong_count(core) };
+    }
+}
+
+// SAFETY: the policy is `Send + Sync`; everything else is shared through atomics and locks.
+unsafe impl<S: Scheduler> Send for Core<S> {}
+// SAFETY: as above.
+unsafe impl<S: Scheduler> Sync for Core<S> {}
+
+impl<S: Scheduler> Home for Core<S> {
+    #[inline]
+    fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
+        if let Some(worker) = self.here() {
+            worker.schedule(task, cause);
+            return Ok(());
+        }
+        let Some(_inside) = self.gate.enter() else { return Err(task) };
+        self.push_outside(task, cause);
+        Ok(())
+    }
+
+    #[inline]
+    fn allocate(&self, size: Size) -> NonNull<Header> {
+        match self.here() {
+            Some(worker) => worker.allocate(size),
+            None => self.outside.lock().cache.allocate(size, &self.depot),
+        }
+    }
+
+    #[inline]
+    unsafe fn free(home: *const Self, memory: NonNull<Header>, size: Size) {
+        // SAFETY: the task keeps the core alive until its memory is counted as freed.
+        let core = unsafe { &*home };
+        if let Some(worker) = core.here() {
+            // SAFETY: as the caller promises.
+            return unsafe { worker.free(memory, size) };
+        }
+        // SAFETY: the borrow ends before the core may end with its last task.
+        let last = unsafe { core.free_outside(memory, size) };
+        if last {
+            // SAFETY: the count has just reached zero, which it does once.
+            unsafe { Self::release_tasks(home) };
+        }
+    }
+
+    #[inline]
+    fn ended(&self, how: End) {
+        let counter = match how {
+            End::Completed => Counter::Completed,
+            End::Cancelled => Counter::Cancelled,
+        };
+        match self.here() {
+            Some(worker) => worker.count(counter, 1),
+            None => self.outside_counters.add_shared(counter, 1),
+        }
+    }
+}
+
+impl<S: Scheduler> Core<S> {
+    /// Frees on a thread that is no worker. True: that was the last task after shutdown.
+    ///
+    /// # Safety
+    /// As for [`Home::free`].
+    unsafe fn free_outside(&self, memory: NonNull<Header>, size: Size) -> bool {
+        let mut outside = self.outside.lock();
+        // SAFETY: as the caller promises.
+        unsafe { outside.cache.free(memory, size, &self.depot) };
+        match &mut outside.remaining {
+            None => false,
+            Some(remaining) => {
+                *remaining -= 1;
+                *remaining == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Our side of the outer trait: starts the workers of a policy, runs `block_on`, shuts down.
+
+use std::cell::UnsafeCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use super::core::Core;
+use super::sleep::MAX_WORKERS;
+use super::spawner::EngineSpawner;
+use super::worker::{Pause, Worker};
+use super::{barrier, block_on};
+use crate::enter::enter;
+use crate::metrics::Snapshot;
+use crate::reactor::Reactor;
+use crate::runtime::{Config, Runtime, StartError};
+use crate::scheduler::{Placement, Scheduler};
+use crate::sync::Mutex;
+use crate::task::{Body, Stackless};
+
+/// A runtime of our own: the shared mechanism with one policy and one kind of task body.
+pub struct Executor<S: Scheduler, B: Body = Stackless> {
+    core: Arc<Core<S>>,
+    spawner: EngineSpawner<S, B>,
+    seats: Seats<S>,
+    /// Tasks that are not `Send` may live on the thread that started the runtime.
+    not_send: PhantomData<*const ()>,
+}
+
+/// Where the workers are.
+enum Seats<S: Scheduler> {
+    /// The one worker, which runs whenever the caller blocks on something.
+    Caller(UnsafeCell<Option<Box<Worker<S>>>>),
+    /// Threads, which return their workers when they stop.
+    Threads(Vec<thread::JoinHandle<Box<Worker<S>>>>),
+}
+
+impl<S: Scheduler, B: Body> Executor<S, B> {
+    /// The registered name.
+    fn name() -> &'static str {
+        B::runtime_name(S::NAME)
+    }
+
+    fn start_threads(core: &Arc<Core<S>>, locals: Vec<S::Local>) -> Result<Seats<S>, StartError> {
+        let stopped = Arc::new((Barrier::new(locals.len()), Mutex::new(())));
+        let mut threads = Vec::with_capacity(locals.len());
+        let mut workers: Vec<_> =
+            locals.into_iter().enumerate().map(|(i, local)| Worker::new(core.clone(), i, local)).collect();
+        // A worker that cannot get a thread would leave the others at the barrier, so they all wait for
+        // the word that everybody is there.
+        let (go, wait) = (Arc::new(std::sync::OnceLock::<bool>::new()), core.clone());
+        let mut failed = None;
+        while let Some(worker) = workers.pop() {
+            let (go, stopped) = (go.clone(), stopped.clone());
+            let run = move || {
+                if *go.wait() {
+                    Self::work(&worker, &stopped.0, &stopped.1);
+                }
+                worker
+            };
+            match thread::Builder::new().name(format!("{}-{}", Self::name(), workers.len())).spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(source) => {
+                    failed = Some(source);
+                    break;
+                }
+            }
+        }
+        let _ = go.set(failed.is_none());
+        let Some(source) = failed else { return Ok(Seats::Threads(threads)) };
+        workers.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
+        wait.begin_shutdown();
+        // SAFETY: no worker ever ran, so there are no tasks; called once.
+        unsafe { wait.finish_shutdown(workers) };
+        Err(StartError::Os { what: "worker thread", source })
+    }
+
+    /// The life of a worker's thread.
+    fn work(worker: &Worker<S>, stopped: &Barrier, turn: &Mutex<()>) {
+        let _entered = enter(Self::name());
+        reactor_thread_setup();
+        let pause = worker.run(|| false);
+        debug_assert_eq!(pause, Pause::Stopping);
+        // From here on no worker runs a task; each in turn drops those that only it may drop.
+        stopped.wait();
+        let _turn = turn.lock();
+        worker.drop_pinned();
+    }
+
+    /// A handle that spawns futures which need not be `Send`, for a runtime on its caller's thread.
+    pub(crate) fn engine_spawner(&self) -> &EngineSpawner<S, B> {
+        &self.spawner
+    }
+
+    fn stop(&mut self) {
+        assert!(
+            self.core.here().is_none(),
+            "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that task to end",
+            Self::name()
+        );
+        self.core.begin_shutdown();
+        let workers = match &mut self.seats {
+            Seats::Caller(worker) => {
+                let worker = worker.get_mut().take();
+                worker.iter().for_each(|worker| worker.drop_pinned());
+                worker.into_iter().collect()
+            }
+            Seats::Threads(threads) => threads
+                .drain(..)
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect(),
+        };
+        // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped. Futures that are
+        // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
+        unsafe { self.core.finish_shutdown(workers) };
+    }
+}
+
+/// What every thread that waits in a reactor does first.
+fn reactor_thread_setup() {
+    crate::reactor::set_timer_slack_min();
+}
+
+impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
+    type Spawner = EngineSpawner<S, B>;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        let limit = match S::PLACEMENT {
+            Placement::Caller => 1,
+            Placement::Threads => MAX_WORKERS,
+        };
+        if !(1..=limit).contains(&config.workers) {
+            return Err(StartError::Workers { runtime: Self::name(), requested: config.workers, limit });
+        }
+        barrier::register();
+        let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
+        let body = B::shared(config)?;
+        let (core, mut locals) = Core::<S>::new(Self::name(), config.workers, reactor);
+        let seats = match (S::PLACEMENT, locals.pop()) {
+            (Placement::Caller, Some(local)) => {
+                reactor_thread_setup();
+                Seats::Caller(UnsafeCell::new(Some(Worker::new(core.clone(), 0, local))))
+            }
+            (_, last) => {
+                locals.extend(last);
+                Self::start_threads(&core, locals)?
+            }
+        };
+        let spawner = EngineSpawner::new(core.clone(), body);
+        Ok(Self { core, spawner, seats, not_send: PhantomData })
+    }
+
+    fn spawner(&self) -> &Self::Spawner {
+        &self.spawner
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _entered = enter(Self::name());
+        match &self.seats {
+            Seats::Threads(_) => block_on::on_thread(future),
+            Seats::Caller(worker) => {
+                // SAFETY: `enter` refuses a second `block_on` on this thread, which the executor never leaves, so
+                // nothing else refers to the worker until it is stopped.
+                let worker = unsafe { &*worker.get() };
+                match worker {
+                    Some(worker) => block_on::on_worker(&self.core, worker, future),
+                    None => unreachable!("the worker is there until the runtime stops"),
+                }
+            }
+        }
+    }
+
+    fn metrics(&self) -> Snapshot {
+        self.core.snapshot()
+    }
+
+    fn shutdown(self) -> Snapshot {
+        let core = self.core.clone();
+        drop(self);
+        core.snapshot()
+    }
+}
+
+impl<S: Scheduler, B: Body> Drop for Executor<S, B> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,62 @@
+//! The gate that calls from outside pass on their way into an engine, and that shutdown closes.
+//!
+//! One word: bit 0 says closed, the rest counts those inside. Entering is one `fetch_add` that also
+//! reads the bit, so there is no moment at which a caller could have entered and the closer not seen it:
+//! both act on the same word, whose modification order decides. Closing sets the bit and waits until
+//! nobody is inside; from then on no foreign thread touches the policy, which may be dropped.
+
+use crate::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
+
+const CLOSED: usize = 1;
+const ENTRANT: usize = 2;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Gate(AtomicUsize);
+
+/// Proof that the gate is open; it stays unclosed while this lives.
+#[derive(Debug)]
+pub(crate) struct Inside<'a>(&'a Gate);
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Enters, unless the gate is closed or closing.
+    #[inline]
+    pub(crate) fn enter(&self) -> Option<Inside<'_>> {
+        // Acquire pairs with nothing of the closer's (a closed gate admits nobody), but with the Release of
+        // earlier entrants only through the policy's own synchronisation; it keeps what follows inside.
+        if self.0.fetch_add(ENTRANT, Acquire) & CLOSED == 0 {
+            return Some(Inside(self));
+        }
+        self.0.fetch_sub(ENTRANT, Release);
+        None
+    }
+
+    /// Closes the gate and waits until nobody is inside. What entrants did happens before the return.
+    pub(crate) fn close(&self) {
+        self.0.fetch_or(CLOSED, Acquire);
+        // Pairs with the Release of every entrant's way out. An entrant is a few instructions from leaving.
+        while self.0.load(Acquire) != CLOSED {
+            crate::sync::thread::yield_now();
+        }
+    }
+
+    /// Whether the gate is closed or closing.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.load(Acquire) & CLOSED != 0
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Pairs with the Acquire load in `close`.
+        self.0.0.fetch_sub(ENTRANT, Release);
+    }
+}

@@ -1,0 +1,21 @@
+//! The mechanism that all our executors share, generic over the policy.
+//!
+//! Reading order: `core` (what the threads of a runtime share), `worker` (the loop), `sleep` and `park`
+//! (who sleeps and how), `gate` (calls from outside against shutdown), `pool` (task memory), `executor`
+//! (start and stop). Nothing here asks which policy runs.
+
+mod barrier;
+mod block_on;
+mod context;
+mod core;
+mod executor;
+mod gate;
+mod park;
+mod pool;
+mod sleep;
+mod spawner;
+mod worker;
+
+pub(crate) use context::count;
+pub use executor::Executor;
+pub use spawner::EngineSpawner;

@@ -1,0 +1,89 @@
+//! The cloneable handle that spawns onto an engine.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::core::Core;
+use crate::reactor;
+use crate::runtime::Spawner;
+use crate::scheduler::Scheduler;
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::task::{Body, JoinHandle, Stackless};
+
+/// Spawns tasks onto one of our own runtimes, from any thread.
+pub struct EngineSpawner<S: Scheduler, B: Body = Stackless> {
+    core: Arc<Core<S>>,
+    body: Arc<B::Shared>,
+    /// The worker that the next pinned task from outside goes to.
+    turn: Arc<AtomicUsize>,
+}
+
+impl<S: Scheduler, B: Body> Clone for EngineSpawner<S, B> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), body: self.body.clone(), turn: self.turn.clone() }
+    }
+}
+
+impl<S: Scheduler, B: Body> fmt::Debug for EngineSpawner<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineSpawner").field("runtime", &self.core.name).finish_non_exhaustive()
+    }
+}
+
+impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
+    pub(super) fn new(core: Arc<Core<S>>, body: Arc<B::Shared>) -> Self {
+        Self { core, body, turn: Arc::new(AtomicUsize::new(0)) }
+    }
+
+    /// What the runtime's task bodies share.
+    pub fn body(&self) -> &Arc<B::Shared> {
+        &self.body
+    }
+
+    /// Spawns a future that need not be `Send` on a runtime whose one worker is the calling thread.
+    ///
+    /// # Safety
+    /// The runtime's placement is [`Caller`](crate::scheduler::Placement::Caller), and the calling thread is
+    /// the one that started it.
+    pub(crate) unsafe fn spawn_unsend<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
+        // SAFETY: the executor never leaves its thread, which runs, cancels and joins the task.
+        unsafe { self.core.spawn(B::wrap(&self.body, future), 0) }
+    }
+
+    /// Spawns the future that `make` makes onto one worker, where it is made, run and dropped: it need not be
+    /// `Send`. The worker is the calling one, or from outside each in turn.
+    pub fn spawn_pinned<M, F>(&self, make: M) -> JoinHandle<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let worker = match self.core.here() {
+            Some(worker) => worker.index(),
+            None => self.turn.fetch_add(1, Relaxed) % self.core.workers.len(),
+        };
+        let future = async move { make().await };
+        // SAFETY: the future that is not `Send` is made by the first poll, and a pinned task is polled and, once
+        // polled, dropped by its worker alone. Before that it holds only `make`, which is `Send`.
+        unsafe { self.core.spawn(future, worker as u32 + 1) }
+    }
+}
+
+impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
+    type Join<T: Send + 'static> = JoinHandle<T>;
+
+    #[inline]
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // SAFETY: future and output are `Send`, and a body keeps them so.
+        unsafe { self.core.spawn(B::wrap(&self.body, future), 0) }
+    }
+
+    fn reactor(&self) -> &reactor::Handle {
+        self.core.reactor()
+    }
+}

@@ -1,0 +1,302 @@
+//! The worker loop: mechanism around a policy's answers.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::barrier;
+use super::context::{self, Context};
+use super::core::{Core, Shared};
+use super::pool::Cache;
+use crate::metrics::Counter;
+use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
+use crate::sync::atomic::Ordering::Acquire;
+use crate::task::{Header, Runnable, Size};
+
+/// After this many tasks a busy worker looks at the reactor without waiting. Tokio uses 61; a power of two is
+/// cheaper to test, and policies that look at a shared queue by their own count do not fall in step.
+const REACTOR_INTERVAL: u32 = 64;
+
+/// One worker: its own part of the policy, of the task memory, and where it is in its loop.
+#[repr(C)]
+pub(super) struct Worker<S: Scheduler> {
+    context: Context,
+    core: Arc<Core<S>>,
+    index: usize,
+    tick: Cell<u32>,
+    /// Set while `local` is borrowed; see [`with_local`](Self::with_local).
+    in_use: Cell<bool>,
+    local: UnsafeCell<S::Local>,
+    cache: UnsafeCell<Cache>,
+    /// Tasks pinned to this worker that are due to run.
+    pinned: RefCell<VecDeque<Runnable>>,
+}
+
+// SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
+// thread (pinned tasks are gone when it stops).
+unsafe impl<S: Scheduler> Send for Worker<S> {}
+
+/// Why the loop of a worker returned.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// The runtime is shutting down.
+    Stopping,
+    /// What the caller of the loop waits for has come.
+    Ready,
+}
+
+impl<S: Scheduler> Worker<S> {
+    pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
+        let counters = &raw const core.workers[index].counters;
+        Box::new(Self {
+            context: Context::new(Arc::as_ptr(&core).cast(), counters),
+            core,
+            index,
+            tick: Cell::new(0),
+            in_use: Cell::new(false),
+            local: UnsafeCell::new(local),
+            cache: UnsafeCell::new(Cache::new()),
+            pinned: RefCell::new(VecDeque::new()),
+        })
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.core.workers[self.index]
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Makes this the calling thread's worker until the guard is dropped.
+    pub(super) fn enter(&self) -> context::Guard {
+        // SAFETY: the worker is boxed, and every caller borrows it for longer than the guard lives.
+        unsafe { context::set(&raw const self.context) }
+    }
+
+    /// Counts on this worker's own block, whose one writer is the thread that runs it.
+    #[inline]
+    pub(super) fn count(&self, counter: Counter, n: u64) {
+        self.shared().counters.add(counter, n);
+    }
+
+    /// Runs `f` with the local part, or without it when it is in use further up this stack: a policy may
+    /// drop a task, whose destructor may schedule another.
+    #[inline]
+    fn with_local<T>(&self, f: impl FnOnce(Option<&mut S::Local>) -> T) -> T {
+        if self.in_use.replace(true) {
+            return f(None);
+        }
+        struct Reset<'a>(&'a Cell<bool>);
+        impl Drop for Reset<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        let _reset = Reset(&self.in_use);
+        // SAFETY: `in_use` was false and is true now, so this is the only reference; a worker is used by one
+        // thread at a time.
+        f(Some(unsafe { &mut *self.local.get() }))
+    }
+
+    /// Queues a task that became runnable on this worker's thread.
+    #[inline]
+    pub(super) fn schedule(&self, task: Runnable, cause: Cause) {
+        self.count(Counter::ScheduledLocal, 1);
+        if let Some(worker) = task.pinned() {
+            if worker == self.index {
+                self.pinned.borrow_mut().push_back(task);
+            } else {
+                self.core.push_pinned(worker, task);
+            }
+            return;
+        }
+        let notify = self.with_local(|local| {
+            let site = local.map_or(Site::Outside, Site::Worker);
+            self.core.policy().schedule(site, task, cause)
+        });
+        self.core.notify(notify, &self.shared().counters, false);
+    }
+
+    #[inline]
+    pub(super) fn allocate(&self, size: Size) -> NonNull<Header> {
+        // SAFETY: the cache is used only here and in `free`, by this thread, and neither calls out.
+        unsafe { (*self.cache.get()).allocate(size, &self.core.depot) }
+    }
+
+    /// # Safety
+    /// As for `Home::free`.
+    #[inline]
+    pub(super) unsafe fn free(&self, memory: NonNull<Header>, size: Size) {
+        // SAFETY: as in `allocate`; the rest is the caller's promise.
+        unsafe { (*self.cache.get()).free(memory, size, &self.core.depot) }
+    }
+
+    /// Runs tasks until the runtime stops, or until `ready` says so: it is asked between tasks, and
+    /// whatever makes it true unparks this worker afterwards.
+    pub(super) fn run(&self, ready: impl Fn() -> bool) -> Pause {
+        let _current = self.enter();
+        let mut state = Search::No;
+        loop {
+            if ready() {
+                self.leave(state);
+                return Pause::Ready;
+            }
+            if self.core.stopping.load(Acquire) {
+                self.leave(state);
+                return Pause::Stopping;
+            }
+            let tick = self.tick.get().wrapping_add(1);
+            self.tick.set(tick);
+            if tick.is_multiple_of(REACTOR_INTERVAL) && self.core.reactor().is_active() {
+                self.turn(Some(Duration::ZERO));
+            }
+            if let Some(found) = self.next(tick, &mut state) {
+                self.leave(std::mem::replace(&mut state, Search::No));
+                self.execute(found);
+            } else {
+                state = self.sleep(state, &ready);
+            }
+        }
+    }
+
+    /// Ends a search that found something.
+    #[inline]
+    fn leave(&self, state: Search) {
+        if state != Search::No && self.core.sleep.stop_search() {
+            self.core.notify(self.core.policy().found(), &self.shared().counters, false);
+        }
+    }
+
+    #[inline]
+    fn next(&self, tick: u32, state: &mut Search) -> Option<Found> {
+        let own = |()| {
+            self.shared().inbox.take_into(&mut self.pinned.borrow_mut());
+            self.pinned.borrow_mut().pop_front().map(|task| Found::new(task, Origin::Local))
+        };
+        // Pinned tasks and others take turns, so that neither starves.
+        if tick & 1 == 0
+            && let Some(found) = own(())
+        {
+            return Some(found);
+        }
+        let policy = self.core.policy();
+        let found = self.with_local(|local| local.and_then(|local| policy.next(local, tick)));
+        if found.is_some() {
+            return found;
+        }
+        if let Some(found) = own(()) {
+            return Some(found);
+        }
+        if *state == Search::No {
+            if !self.core.sleep.start_search(false) {
+                return None;
+            }
+            *state = Search::Own;
+        }
+        let found = self.with_local(|local| local.and_then(|local| policy.search(local)));
+        if found.is_none() {
+            self.count(Counter::FailedSearches, 1);
+        }
+        found
+    }
+
+    #[inline]
+    fn execute(&self, found: Found) {
+        self.count(Counter::Dequeued, 1);
+        match found.from {
+            Origin::Local => {}
+            Origin::Slot => self.count(Counter::SlotHits, 1),
+            Origin::Shared => self.count(Counter::SharedPops, 1),
+            Origin::Stolen { moved } => {
+                self.count(Counter::Steals, 1);
+                self.count(Counter::Stolen, u64::from(moved));
+            }
+        }
+        self.count(Counter::Polls, 1);
+        found.task.run();
+    }
+
+    /// Sleeps until there may be something to do. Returns whether the worker counts as searching.
+    #[cold]
+    fn sleep(&self, state: Search, ready: &impl Fn() -> bool) -> Search {
+        if state == Search::Woken {
+            self.count(Counter::UselessUnparks, 1);
+        }
+        let sleep = &self.core.sleep;
+        sleep.announce(self.index, state != Search::No);
+        barrier::heavy();
+        if self.has_work() || ready() || self.core.stopping.load(Acquire) {
+            if !sleep.retract(self.index) {
+                return Search::Woken;
+            }
+            // There is work, so search for it even if others do.
+            sleep.start_search(true);
+            return Search::Own;
+        }
+        self.count(Counter::Parks, 1);
+        let parker = &self.shared().parker;
+        match self.core.reactor.try_driver() {
+            Some(mut driver) => {
+                parker.park_in(|| self.count_turn(driver.turn(None)));
+            }
+            None => parker.park(),
+        }
+        if sleep.retract(self.index) { Search::No } else { Search::Woken }
+    }
+
+    fn has_work(&self) -> bool {
+        let policy = self.core.policy();
+        !self.shared().inbox.is_empty()
+            || !self.pinned.borrow().is_empty()
+            || self.with_local(|local| local.is_some_and(|local| policy.has_work(local)))
+    }
+
+    /// Collects what is ready from the reactor, if no other worker is at it.
+    fn turn(&self, timeout: Option<Duration>) {
+        if let Some(mut driver) = self.core.reactor.try_driver() {
+            self.count_turn(driver.turn(timeout));
+        }
+    }
+
+    fn count_turn(&self, turn: std::io::Result<crate::reactor::Turn>) {
+        // epoll_wait fails only for EINTR, which the driver retries, or for arguments that are wrong.
+        let turn = turn.unwrap_or_else(|error| panic!("the reactor of runtime {} failed: {error}", self.core.name));
+        self.count(Counter::ReactorTurns, u64::from(turn.waits));
+        self.count(Counter::IoEvents, u64::from(turn.events));
+        self.count(Counter::TimersFired, u64::from(turn.timers));
+    }
+
+    /// On the worker's own thread, after all workers have stopped: drops the tasks that only it may drop.
+    pub(super) fn drop_pinned(&self) {
+        let _current = self.enter();
+        loop {
+            self.shared().inbox.take_into(&mut self.pinned.borrow_mut());
+            let Some(task) = self.pinned.borrow_mut().pop_front() else { break };
+            drop(task);
+        }
+        // SAFETY: all workers have stopped, the gate is closed, and pinned tasks are no longer accepted: the
+        // ones that are left lie in no queue. This is their thread.
+        unsafe { self.core.cancel_remaining(Some(self.index)) };
+    }
+
+    /// Drops the queues, and with them cancels the tasks in them. Returns tasks allocated minus tasks freed.
+    pub(super) fn dismiss(self) -> i64 {
+        let Self { local, cache, pinned, .. } = self;
+        drop(pinned);
+        drop(local);
+        cache.into_inner().live
+    }
+}
+
+/// Whether a worker counts as searching, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    No,
+    /// It began by itself.
+    Own,
+    /// It was woken to search.
+    Woken,
+}

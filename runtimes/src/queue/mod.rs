@@ -1,0 +1,5 @@
+//! Queues that policies and the engine are built of.
+
+mod injector;
+
+pub use injector::Injector;

@@ -1,0 +1,121 @@
+//! The inner trait: the policy alone.
+//!
+//! A policy holds the queues and answers three questions: where does a task that became runnable
+//! go, what does this worker run next, and whom should a push wake. The engine acts on the answers
+//! and counts them; a policy never blocks, parks or touches a descriptor.
+
+use crate::task::Runnable;
+
+/// A scheduling policy: its shared state. Dropping it drops (and so cancels) the tasks in its queues.
+pub trait Scheduler: Send + Sync + Sized + 'static {
+    /// The registered name of the policy.
+    const NAME: &'static str;
+
+    /// What one worker owns: its queues that no other thread touches, or its end of those that
+    /// others may steal from.
+    type Local: Send + 'static;
+
+    /// Where the workers run. The default is on threads of the runtime's own.
+    const PLACEMENT: Placement = Placement::Threads;
+
+    /// Makes the shared state and one local part for each of `workers` workers.
+    fn new(workers: usize) -> (Self, Vec<Self::Local>);
+
+    /// Puts a task that became runnable into a queue, and says whom to wake for it.
+    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify;
+
+    /// What the worker runs next from where it looks first. `tick` grows by one with every task that
+    /// the worker runs: use it to look at a shared queue once in a while, so that nothing starves.
+    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<Found>;
+
+    /// What the worker can take from others when [`next`](Self::next) had nothing. The engine lets
+    /// only some of the workers search at a time.
+    fn search(&self, local: &mut Self::Local) -> Option<Found> {
+        let _ = local;
+        None
+    }
+
+    /// Whether there is work that this worker could get through `next` or `search`. Asked after the
+    /// worker has announced that it goes to sleep: a push that saw nobody asleep must be seen here.
+    fn has_work(&self, local: &Self::Local) -> bool;
+
+    /// Whom to wake when a worker that had been searching found a task: the default passes the
+    /// search on to one more worker, if one sleeps.
+    fn found(&self) -> Notify {
+        Notify::One
+    }
+}
+
+/// Where a runtime's workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Each on a thread of the runtime's own.
+    Threads,
+    /// The only worker is the thread that calls `block_on`.
+    Caller,
+}
+
+/// Who schedules: a worker of this runtime, with its local part, or any other thread.
+#[derive(Debug)]
+pub enum Site<'a, L> {
+    /// A worker of this runtime.
+    Worker(&'a mut L),
+    /// Another thread, or a worker whose local part is in use further up its own stack.
+    Outside,
+}
+
+/// Why a task became runnable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was spawned.
+    Spawned,
+    /// Its waker was called while it waited.
+    Woken,
+    /// Its waker was called during its own poll: it gave way to others.
+    Yielded,
+}
+
+/// Whom the engine should wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// Nobody.
+    Nobody,
+    /// One sleeping worker, unless another is searching already.
+    One,
+    /// Every sleeping worker: a thundering herd.
+    All,
+    /// That worker, if it sleeps.
+    Worker(usize),
+}
+
+/// A task to run and where it came from.
+#[derive(Debug)]
+pub struct Found {
+    /// The task.
+    pub task: Runnable,
+    /// Where it was.
+    pub from: Origin,
+}
+
+/// Where a task was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the slot for the task woken last.
+    Slot,
+    /// In the worker's own queue.
+    Local,
+    /// In a queue that all workers share.
+    Shared,
+    /// In another worker's queue.
+    Stolen {
+        /// Tasks moved by this steal, the one returned included.
+        moved: u32,
+    },
+}
+
+impl Found {
+    /// A task and its origin.
+    pub fn new(task: Runnable, from: Origin) -> Self {
+        Self { task, from }
+    }
+}

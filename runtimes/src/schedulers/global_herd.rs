@@ -1,0 +1,28 @@
+//! `global-herd`: the global queue, except that every push wakes every sleeping worker.
+
+use super::global_queue::{GlobalQueue, Wakes};
+use crate::card::{Body, Card, Origin, Workers};
+use crate::engine::Executor;
+use crate::scheduler::Notify;
+
+/// What the registry knows.
+pub const CARD: Card = Card {
+    name: WakeAll::NAME,
+    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes every sleeper.",
+    isolates: "The thundering herd: same queue, same lock, only the wake-ups differ from global-queue.",
+    origin: Origin::Ours,
+    workers: Workers::Many,
+    body: Body::Stackless,
+};
+
+/// The executor.
+pub type Variant = Executor<GlobalQueue<WakeAll>>;
+
+/// Wakes every sleeper.
+#[derive(Debug)]
+pub enum WakeAll {}
+
+impl Wakes for WakeAll {
+    const NAME: &'static str = "global-herd";
+    const NOTIFY: Notify = Notify::All;
+}

@@ -1,0 +1,123 @@
+//! `local`: one thread, no synchronisation. The worker is the thread that calls `block_on`.
+
+use std::collections::VecDeque;
+
+use crate::card::{Body, Card, Origin as From, Workers};
+use crate::engine::Executor;
+use crate::queue::Injector;
+use crate::scheduler::{Cause, Found, Notify, Origin, Placement, Scheduler, Site};
+use crate::task::{JoinHandle, Runnable};
+
+/// What the registry knows.
+pub const CARD: Card = Card {
+    name: Local::NAME,
+    summary: "One thread; new tasks newest first, woken tasks in order; an inbox for other threads.",
+    isolates: "The cost of a task without any synchronisation between workers.",
+    origin: From::Ours,
+    workers: Workers::Caller,
+    body: Body::Stackless,
+};
+
+/// The executor.
+pub type Variant = Executor<Local>;
+
+/// After this many new tasks in a row one woken task runs, so that a task that spawns without end cannot
+/// starve the others. Large enough to keep fork–join trees depth-first.
+const FRESH_RUN: u32 = 64;
+
+/// The policy's shared part: the inbox.
+#[derive(Debug)]
+pub struct Local {
+    inbox: Injector,
+}
+
+/// The worker's own queues.
+#[derive(Debug, Default)]
+pub struct Queues {
+    fresh: Vec<Runnable>,
+    woken: VecDeque<Runnable>,
+    /// New tasks run since the last woken one.
+    run: u32,
+}
+
+impl Scheduler for Local {
+    const NAME: &'static str = "local";
+    const PLACEMENT: Placement = Placement::Caller;
+    type Local = Queues;
+
+    fn new(workers: usize) -> (Self, Vec<Queues>) {
+        (Self { inbox: Injector::new() }, (0..workers).map(|_| Queues::default()).collect())
+    }
+
+    #[inline]
+    fn schedule(&self, at: Site<'_, Queues>, task: Runnable, cause: Cause) -> Notify {
+        match at {
+            Site::Worker(queues) => {
+                match cause {
+                    Cause::Spawned => queues.fresh.push(task),
+                    Cause::Woken | Cause::Yielded => queues.woken.push_back(task),
+                }
+                Notify::Nobody
+            }
+            Site::Outside => {
+                self.inbox.push(task);
+                Notify::Worker(0)
+            }
+        }
+    }
+
+    #[inline]
+    fn next(&self, queues: &mut Queues, _tick: u32) -> Option<Found> {
+        if !self.inbox.is_empty() {
+            self.inbox.take_into(&mut queues.woken);
+        }
+        if queues.run < FRESH_RUN
+            && let Some(task) = queues.fresh.pop()
+        {
+            queues.run += 1;
+            return Some(Found::new(task, Origin::Local));
+        }
+        queues.run = 0;
+        let task = queues.woken.pop_front().or_else(|| queues.fresh.pop())?;
+        Some(Found::new(task, Origin::Local))
+    }
+
+    fn has_work(&self, _: &Queues) -> bool {
+        !self.inbox.is_empty()
+    }
+}
+
+impl Executor<Local> {
+    /// Spawns a future that need not be `Send`; it runs on this thread, whenever it blocks on something.
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: std::future::Future + 'static,
+        F::Output: 'static,
+    {
+        self.local_spawner().spawn_local(future)
+    }
+
+    /// A handle for [`spawn_local`](LocalSpawner::spawn_local) that tasks can take along.
+    pub fn local_spawner(&self) -> LocalSpawner {
+        LocalSpawner { spawner: self.engine_spawner().clone(), not_send: std::marker::PhantomData }
+    }
+}
+
+/// Spawns futures that need not be `Send`. It stays on the thread that started the runtime.
+#[derive(Clone, Debug)]
+pub struct LocalSpawner {
+    spawner: crate::engine::EngineSpawner<Local>,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl LocalSpawner {
+    /// Makes a task of `future`; see [`Executor::spawn_local`].
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: std::future::Future + 'static,
+        F::Output: 'static,
+    {
+        // SAFETY: `local` runs on its caller's thread, and `not_send` keeps this handle there.
+        unsafe { self.spawner.spawn_unsend(future) }
+    }
+}

@@ -1,0 +1,8 @@
+//! The registry of our own executors. Adding one: write a file here, add its name below.
+
+crate::registry::registry! { schedulers, for_each_scheduler, $, [
+    local,
+    global_herd,
+    global_queue,
+    work_stealing,
+] }

@@ -1,0 +1,53 @@
+//! What a task is made of: a future polled on the worker's stack, or something that drives it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::runtime::{Config, StartError};
+
+/// Turns the future that is spawned into the future that the engine polls.
+///
+/// # Safety
+/// `Self::Future<F>` may be moved between threads between polls whenever `F` may, even where the compiler
+/// cannot see it.
+pub unsafe trait Body: 'static {
+    /// What all tasks of one runtime share: a pool of stacks, or nothing.
+    type Shared: Send + Sync + 'static;
+    /// What the engine polls.
+    type Future<F: Future>: Future<Output = F::Output>;
+
+    /// The registered name of a runtime with this body and `policy`.
+    fn runtime_name(policy: &'static str) -> &'static str;
+
+    /// Makes what the tasks of one runtime share.
+    ///
+    /// # Errors
+    /// When the system refuses a resource.
+    fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
+
+    /// Wraps one future.
+    fn wrap<F: Future>(shared: &Arc<Self::Shared>, future: F) -> Self::Future<F>;
+}
+
+/// The future itself: a task without a stack of its own.
+#[derive(Debug)]
+pub enum Stackless {}
+
+// SAFETY: the future is passed through.
+unsafe impl Body for Stackless {
+    type Shared = ();
+    type Future<F: Future> = F;
+
+    fn runtime_name(policy: &'static str) -> &'static str {
+        policy
+    }
+
+    fn shared(_: &Config) -> Result<Arc<()>, StartError> {
+        Ok(Arc::new(()))
+    }
+
+    #[inline]
+    fn wrap<F: Future>(_: &Arc<()>, future: F) -> F {
+        future
+    }
+}

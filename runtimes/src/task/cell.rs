@@ -1,0 +1,306 @@
+//! The one allocation of a task: header, then the future, which its output replaces.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll, Waker};
+
+use super::state::{Complete, State, Suspend};
+use super::{Cause, End, Home, JoinError, Runnable, Size, waker};
+
+/// What every task begins with, whatever its future.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) state: State,
+    /// The next task in an intrusive queue or free list. Belongs to whoever owns the duty to run the
+    /// task, or to the free list once it is freed.
+    pub(crate) link: UnsafeCell<*mut Header>,
+    vtable: &'static VTable,
+    /// The engine that runs the task, alive as long as the task's memory is.
+    home: *const (),
+    /// The waker of the task that awaits this one's handle; see [`State`] for who owns it when.
+    awaiter: UnsafeCell<MaybeUninit<Waker>>,
+    /// The worker that alone may run the task, plus one; 0 when any worker may.
+    pinned: u32,
+}
+
+/// What differs by the future's type.
+pub(crate) struct VTable {
+    run: unsafe fn(NonNull<Header>),
+    cancel: unsafe fn(NonNull<Header>),
+    take_output: unsafe fn(NonNull<Header>, *mut ()),
+    drop_output: unsafe fn(NonNull<Header>),
+    schedule: unsafe fn(NonNull<Header>) -> bool,
+    free: unsafe fn(NonNull<Header>),
+}
+
+#[repr(C)]
+struct Cell<F: Future, H: Home> {
+    header: Header,
+    stage: UnsafeCell<Stage<F>>,
+    home: PhantomData<H>,
+}
+
+/// The future until the task is done, then the output until the handle has taken it. Which of the two
+/// is there follows from the state word and from who asks, so no tag is stored.
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<Result<F::Output, JoinError>>,
+}
+
+/// Makes a task of `future`, scheduled and with a handle: the caller queues the [`Runnable`] and owns
+/// the handle bit.
+///
+/// # Safety
+/// `home` outlives the memory of every task that it allocated. If `F` or its output is not `Send`, the task
+/// is run, cancelled and joined on one thread only.
+pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32) -> (Runnable, NonNull<Header>) {
+    let size = const { Size::of::<Cell<F, H>>() };
+    let cell = home.allocate(size).cast::<Cell<F, H>>();
+    let header = Header {
+        state: State::new(),
+        link: UnsafeCell::new(ptr::null_mut()),
+        vtable: const {
+            &VTable {
+                run: run::<F, H>,
+                cancel: cancel::<F, H>,
+                take_output: take_output::<F, H>,
+                drop_output: drop_output::<F, H>,
+                schedule: schedule::<H>,
+                free: free::<F, H>,
+            }
+        },
+        home: ptr::from_ref(home).cast(),
+        awaiter: UnsafeCell::new(MaybeUninit::uninit()),
+        pinned,
+    };
+    let stage = UnsafeCell::new(Stage { future: ManuallyDrop::new(future) });
+    // SAFETY: `allocate` gave memory of this size and alignment that nobody else uses.
+    unsafe { cell.write(Cell { header, stage, home: PhantomData }) };
+    let header = cell.cast::<Header>();
+    // SAFETY: the state says SCHEDULED, and this is the one `Runnable` for it.
+    (unsafe { Runnable::from_raw(header) }, header)
+}
+
+impl Header {
+    /// The worker that alone may run the task.
+    pub(crate) fn pinned(&self) -> Option<usize> {
+        (self.pinned as usize).checked_sub(1)
+    }
+}
+
+/// Polls the task, or drops its future if it was cancelled.
+///
+/// # Safety
+/// The caller owns the duty to run the task, and gives it up.
+#[inline]
+pub(crate) unsafe fn run_raw(task: NonNull<Header>) {
+    // SAFETY: as the caller promises; the duty keeps the memory alive.
+    unsafe { (task.as_ref().vtable.run)(task) }
+}
+
+/// Drops the future of a task that was started or claimed, and completes it as cancelled.
+///
+/// # Safety
+/// The state is RUNNING on behalf of the caller.
+pub(crate) unsafe fn cancel_raw(task: NonNull<Header>) {
+    // SAFETY: as the caller promises; RUNNING keeps the memory alive.
+    unsafe { (task.as_ref().vtable.cancel)(task) }
+}
+
+/// Moves the output to `to`, a `*mut Result<T, JoinError>`.
+///
+/// # Safety
+/// The task is done, the caller has its handle and has not taken the output before; `to` is valid for the
+/// task's own output type.
+pub(crate) unsafe fn take_output_raw(task: NonNull<Header>, to: *mut ()) {
+    // SAFETY: the handle keeps the memory alive; the rest is the caller's promise.
+    unsafe { (task.as_ref().vtable.take_output)(task, to) }
+}
+
+/// Drops the output in place.
+///
+/// # Safety
+/// As for [`take_output_raw`].
+pub(crate) unsafe fn drop_output_raw(task: NonNull<Header>) {
+    // SAFETY: the handle keeps the memory alive; the rest is the caller's promise.
+    unsafe { (task.as_ref().vtable.drop_output)(task) }
+}
+
+/// Queues a task whose state the caller has just turned to SCHEDULED. False: its engine has closed.
+///
+/// # Safety
+/// The caller owns the duty to run the task, and holds a waker or the handle for the duration.
+#[inline]
+pub(crate) unsafe fn schedule_raw(task: NonNull<Header>) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { (task.as_ref().vtable.schedule)(task) }
+}
+
+/// Gives the memory back.
+///
+/// # Safety
+/// The state word said that the caller is the last; future and output are gone.
+pub(crate) unsafe fn free_raw(task: NonNull<Header>) {
+    // SAFETY: as the caller promises.
+    unsafe { (task.as_ref().vtable.free)(task) }
+}
+
+/// Where the awaiter's waker is kept.
+///
+/// # Safety
+/// `task` is alive; see [`State`] for who may touch the slot.
+pub(crate) unsafe fn awaiter(task: NonNull<Header>) -> *mut MaybeUninit<Waker> {
+    // SAFETY: alive by the caller's promise.
+    unsafe { task.as_ref().awaiter.get() }
+}
+
+/// Queues the task with its engine.
+///
+/// # Safety
+/// As for [`schedule_raw`]; the task was made for an `H`.
+#[inline]
+pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
+    // SAFETY: alive by the caller's promise, and `home` was made from an `&H` that outlives the memory.
+    let home = unsafe { &*task.as_ref().home.cast::<H>() };
+    // SAFETY: the caller owns the duty to run the task.
+    match home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken) {
+        Ok(()) => true,
+        Err(refused) => {
+            refused.into_raw();
+            false
+        }
+    }
+}
+
+unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
+    // SAFETY: `spawn` made the task as a `Cell<F, H>`, and the duty to run it keeps it alive.
+    let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
+    if cell.header.state.start() {
+        // SAFETY: `start` made this thread the runner.
+        return unsafe { cancel::<F, H>(task) };
+    }
+    // SAFETY: `home` was made from an `&H` that outlives the memory.
+    let home = unsafe { &*cell.header.home.cast::<H>() };
+    let stage = cell.stage.get();
+    // SAFETY: RUNNING keeps the task alive while this borrowed waker is used, and it is never dropped: it
+    // does not count. A clone of it counts.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(waker::raw::<H>(task)) });
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the runner has exclusive access to the stage, which holds the future until the task is done;
+        // the cell never moves until its future is dropped, so pinning it is sound.
+        let future = unsafe { std::pin::Pin::new_unchecked(&mut *(*stage).future) };
+        future.poll(&mut Context::from_waker(&waker))
+    }));
+    let output = match polled {
+        Ok(Poll::Pending) => {
+            match cell.header.state.suspend() {
+                Suspend::Idle => {}
+                Suspend::Again => {
+                    // SAFETY: the wake left SCHEDULED to this thread.
+                    let again = unsafe { Runnable::from_raw(task) };
+                    // A worker's own engine accepts until the worker itself has stopped.
+                    drop(home.schedule(again, Cause::Yielded));
+                }
+                // SAFETY: the state is RUNNING again, for this thread.
+                Suspend::Unreachable => unsafe { cancel::<F, H>(task) },
+            }
+            return;
+        }
+        Ok(Poll::Ready(output)) => {
+            // SAFETY: the runner's access is exclusive, and the future is not used again.
+            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*stage).future) }));
+            dropped.map(|()| output).map_err(JoinError::Panicked)
+        }
+        Err(payload) => {
+            // SAFETY: as above. A second panic, from the destructor, has nobody to go to.
+            let second = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*stage).future) }));
+            discard(second);
+            Err(JoinError::Panicked(payload))
+        }
+    };
+    home.ended(End::Completed);
+    // SAFETY: RUNNING for this thread, and the future is dropped.
+    unsafe { complete::<F, H>(task, output) };
+}
+
+unsafe fn cancel<F: Future, H: Home>(task: NonNull<Header>) {
+    // SAFETY: RUNNING keeps the cell alive; it was made as this type.
+    let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
+    // SAFETY: the runner's access is exclusive, and the stage still holds the future.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*cell.stage.get()).future) }));
+    let output = Err(dropped.map_or_else(JoinError::Panicked, |()| JoinError::Cancelled));
+    // SAFETY: `home` was made from an `&H` that outlives the memory.
+    unsafe { &*cell.header.home.cast::<H>() }.ended(End::Cancelled);
+    // SAFETY: RUNNING for this thread, and the future is dropped.
+    unsafe { complete::<F, H>(task, output) };
+}
+
+/// Publishes the output, wakes whoever awaits it, and frees the task when nobody can.
+unsafe fn complete<F: Future, H: Home>(task: NonNull<Header>, output: Result<F::Output, JoinError>) {
+    // SAFETY: RUNNING keeps the cell alive; it was made as this type.
+    let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
+    let state = &cell.header.state;
+    let mut detached = state.is_detached();
+    if detached {
+        discard(catch_unwind(AssertUnwindSafe(|| drop(output))));
+    } else {
+        // SAFETY: the runner's access is exclusive until DONE is set, and the future is gone.
+        unsafe { (*cell.stage.get()).output = ManuallyDrop::new(output) };
+    }
+    let result = loop {
+        if let Some(result) = state.complete(detached) {
+            break result;
+        }
+        // SAFETY: the handle went away before DONE, so the output is still this thread's.
+        unsafe { drop_output::<F, H>(task) };
+        detached = true;
+    };
+    let free_it = match result {
+        Complete::Kept => false,
+        Complete::Free => true,
+        Complete::Wake => {
+            // SAFETY: DONE was set while the slot was offered, so it holds a waker and is this thread's.
+            let waker = unsafe { (*cell.header.awaiter.get()).assume_init_read() };
+            // A foreign waker may panic; the task is done all the same.
+            discard(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+            state.settle()
+        }
+    };
+    if free_it {
+        // SAFETY: the state word said that this thread is the last.
+        unsafe { free::<F, H>(task) };
+    }
+}
+
+unsafe fn take_output<F: Future, H: Home>(task: NonNull<Header>, to: *mut ()) {
+    // SAFETY: made as this type, alive through the caller's handle; done, so the stage holds the output.
+    let output = unsafe { ptr::read(&raw const (*task.cast::<Cell<F, H>>().as_ref().stage.get()).output) };
+    // SAFETY: the caller says that `to` is valid for this type.
+    unsafe { to.cast::<Result<F::Output, JoinError>>().write(ManuallyDrop::into_inner(output)) };
+}
+
+unsafe fn drop_output<F: Future, H: Home>(task: NonNull<Header>) {
+    // SAFETY: made as this type and alive; the caller owns the output.
+    let output = unsafe { &mut (*task.cast::<Cell<F, H>>().as_ref().stage.get()).output };
+    // SAFETY: dropped once: the caller gives up the output.
+    discard(catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(output) })));
+}
+
+unsafe fn free<F: Future, H: Home>(task: NonNull<Header>) {
+    // SAFETY: `home` outlives the memory, which the caller gives back as the last; nothing in it needs dropping.
+    unsafe { H::free(task.as_ref().home.cast::<H>(), task, const { Size::of::<Cell<F, H>>() }) };
+}
+
+/// Lets go of a panic that has nobody to go to, without letting its payload's destructor panic out.
+fn discard(result: Result<(), Box<dyn Any + Send>>) {
+    if let Err(payload) = result
+        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        std::mem::forget(second);
+    }
+}

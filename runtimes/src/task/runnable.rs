@@ -1,0 +1,56 @@
+//! The duty to run a task, as a value: what schedulers move about.
+
+use std::mem;
+use std::ptr::NonNull;
+
+use super::cell::{self, Header};
+
+/// A task that is due to run. Queues hold these; each is run exactly once. Dropping one cancels its task.
+#[derive(Debug)]
+#[must_use = "dropping a Runnable cancels its task"]
+pub struct Runnable(NonNull<Header>);
+
+// SAFETY: the duty to run a task is exclusive, the state word orders its transfer, and futures that are not
+// `Send` are only made runnable on their own thread (the promise of `cell::spawn`).
+unsafe impl Send for Runnable {}
+// SAFETY: nothing can be done through a shared reference.
+unsafe impl Sync for Runnable {}
+
+impl Runnable {
+    /// # Safety
+    /// The caller owns the duty to run `task`, and gives it to the value.
+    pub(crate) unsafe fn from_raw(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    /// The header, together with the duty to run the task.
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        let task = self.0;
+        mem::forget(self);
+        task
+    }
+
+    /// The worker that alone may run the task.
+    pub(crate) fn pinned(&self) -> Option<usize> {
+        // SAFETY: the duty to run the task keeps it alive.
+        unsafe { self.0.as_ref() }.pinned()
+    }
+
+    /// Polls the task once; a wake during the poll queues it again.
+    #[inline]
+    pub(crate) fn run(self) {
+        // SAFETY: the value is the duty to run the task.
+        unsafe { cell::run_raw(self.into_raw()) }
+    }
+}
+
+impl Drop for Runnable {
+    fn drop(&mut self) {
+        // SAFETY: the value is the duty to run the task: `start` makes this thread the runner, which then
+        // drops the future instead of polling it.
+        unsafe {
+            self.0.as_ref().state.start();
+            cell::cancel_raw(self.0);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The state word of a task: who may touch the future, and who keeps the memory alive.
+//!
+//! Bits, and a count of wakers above them:
+//!
+//! - `SCHEDULED`: somebody owns the duty to run the task: it lies in a queue, or is on the way there.
+//!   Set by the wake that found it idle; turned into `RUNNING` by the worker that took it. While the
+//!   task is `RUNNING` it only records that a wake came, and the running worker queues it again.
+//! - `RUNNING`: one thread has exclusive access to the future and will write the output.
+//! - `DONE`: the output is written (or dropped, where no handle wanted it). Set once.
+//! - `CANCELLED`: whoever runs the task next drops the future instead.
+//! - `HANDLE`: the join handle exists. It alone reads the output.
+//! - `AWAITER`: the awaiter's slot holds a waker. While it is clear the handle owns the slot; when
+//!   `DONE` is set together with it, the slot belongs to the worker that set `DONE`.
+//!
+//! **Life.** The memory lives while the task is `SCHEDULED` (and not `DONE`) or `RUNNING`, has a
+//! `HANDLE`, or the count of wakers is not zero: the two first need no count, which is why a wake is one
+//! `fetch_or` and a poll two read-modify-writes. Whoever makes the last of these untrue frees it, so every
+//! operation here that may be the last says so in its result. A thread that calls in from outside
+//! holds a waker or the handle for as long as the call lasts.
+//!
+//! **Orderings.** Every transition that hands the future, the output or the awaiter's slot from one
+//! thread to another is `AcqRel` on this one word, so all of them are in its modification order and
+//! each reads what the one before released. `Relaxed` is used only where a waker is counted up: the
+//! new waker is made from one that keeps the task alive anyway (as in `Arc::clone`).
+
+use crate::sync::atomic::{
+    AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed},
+};
+
+const SCHEDULED: usize = 1;
+const RUNNING: usize = 1 << 1;
+const DONE: usize = 1 << 2;
+const CANCELLED: usize = 1 << 3;
+const HANDLE: usize = 1 << 4;
+const AWAITER: usize = 1 << 5;
+/// One waker in the count.
+const WAKER: usize = 1 << 6;
+
+/// Wakers above this are a leak in a loop: the process ends before the count can reach the bits' end.
+const MAX_WAKERS: usize = usize::MAX / 2;
+
+/// The state word.
+#[derive(Debug)]
+pub(crate) struct State(AtomicUsize);
+
+/// What a poll that returned `Pending` leaves to its worker.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Suspend {
+    /// Nothing: a waker will schedule the task.
+    Idle,
+    /// A wake came during the poll: queue the task again.
+    Again,
+    /// No waker and no handle is left: nothing can ever run the task again. The caller owns it alone.
+    Unreachable,
+}
+
+/// What publishing the output leaves to its worker.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Complete {
+    /// Nothing: handle or wakers will free the memory.
+    Kept,
+    /// The caller frees the memory.
+    Free,
+    /// Wake the awaiter's waker, which the caller now owns, then call [`State::settle`].
+    Wake,
+}
+
+/// What dropping a waker or the handle leaves to the dropper.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Release {
+    /// Nothing.
+    Kept,
+    /// The caller frees the memory; the output is gone already.
+    Free,
+    /// The task is idle and nothing else can reach it. It has been marked scheduled and cancelled, and
+    /// the caller holds one waker of it: queue it, then drop that waker.
+    Reap,
+}
+
+/// What the handle finds when it registers a waker.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Await {
+    /// The output can be read.
+    Done,
+    /// The slot holds a waker: compare it, and call [`State::reclaim_slot`] before writing another.
+    Occupied,
+    /// The slot is the handle's to write; then call [`State::offer_slot`].
+    Vacant,
+}
+
+impl State {
+    /// A task that was just spawned: scheduled, with a handle.
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(SCHEDULED | HANDLE))
+    }
+
+    /// Whether this is the word of a free slot of the pool.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.load(Acquire) == 0
+    }
+
+    /// Marks the slot as free. Only for the one that frees.
+    pub(crate) fn mark_free(&self) {
+        // Pairs with the Acquire load of `is_free`, which walks over slots at shutdown.
+        self.0.store(0, crate::sync::atomic::Ordering::Release);
+    }
+
+    /// A wake. True: the caller must queue the task.
+    #[inline]
+    pub(crate) fn wake(&self) -> bool {
+        self.0.fetch_or(SCHEDULED, AcqRel) & (SCHEDULED | RUNNING | DONE) == 0
+    }
+
+    /// The same for a wake that also cancels.
+    pub(crate) fn cancel(&self) -> bool {
+        self.0.fetch_or(SCHEDULED | CANCELLED, AcqRel) & (SCHEDULED | RUNNING | DONE) == 0
+    }
+
+    /// Gives back the duty to run a task that no queue accepts any more. The caller holds a waker or the
+    /// handle.
+    pub(crate) fn unschedule(&self) {
+        self.0.fetch_and(!SCHEDULED, AcqRel);
+    }
+
+    /// The worker begins. True: cancelled, drop the future instead of polling it.
+    #[inline]
+    pub(crate) fn start(&self) -> bool {
+        let before = self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel);
+        debug_assert_eq!(before & (SCHEDULED | RUNNING | DONE), SCHEDULED, "a task in a queue is scheduled and idle");
+        before & CANCELLED != 0
+    }
+
+    /// Takes a task that lies in no queue, at shutdown. False: it is done, or free.
+    pub(crate) fn claim(&self) -> bool {
+        let mut now = self.0.load(Acquire);
+        loop {
+            if now == 0 || now & (DONE | RUNNING) != 0 {
+                return false;
+            }
+            match self.0.compare_exchange_weak(now, now | RUNNING | CANCELLED, AcqRel, Acquire) {
+                Ok(_) => return true,
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// The poll returned `Pending`.
+    #[inline]
+    pub(crate) fn suspend(&self) -> Suspend {
+        let before = self.0.fetch_and(!RUNNING, AcqRel);
+        if before & SCHEDULED != 0 {
+            Suspend::Again
+        } else if before & HANDLE == 0 && before < WAKER {
+            // Nobody else can change the word any more; say again that the future is ours.
+            self.0.store(RUNNING, Relaxed);
+            Suspend::Unreachable
+        } else {
+            Suspend::Idle
+        }
+    }
+
+    /// Whether the handle is gone, so that the output has no reader. Never turns false again.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.0.load(Acquire) & HANDLE == 0
+    }
+
+    /// The output is written, or dropped when `detached` (what [`is_detached`](Self::is_detached) said).
+    /// `None`: the handle went away in between, so drop the output and call again.
+    #[inline]
+    pub(crate) fn complete(&self, detached: bool) -> Option<Complete> {
+        let mut now = self.0.load(Acquire);
+        loop {
+            if now & HANDLE == 0 && !detached {
+                return None;
+            }
+            // With a waker in the slot the memory must outlive the wake: stay RUNNING until `settle`.
+            let (next, result) = if now & AWAITER != 0 {
+                (now | DONE, Complete::Wake)
+            } else {
+                let next = (now & !(RUNNING | SCHEDULED)) | DONE;
+                (next, if Self::is_last(next) { Complete::Free } else { Complete::Kept })
+            };
+            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
+                Ok(_) => return Some(result),
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// After the awaiter was woken: ends RUNNING. True: the caller frees the memory.
+    pub(crate) fn settle(&self) -> bool {
+        let before = self.0.fetch_and(!(RUNNING | SCHEDULED | AWAITER), AcqRel);
+        Self::is_last(before & !(RUNNING | SCHEDULED | AWAITER))
+    }
+
+    /// Whether a DONE word has neither handle, waker nor runner left.
+    fn is_last(word: usize) -> bool {
+        word & (HANDLE | RUNNING) == 0 && word < WAKER
+    }
+
+    /// Counts one more waker.
+    #[inline]
+    pub(crate) fn add_waker(&self) {
+        if self.0.fetch_add(WAKER, Relaxed) > MAX_WAKERS {
+            std::process::abort();
+        }
+    }
+
+    /// Drops a waker.
+    #[inline]
+    pub(crate) fn drop_waker(&self) -> Release {
+        let mut now = self.0.load(Acquire);
+        loop {
+            let alone = now & (HANDLE | RUNNING) == 0 && now < 2 * WAKER;
+            if alone && now & (SCHEDULED | DONE) == 0 {
+                match self.0.compare_exchange_weak(now, now | SCHEDULED | CANCELLED, AcqRel, Acquire) {
+                    Ok(_) => return Release::Reap,
+                    Err(actual) => now = actual,
+                }
+                continue;
+            }
+            match self.0.compare_exchange_weak(now, now - WAKER, AcqRel, Acquire) {
+                Ok(_) => return if alone && now & DONE != 0 { Release::Free } else { Release::Kept },
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// Whether the output can be read.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.load(Acquire) & DONE != 0
+    }
+
+    /// What the handle may do with the awaiter's slot.
+    #[inline]
+    pub(crate) fn await_output(&self) -> Await {
+        match self.0.load(Acquire) {
+            now if now & DONE != 0 => Await::Done,
+            now if now & AWAITER != 0 => Await::Occupied,
+            _ => Await::Vacant,
+        }
+    }
+
+    /// Takes the slot back from the completing worker. False: the task is done, and the slot is not ours.
+    pub(crate) fn reclaim_slot(&self) -> bool {
+        self.change_awaiter(AWAITER, 0)
+    }
+
+    /// Offers the written slot to the completing worker. False: the task is done, and the slot is still ours.
+    #[inline]
+    pub(crate) fn offer_slot(&self) -> bool {
+        self.change_awaiter(0, AWAITER)
+    }
+
+    fn change_awaiter(&self, clear: usize, set: usize) -> bool {
+        let mut now = self.0.load(Acquire);
+        loop {
+            if now & DONE != 0 {
+                return false;
+            }
+            match self.0.compare_exchange_weak(now, (now & !clear) | set, AcqRel, Acquire) {
+                Ok(_) => return true,
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// After [`Release::Reap`], when no queue accepts the task any more: drops the waker all the same and
+    /// leaves the task, cancelled, to the shutdown that is under way. True: the caller frees the memory.
+    pub(crate) fn abandon(&self) -> bool {
+        let after = self.0.fetch_sub(WAKER + SCHEDULED, AcqRel) - (WAKER + SCHEDULED);
+        after & DONE != 0 && Self::is_last(after)
+    }
+
+    /// Drops the handle, whose slot is empty ([`reclaim_slot`](Self::reclaim_slot)). `None`: the task is
+    /// done and its output unread, so drop the output and call again with `output_gone`.
+    #[inline]
+    pub(crate) fn drop_handle(&self, output_gone: bool) -> Option<Release> {
+        let mut now = self.0.load(Acquire);
+        loop {
+            if now & DONE != 0 {
+                if !output_gone {
+                    return None;
+                }
+                // Nobody else refers to the task: no other thread can see this word again.
+                if now & !CANCELLED == DONE | HANDLE {
+                    return Some(Release::Free);
+                }
+                let after = self.0.fetch_and(!HANDLE, AcqRel) & !HANDLE;
+                return Some(if Self::is_last(after) { Release::Free } else { Release::Kept });
+            }
+            let rest = now & !HANDLE;
+            let reap = rest & (SCHEDULED | RUNNING) == 0 && rest < WAKER;
+            let next = if reap { (rest | SCHEDULED | CANCELLED) + WAKER } else { rest };
+            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
+                Ok(_) => return Some(if reap { Release::Reap } else { Release::Kept }),
+                Err(actual) => now = actual,
+            }
+        }
+    }
+}
