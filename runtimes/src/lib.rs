@@ -8,6 +8,7 @@ mod card;
 mod engine;
 mod enter;
 pub mod metrics;
+pub mod net;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod queue;
@@ -18,6 +19,7 @@ pub mod scheduler;
 pub mod schedulers;
 mod sync;
 mod task;
+pub mod time;
 
 pub use card::{Body, Card, Origin, Workers};
 pub use engine::{EngineSpawner, Executor};

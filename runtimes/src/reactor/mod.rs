@@ -1,58 +1,277 @@
-#![allow(missing_docs)]
-//! A stand-in without epoll until the reactor lands.
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, TryLockError};
-use std::time::Duration;
-#[derive(Clone, Debug)]
-/// t
-pub struct Handle(Arc<(Mutex<bool>, Condvar)>);
-/// t
+//! The reactor: one epoll instance, its timers, and the futures' way to them.
+//!
+//! Vocabulary, and where each idea lives:
+//!
+//! | term | meaning | file |
+//! |---|---|---|
+//! | source | a descriptor registered for both directions, once, edge-triggered | `source` |
+//! | interest | the direction a future waits for: readable or writable | here |
+//! | readiness | what is known about a source, one atomic word with a tick | `readiness` |
+//! | slot | where a source's readiness and waiters live; found by index, tagged by generation | `slots` |
+//! | waiter | a stored waker and the token of its future | `waiters` |
+//! | turn | wait, deliver, fire, wake: what the one driver does | `driver` |
+//! | notifier | ends a blocking wait from another thread | `notifier` |
+//! | timer | a deadline in nanoseconds in a timing wheel | `timers`, `wheel` |
+//!
+//! A [`Reactor`] belongs to whoever made it; there is no global one. An executor either drives it from
+//! its idle loop ([`Reactor::try_driver`], then [`Driver::turn`]) or puts it on a thread of its own
+//! ([`Thread`]). Leaf futures ([`net`](crate::net), [`time`](crate::time), [`Source`]) take a [`Handle`] and need
+//! nothing of the executor but its waker.
+//!
+//! # The path of an event
+//! A future tries its system call first. If the kernel would block, the future clears the readiness it
+//! acted on, stores its waker in its slot, and announces it in the readiness word. Later the driver
+//! fetches a batch of events, and for each one updates one atomic word, takes the waker if
+//! one is announced, and wakes when the batch is done. No lock is taken for an event that nobody waits
+//! for, none is shared between sources, nothing is allocated, and no map is searched.
+//!
+//! # Shutting down
+//! [`Reactor::shutdown`], or dropping the reactor, drops every stored waker **without waking**: the executor is about
+//! to drop those tasks. Every operation polled after that, pending or new, fails with an error that says so
+//! ([`is_shut_down_error`]); a sleep is over at once, because nobody could end it later. The descriptors are closed
+//! when the last [`Handle`] and [`Source`] are gone.
+
+mod clock;
+mod driver;
+mod epoll;
+mod notifier;
+mod readiness;
+mod slots;
+mod source;
+mod thread;
+mod timers;
+mod waiters;
+mod wheel;
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroU64;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+pub use driver::{Driver, Turn};
+pub use epoll::Clock as WaitClock;
+pub(crate) use source::Left;
+pub use source::{Io, RawSource, Ready, Source};
+pub use thread::{Thread, Totals};
+pub(crate) use timers::{Armed, Timer};
+
+/// The event data of the notifier; no slot has this index.
+const NOTIFIER: u64 = u64::MAX;
+
+/// The direction for which a future waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interest {
+    /// Reading or accepting would not block.
+    Readable,
+    /// Writing would not block, or connecting has ended.
+    Writable,
+}
+
+/// Everything that handles, sources and drivers share.
 #[derive(Debug)]
-pub struct Reactor(Handle, Mutex<()>);
-/// t
-pub struct Driver<'a>(&'a Reactor, #[allow(dead_code)] MutexGuard<'a, ()>);
-/// t
-pub struct Turn {
-    pub waits: u32,
-    pub events: u32,
-    pub timers: u32,
+struct Shared {
+    epoll: epoll::Epoll,
+    notifier: notifier::Notifier,
+    slots: slots::Slots,
+    timers: timers::Timers,
+    clock: clock::Clock,
+    shut_down: AtomicBool,
+    buffers: Mutex<driver::Buffers>,
 }
-/// t
-pub fn set_timer_slack_min() {}
+
+/// An epoll instance with its sources and timers. Dropping it shuts it down.
+#[derive(Debug)]
+pub struct Reactor {
+    handle: Handle,
+}
+
+/// Registers sources and timers with a reactor, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
 impl Reactor {
-    /// t
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self(Handle(Arc::new((Mutex::new(false), Condvar::new()))), Mutex::new(())))
+    /// A reactor that waits with nanosecond timeouts, or with milliseconds where the kernel has nothing better.
+    ///
+    /// # Errors
+    /// When the system refuses the epoll instance or the eventfd.
+    pub fn new() -> io::Result<Self> {
+        Self::with_wait_clock(WaitClock::Nanoseconds)
     }
+
+    /// A reactor that waits with the given granularity if the kernel has it: to test the fallback, or to compare.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_wait_clock(clock: WaitClock) -> io::Result<Self> {
+        let epoll = epoll::Epoll::new(clock)?;
+        let notifier = notifier::Notifier::new()?;
+        epoll.add_notifier(&notifier, NOTIFIER)?;
+        let shared = Arc::new(Shared {
+            epoll,
+            notifier,
+            slots: slots::Slots::new(),
+            timers: timers::Timers::new(),
+            clock: clock::Clock::new(),
+            shut_down: AtomicBool::new(false),
+            buffers: Mutex::new(driver::Buffers::new()),
+        });
+        Ok(Self { handle: Handle { shared } })
+    }
+
+    /// The handle with which sources and timers register.
     pub fn handle(&self) -> &Handle {
-        &self.0
+        &self.handle
     }
+
+    /// How blocking waits are timed.
+    pub fn wait_clock(&self) -> WaitClock {
+        self.handle.shared.epoll.clock()
+    }
+
+    /// The right to drive this reactor, unless somebody has it. One compare-and-swap; never waits.
     pub fn try_driver(&self) -> Option<Driver<'_>> {
-        match self.1.try_lock() {
-            Ok(g) => Some(Driver(self, g)),
-            Err(TryLockError::WouldBlock) => None,
-            Err(_) => panic!(),
-        }
+        let shared = &*self.handle.shared;
+        let buffers = match shared.buffers.try_lock() {
+            Ok(buffers) => buffers,
+            // A waker panicked in a turn; the buffers were left empty.
+            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Driver::new(shared, buffers))
     }
-    pub fn shutdown(&self) {}
+
+    /// Drops every stored waker and makes every operation fail from now on; see the module's text. A turn that is
+    /// under way returns.
+    pub fn shutdown(&self) {
+        self.handle.shared.shutdown();
+    }
 }
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl Shared {
+    fn is_shut_down(&self) -> bool {
+        // Acquire: pairs with the release in `shutdown`.
+        self.shut_down.load(Acquire)
+    }
+
+    fn shutdown(&self) {
+        // Release: pairs with the acquire in `is_shut_down`.
+        self.shut_down.store(true, Release);
+        self.slots.shut_down();
+        self.timers.shut_down();
+        self.notify();
+    }
+}
+
 impl Handle {
+    /// Ends the current blocking turn, or the next one if none is under way. Several calls before that turn ends
+    /// count as one. Costs a system call only if a thread is waiting and nobody has notified it yet.
     pub fn notify(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
+        self.shared.notify();
     }
+
+    /// Whether any source or timer is registered, as of some recent moment: two plain loads.
     pub fn is_active(&self) -> bool {
-        false
+        self.shared.slots.live() != 0 || self.shared.timers.len() != 0
+    }
+
+    /// How many sources are registered, as of some recent moment.
+    pub fn sources(&self) -> usize {
+        self.shared.slots.live()
+    }
+
+    /// How many timers are pending, as of some recent moment.
+    pub fn timers(&self) -> usize {
+        self.shared.timers.len()
+    }
+
+    /// Whether a timer is due, as of some recent moment: a load, and a look at the clock if a timer is pending.
+    pub fn timer_is_due(&self) -> bool {
+        self.shared.timers.next_deadline_ns().is_some_and(|next_ns| next_ns <= self.now_ns())
+    }
+
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.shared.clock.now_ns()
+    }
+
+    pub(crate) fn instant_ns(&self, instant: Instant) -> u64 {
+        self.shared.clock.at_ns(instant)
+    }
+
+    /// Whether a timer of this deadline is over and nothing of it is left to cancel.
+    #[inline]
+    pub(crate) fn has_fired(&self, deadline_ns: u64) -> bool {
+        self.shared.timers.has_fired(deadline_ns)
+    }
+
+    pub(crate) fn arm_timer(&self, deadline_ns: u64, waker: &Waker) -> Armed {
+        let armed = self.shared.timers.arm(deadline_ns, waker);
+        if let Armed::Pending { earlier: true, .. } = armed {
+            self.shared.notifier.raise(notifier::Reason::Rearm);
+        }
+        armed
+    }
+
+    /// `false` if the timer has been taken out of the wheel already.
+    pub(crate) fn update_timer(&self, timer: &Timer, waker: &Waker) -> bool {
+        self.shared.timers.update(timer, waker)
+    }
+
+    pub(crate) fn cancel_timer(&self, timer: &Timer) {
+        self.shared.timers.cancel(timer);
     }
 }
-impl Driver<'_> {
-    pub fn turn(&mut self, timeout: Option<Duration>) -> std::io::Result<Turn> {
-        let mut g = self.0.0.0.0.lock().unwrap();
-        if timeout.is_none() {
-            while !*g {
-                g = self.0.0.0.1.wait(g).unwrap();
-            }
-            *g = false;
-        }
-        Ok(Turn { waits: 1, events: 0, timers: 0 })
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("sources", &self.sources()).field("timers", &self.timers()).finish()
     }
+}
+
+/// Nanoseconds of a duration, saturating.
+pub(crate) fn duration_ns(duration: Duration) -> u64 {
+    clock::to_ns(duration)
+}
+
+/// Sets the calling thread's timer slack to one nanosecond, for threads that drive a reactor: the default lets every
+/// timed wait be 50 µs late.
+///
+/// # Errors
+/// When the system refuses, as some sandboxes do.
+pub fn set_timer_slack_min() -> io::Result<()> {
+    Ok(rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN))?)
+}
+
+/// What an operation on a reactor that has shut down fails with.
+#[derive(Debug)]
+struct ShutDown;
+
+impl fmt::Display for ShutDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reactor has shut down")
+    }
+}
+
+impl std::error::Error for ShutDown {}
+
+fn shut_down_error() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, ShutDown)
+}
+
+/// Whether `error` says that the reactor has shut down. Its kind is [`io::ErrorKind::NotConnected`].
+pub fn is_shut_down_error(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<ShutDown>())
 }
