@@ -11,9 +11,16 @@
 //! - a task that vanishes or a value that is wrong is a [`Failure`], never a hang and never a time.
 #![forbid(unsafe_code)]
 
+mod alarm;
+pub mod arrivals;
 mod drive;
+mod histogram;
+mod ledger;
+mod queueing;
 #[macro_use]
 mod registry;
+mod reset;
+pub mod spin;
 pub mod workload;
 
 pub use workload::{Card, Failure, Kind, Param, ParamError, Params, Range, Sample, Workload};
@@ -29,4 +36,8 @@ registry! { $
     mpsc::Mpsc,
     ring::Ring,
     wake_storm::WakeStorm,
+    tcp_echo::TcpEcho,
+    accept_storm::AcceptStorm,
+    timers::Timers,
+    poisson::Poisson,
 }

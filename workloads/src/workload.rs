@@ -229,6 +229,11 @@ pub trait Workload: Send + Sync + 'static {
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure>;
 }
 
+/// Makes an error of the system a [`Failure`] that says `what` was being done.
+pub(crate) fn io(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
+    move |source| Failure::Io { what, source }
+}
+
 /// `Ok` when `got == want`, else the [`Failure`] that says what differs.
 ///
 /// # Errors

@@ -124,7 +124,7 @@ pub(super) struct Slots {
     pages: [OnceLock<Box<[Slot]>>; PAGES],
     /// How many are taken; changed under the lock of `free`, read without it.
     live: AtomicUsize,
-    free: Mutex<Free>,
+    free: std::sync::Mutex<Free>,
 }
 
 #[derive(Debug)]
@@ -141,8 +141,12 @@ impl Slots {
         Self {
             pages: [const { OnceLock::new() }; PAGES],
             live: AtomicUsize::new(0),
-            free: Mutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
+            free: std::sync::Mutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
         }
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Which page holds an index, and where in it.
@@ -169,7 +173,7 @@ impl Slots {
     /// # Errors
     /// When the reactor has shut down, or when it holds as many sources as it can.
     pub(super) fn insert(&self, optimistic: bool) -> io::Result<Key> {
-        let mut free = self.free.lock();
+        let mut free = self.free();
         if free.shut_down {
             return Err(super::shut_down_error());
         }
@@ -197,7 +201,7 @@ impl Slots {
         let Some(slot) = self.get(key) else { return };
         let wakers = slot.close();
         {
-            let mut free = self.free.lock();
+            let mut free = self.free();
             free.indices.push(key.index);
             self.live.store(self.live.load(Relaxed) - 1, Relaxed);
         }
@@ -207,7 +211,7 @@ impl Slots {
     /// Refuses new sources, makes every operation of the existing ones fail, and drops their wakers.
     pub(super) fn shut_down(&self) {
         let used = {
-            let mut free = self.free.lock();
+            let mut free = self.free();
             free.shut_down = true;
             free.fresh
         };

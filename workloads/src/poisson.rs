@@ -1,0 +1,145 @@
+//! Open-loop load: requests arrive when they will, however far behind the scheduler is.
+
+use runtimes::{Runtime, Spawner};
+
+use crate::alarm::{Alarm, monotonic_ns};
+use crate::arrivals::{Request, Shape, poisson};
+use crate::drive::drive;
+use crate::ledger::Ledger;
+use crate::queueing::Observed;
+use crate::spin::{Calibration, spin};
+use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+
+/// Poisson arrivals of tasks that compute for a drawn time: response times at a load below saturation.
+///
+/// Arrivals, service times and their numbers of steps are drawn before the clock starts, from the seed
+/// and the load alone, so that every runtime meets the same requests. No thread generates load: one
+/// absolute timer of the kernel (timerfd, to which timer slack does not apply) lies in the runtime's own
+/// reactor and fires at the next intended arrival; then everything that is due becomes a task. What
+/// the reactor is late by is the scheduler's to answer for, and a late request is never skipped.
+///
+/// - `latency` runs from the *intended* arrival to completion, `uncorrected` from the actual spawn: the
+///   difference is what a closed-loop measurement would have left out.
+/// - The work is counted in steps, calibrated right before and right after. The speed of a shared
+///   virtual machine moves by 1 or 2 % between two calibrations, so the limit stands at 5 % unless
+///   `max_drift_percent` says otherwise (1 is right for a quiet machine of one's own); beyond it the run
+///   is void, and within it the figure `spin_drift_percent` is shown.
+/// - Requests before 20·S̄/(1 − √ρ)² (at most 1 s) only warm the system up. The run drains: it ends when
+///   every request is done. 100,000 requests leave 100 of them above the 99.9th percentile.
+/// - `in_system_last_third` far above `in_system_first_third` marks a run that was not stationary.
+#[derive(Debug)]
+pub struct Poisson;
+
+impl Workload for Poisson {
+    const CARD: Card = Card {
+        name: "poisson",
+        summary: "Requests arrive at random times, each a task that computes for a random time; nothing waits for answers.",
+        shows: "response time under load, from the intended arrival on: queueing, wake-up latency, reactor lateness",
+        unit: "requests",
+        kind: Kind::Latency,
+        params: &[
+            Param {
+                name: "load_percent",
+                default: 70,
+                min: 1,
+                max: 200,
+                help: "offered load, in percent of `workers`",
+            },
+            Param { name: "service_us", default: 20, min: 1, max: 100_000, help: "mean service time in microseconds" },
+            Param { name: "shape", default: 1, min: 0, max: 1, help: "service times: 0 all equal, 1 exponential" },
+            Param { name: "requests", default: 100_000, min: 100, max: 10_000_000, help: "requests per iteration" },
+            Param { name: "workers", default: 1, min: 1, max: 1_024, help: "workers whose capacity is 100 percent" },
+            Param { name: "seed", default: 1, min: 0, max: u64::MAX, help: "seed of arrivals and service times" },
+            Param {
+                name: "max_drift_percent",
+                default: 5,
+                min: 1,
+                max: 100,
+                help: "change of the processor's speed during the run above which it is void",
+            },
+        ],
+    };
+
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
+        let service_ns = params.get("service_us") as f64 * 1e3;
+        let load = params.get("load_percent") as f64 / 100.0;
+        let gap_ns = service_ns / (load * params.get("workers") as f64);
+        let warm_up = (warm_up_ns(service_ns, load) / gap_ns).ceil() as usize;
+        let count = warm_up + params.size("requests") * iterations as usize;
+        let shape = if params.get("shape") == 0 { Shape::Fixed } else { Shape::Exponential };
+        let requests = poisson(params.get("seed"), count, gap_ns, service_ns, shape);
+
+        let before = calibrate()?;
+        let spawner = runtime.spawner().clone();
+        let observed = drive(runtime, async move { serve(&spawner, requests, warm_up, before).await })?;
+        let after = calibrate()?;
+
+        let drift_percent = before.drift(&after) * 100.0;
+        let limit = params.get("max_drift_percent");
+        if drift_percent > limit as f64 {
+            return Err(Failure::Void(format!(
+                "the processor's speed changed by {drift_percent:.1} % during the run; the limit is {limit} %"
+            )));
+        }
+        let mut sample = observed.evaluate()?;
+        sample.figures.push(("spin_drift_percent", drift_percent));
+        Ok(sample)
+    }
+}
+
+/// How long the queue takes to forget that it began empty: 20·S̄/(1 − √ρ)², at most a second (which
+/// a load of 96 % reaches; above it no warm-up would do).
+fn warm_up_ns(service_ns: f64, load: f64) -> f64 {
+    const MOST_NS: f64 = 1e9;
+    if load >= 1.0 {
+        return MOST_NS;
+    }
+    (20.0 * service_ns / (1.0 - load.sqrt()).powi(2)).min(MOST_NS)
+}
+
+/// Blocks further than this from the straight line say that their times are not those of the steps.
+const MAX_MISFIT: f64 = 0.10;
+
+fn calibrate() -> Result<Calibration, Failure> {
+    let calibration = Calibration::measure();
+    if calibration.misfit > MAX_MISFIT {
+        let percent = calibration.misfit * 100.0;
+        return Err(Failure::Void(format!("the calibration of the work is off its straight line by {percent:.1} %")));
+    }
+    Ok(calibration)
+}
+
+/// The generator: makes every request a task when it is due, and waits until all are done.
+async fn serve<S: Spawner>(
+    spawner: &S,
+    requests: Vec<Request>,
+    warm_up: usize,
+    calibration: Calibration,
+) -> Result<Observed, Failure> {
+    /// Time to get from here to the first wait for the alarm.
+    const LEAD_NS: u64 = 1_000_000;
+
+    let steps: Vec<u64> = requests.iter().map(|request| calibration.steps(request.service_ns)).collect();
+    let (ledger, closed) = Ledger::new(requests.len());
+    let mut spawned_ns = Vec::with_capacity(requests.len());
+    let alarm = Alarm::new(spawner.reactor())?;
+    let start_ns = monotonic_ns() + LEAD_NS;
+    while let Some(next) = requests.get(spawned_ns.len()) {
+        alarm.wait_until(start_ns + next.at_ns).await?;
+        // Only what is due now: under overload the tasks must get their turn between two batches.
+        let now_ns = monotonic_ns();
+        let due = requests[spawned_ns.len()..].iter().take_while(|request| start_ns + request.at_ns <= now_ns).count();
+        for _ in 0..due {
+            let slot = spawned_ns.len();
+            let (entry, steps) = (ledger.entry(slot), steps[slot]);
+            spawned_ns.push(monotonic_ns());
+            drop(spawner.spawn(async move {
+                spin(steps);
+                entry.fill(monotonic_ns());
+            }));
+        }
+    }
+    drop(ledger);
+    let done_ns = closed.wait().await?;
+    Ok(Observed { requests, warm_up, start_ns, spawned_ns, done_ns })
+}

@@ -1,0 +1,193 @@
+//! A runtime that loses or falsifies one task: every workload must notice, and none may hang.
+
+mod support;
+
+use std::any::Any;
+use std::future::{Future, pending};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use runtimes::metrics::Snapshot;
+use runtimes::{Config, Join, JoinError, Runtime, Spawner, StartError, reactor, schedulers};
+use workloads::{Failure, Workload};
+
+/// Which task is hit, counted from 1. The body is the first task of most workloads; the third belongs to
+/// the load in all of them.
+const VICTIM: u64 = 3;
+
+/// What is done to the victim.
+trait Fault: Send + Sync + 'static {
+    /// The victim's future is replaced by what this returns.
+    fn strike<F>(future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+    /// Whether the victim is aborted, too.
+    const ABORT: bool;
+}
+
+/// The future is dropped unpolled and the task is cancelled.
+struct Lose;
+
+impl Fault for Lose {
+    const ABORT: bool = true;
+
+    fn strike<F>(future: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        drop(future);
+        pending()
+    }
+}
+
+/// The task runs, but a number that it returns is one too high.
+struct Falsify;
+
+impl Fault for Falsify {
+    const ABORT: bool = false;
+
+    async fn strike<F>(future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut output = future.await;
+        if let Some(number) = number(&mut output) {
+            *number += 1;
+        }
+        output
+    }
+}
+
+/// The number in a task's output, in any of the forms in which the workloads return one.
+fn number(output: &mut dyn Any) -> Option<&mut u64> {
+    if output.is::<u64>() {
+        output.downcast_mut()
+    } else if output.is::<Option<u64>>() {
+        output.downcast_mut::<Option<u64>>()?.as_mut()
+    } else if output.is::<Result<u64, JoinError>>() {
+        output.downcast_mut::<Result<u64, JoinError>>()?.as_mut().ok()
+    } else {
+        output.downcast_mut::<Result<u64, Failure>>()?.as_mut().ok()
+    }
+}
+
+struct Faulty<R: Runtime, F> {
+    runtime: R,
+    spawner: FaultySpawner<R::Spawner, F>,
+}
+
+struct FaultySpawner<S, F> {
+    spawner: S,
+    spawned: Arc<AtomicU64>,
+    fault: PhantomData<F>,
+}
+
+impl<S: Clone, F> Clone for FaultySpawner<S, F> {
+    fn clone(&self) -> Self {
+        Self { spawner: self.spawner.clone(), spawned: Arc::clone(&self.spawned), fault: PhantomData }
+    }
+}
+
+impl<S: Spawner, F: Fault> Spawner for FaultySpawner<S, F> {
+    type Join<T: Send + 'static> = S::Join<T>;
+
+    fn spawn<Fut>(&self, future: Fut) -> Self::Join<Fut::Output>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+    {
+        if self.spawned.fetch_add(1, Ordering::Relaxed) + 1 != VICTIM {
+            return self.spawner.spawn(future);
+        }
+        let mut victim = self.spawner.spawn(F::strike(future));
+        if F::ABORT {
+            victim.abort();
+        }
+        victim
+    }
+
+    fn reactor(&self) -> &reactor::Handle {
+        self.spawner.reactor()
+    }
+}
+
+impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
+    type Spawner = FaultySpawner<R::Spawner, F>;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        let runtime = R::start(config)?;
+        let spawner = runtime.spawner().clone();
+        Ok(Self { runtime, spawner: FaultySpawner { spawner, spawned: Arc::default(), fault: PhantomData } })
+    }
+
+    fn spawner(&self) -> &Self::Spawner {
+        &self.spawner
+    }
+
+    fn block_on<Fut: Future>(&self, future: Fut) -> Fut::Output {
+        self.runtime.block_on(future)
+    }
+
+    fn metrics(&self) -> Snapshot {
+        self.runtime.metrics()
+    }
+
+    fn shutdown(self) -> Snapshot {
+        self.runtime.shutdown()
+    }
+}
+
+/// Workloads whose third task returns a number that enters the result. The others pass numbers over channels
+/// or sockets, where a runtime can lose but not change them.
+const ADDS_UP: [&str; 9] = [
+    "spawn_many_local",
+    "spawn_many_remote",
+    "yield_many",
+    "ping_pong",
+    "skynet",
+    "fib",
+    "wake_storm",
+    "tcp_echo",
+    "accept_storm",
+];
+
+fn loses<W: Workload>() {
+    for iterations in [1, 3] {
+        let local = support::run::<Faulty<schedulers::local::Variant, Lose>, W>(1, iterations);
+        local.expect_err("a task was lost on one thread");
+        let stealing = support::run::<Faulty<schedulers::work_stealing::Variant, Lose>, W>(2, iterations);
+        stealing.expect_err("a task was lost among two workers");
+    }
+}
+
+fn falsifies<W: Workload>() {
+    let result = support::run::<Faulty<schedulers::local::Variant, Falsify>, W>(1, 2);
+    if ADDS_UP.contains(&W::CARD.name) {
+        let failure = result.expect_err("a number was falsified");
+        assert!(matches!(failure, Failure::Wrong { .. }), "{failure}");
+    } else {
+        result.unwrap_or_else(|failure| panic!("no number that this workload returns was changed, yet: {failure}"));
+    }
+}
+
+macro_rules! case {
+    ($workload:ident, $Workload:path) => {
+        mod $workload {
+            #[test]
+            fn notices_a_lost_task() {
+                crate::loses::<$Workload>();
+            }
+
+            #[test]
+            fn notices_a_false_number() {
+                crate::falsifies::<$Workload>();
+            }
+        }
+    };
+}
+
+workloads::for_each_workload!(case);

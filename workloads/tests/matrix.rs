@@ -1,0 +1,51 @@
+//! Every workload on every registered runtime, with small parameters: the results must verify.
+
+mod support;
+
+use runtimes::{Config, Runtime, StartError};
+use workloads::{Kind, Workload};
+
+fn verify<R: Runtime, W: Workload>() {
+    for workers in [1, 2] {
+        if matches!(R::start(&Config::new(workers)), Err(StartError::Workers { limit: 1, .. })) {
+            assert_eq!(workers, 2, "every runtime accepts one worker");
+            continue;
+        }
+        let of = |iterations| {
+            let sample = support::run::<R, W>(workers, iterations);
+            sample.unwrap_or_else(|failure| panic!("{} with {workers} workers: {failure}", W::CARD.name))
+        };
+        let (one, two) = (of(1), of(2));
+        assert!(one.operations > 0 && !one.elapsed.is_zero(), "{one:?}");
+        assert_eq!(two.operations, 2 * one.operations, "operations do not follow the iterations");
+        if W::CARD.kind == Kind::Latency {
+            assert!(!one.histograms.is_empty(), "a latency workload shows no distribution");
+        }
+        for (name, histogram) in &two.histograms {
+            assert_eq!(histogram.len(), two.operations, "{name} does not hold every operation");
+        }
+        for (name, value) in &one.figures {
+            assert!(value.is_finite(), "{name} is {value}");
+        }
+    }
+}
+
+macro_rules! case {
+    ($workload:ident, $Workload:path) => {
+        #[test]
+        fn $workload() {
+            crate::verify::<Under, $Workload>();
+        }
+    };
+}
+
+macro_rules! on_runtime {
+    ($runtime:ident, $Variant:path) => {
+        mod $runtime {
+            type Under = $Variant;
+            workloads::for_each_workload!(case);
+        }
+    };
+}
+
+runtimes::for_each_runtime!(on_runtime);

@@ -1,0 +1,94 @@
+//! The registry and the parameters, as the command line meets them.
+
+use std::collections::HashSet;
+
+use workloads::{Card, ParamError, Params, Range, Visitor, Workload, cards, visit};
+
+struct Name;
+
+impl Visitor for Name {
+    type Output = &'static str;
+
+    fn visit<W: Workload>(self) -> &'static str {
+        W::CARD.name
+    }
+}
+
+#[test]
+fn every_card_is_found_by_its_name() {
+    let mut names = HashSet::new();
+    for card in cards() {
+        assert!(visit(card.name, Name).is_ok_and(|name| name == card.name), "{}", card.name);
+        assert!(names.insert(card.name), "{} is registered twice", card.name);
+    }
+    assert!(visit("no_such_workload", Name).is_err());
+}
+
+#[test]
+fn every_workload_of_the_suite_is_registered() {
+    let names: Vec<_> = cards().iter().map(|card| card.name).collect();
+    for name in [
+        "spawn_many_local",
+        "spawn_many_remote",
+        "chained_spawn",
+        "yield_many",
+        "ping_pong",
+        "skynet",
+        "fib",
+        "mpsc",
+        "ring",
+        "wake_storm",
+        "timers",
+        "tcp_echo",
+        "accept_storm",
+        "poisson",
+    ] {
+        assert!(names.contains(&name), "{name} is missing from {names:?}");
+    }
+}
+
+#[test]
+fn cards_are_fit_to_be_shown() {
+    for card in cards() {
+        let Card { name, summary, shows, unit, params, .. } = card;
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
+        assert!(summary.ends_with('.') && !summary.contains('\n'), "{name}: {summary}");
+        assert!(!shows.is_empty() && !shows.contains('\n'), "{name}: {shows}");
+        assert!(!unit.is_empty(), "{name}");
+        let mut names = HashSet::new();
+        for param in *params {
+            assert!(names.insert(param.name), "{name} has {} twice", param.name);
+            assert!((param.min..=param.max).contains(&param.default), "{name}: default of {}", param.name);
+            assert!(!param.help.is_empty(), "{name}: {}", param.name);
+        }
+    }
+}
+
+#[test]
+fn limits_are_accepted_and_what_lies_beyond_is_refused() {
+    for card in cards() {
+        for param in card.params {
+            let mut params = Params::defaults(card);
+            for value in [param.min, param.max] {
+                params.set(card, param.name, value).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(params.get(param.name), value);
+            }
+            let before = params.clone();
+            for value in [param.min.checked_sub(1), param.max.checked_add(1)].into_iter().flatten() {
+                let range = Range { name: param.name, min: param.min, max: param.max };
+                let want = ParamError::OutOfRange { workload: card.name, range, value };
+                assert_eq!(params.set(card, param.name, value), Err(want));
+            }
+            assert_eq!(params, before, "a refused value changed something");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_parameter_is_refused_with_the_names_that_exist() {
+    let card = cards().into_iter().find(|card| card.name == "ring").expect("ring is registered");
+    let error = Params::defaults(card).set(card, "lap", 3).unwrap_err();
+    assert_eq!(error.to_string(), "workload ring has no parameter `lap`; it has tasks, laps");
+    let error = Params::defaults(card).set(card, "tasks", 1).unwrap_err();
+    assert_eq!(error.to_string(), "parameter tasks of workload ring is 1: it must lie in 2 to 100000");
+}

@@ -1,0 +1,60 @@
+//! What the test files share: small parameters, and a limit on how long a run may take.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use runtimes::{Config, Runtime};
+use workloads::{Failure, Params, Sample, Workload};
+
+/// Far beyond any run with [`small`] parameters: a run that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Parameters with which a workload takes milliseconds. A workload that is not listed runs as it is.
+fn small(workload: &str) -> &'static [(&'static str, u64)] {
+    match workload {
+        "spawn_many_local" | "spawn_many_remote" => &[("tasks", 500)],
+        "chained_spawn" => &[("links", 200)],
+        "yield_many" => &[("tasks", 20), ("yields", 50)],
+        "ping_pong" => &[("pairs", 100)],
+        "skynet" => &[("levels", 3)],
+        "fib" => &[("n", 11)],
+        "mpsc" => &[("messages", 100), ("capacity", 7)],
+        "ring" => &[("tasks", 20), ("laps", 20)],
+        "wake_storm" => &[("waiters", 20), ("storms", 10)],
+        "timers" => &[("timers", 500), ("lead_ms", 5), ("spread_ms", 20)],
+        "tcp_echo" => &[("connections", 8), ("round_trips", 10)],
+        "accept_storm" => &[("clients", 4), ("connections", 10)],
+        // At 20 %, so that the run is short of overload even when all tests share two cores.
+        "poisson" => &[("requests", 1_000), ("load_percent", 20), ("max_drift_percent", 100)],
+        _ => &[],
+    }
+}
+
+/// Runs `W` on a fresh `R`, on a thread of its own, because a run that never ends is a failure too.
+///
+/// # Panics
+/// When the runtime does not start or the run takes longer than `PATIENCE`.
+pub(crate) fn run<R: Runtime, W: Workload>(workers: usize, iterations: u64) -> Result<Sample, Failure> {
+    let (report, result) = mpsc::channel();
+    let thread = thread::Builder::new().name(W::CARD.name.to_owned());
+    let runner = thread.spawn(move || {
+        let mut params = Params::defaults(&W::CARD);
+        for &(name, value) in small(W::CARD.name) {
+            params.set(&W::CARD, name, value).expect("the table of small parameters is right");
+        }
+        let runtime = R::start(&Config::new(workers)).expect("the runtime starts");
+        let result = W::run(&runtime, &params, iterations);
+        runtime.shutdown();
+        report.send(result).expect("the test waits");
+    });
+    let runner = runner.expect("a thread starts");
+    match result.recv_timeout(PATIENCE) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{} hangs", W::CARD.name),
+        Err(mpsc::RecvTimeoutError::Disconnected) => match runner.join() {
+            Err(payload) => std::panic::resume_unwind(payload),
+            Ok(()) => unreachable!("the runner reports before it ends"),
+        },
+    }
+}
