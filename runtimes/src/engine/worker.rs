@@ -15,15 +15,18 @@ use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
 use crate::sync::atomic::Ordering::Acquire;
 use crate::task::{Header, Runnable, Size};
 
-/// After this many tasks a busy worker looks at the reactor without waiting. Tokio uses 61; a power of two is
-/// cheaper to test, and policies that look at a shared queue by their own count do not fall in step.
-const REACTOR_INTERVAL: u32 = 64;
+/// After this many tasks a busy worker looks at the reactor, without waiting, and whether to stop. Tokio uses
+/// 61; a power of two is cheaper to test, and policies that look at a shared queue by their own count do not
+/// fall in step.
+const HOUSEKEEPING_INTERVAL: u32 = 64;
 
 /// One worker: its own part of the policy, of the task memory, and where it is in its loop.
 #[repr(C)]
 pub(super) struct Worker<S: Scheduler> {
     context: Context,
     core: Arc<Core<S>>,
+    /// This worker's entry in the core, found once: it is used with every count.
+    shared: NonNull<Shared>,
     index: usize,
     tick: Cell<u32>,
     /// Set while `local` is borrowed; see [`with_local`](Self::with_local).
@@ -49,10 +52,12 @@ pub(super) enum Pause {
 
 impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
-        let counters = &raw const core.workers[index].counters;
+        let shared: &Shared = &core.workers[index];
+        let (context, shared) = (Context::new(Arc::as_ptr(&core).cast(), &shared.counters), NonNull::from(shared));
         Box::new(Self {
-            context: Context::new(Arc::as_ptr(&core).cast(), counters),
+            context,
             core,
+            shared,
             index,
             tick: Cell::new(0),
             in_use: Cell::new(false),
@@ -62,8 +67,10 @@ impl<S: Scheduler> Worker<S> {
         })
     }
 
+    #[inline]
     fn shared(&self) -> &Shared {
-        &self.core.workers[self.index]
+        // SAFETY: it points into the core's workers, which never move and which `core` keeps alive.
+        unsafe { self.shared.as_ref() }
     }
 
     pub(super) fn index(&self) -> usize {
@@ -144,20 +151,26 @@ impl<S: Scheduler> Worker<S> {
                 self.leave(state);
                 return Pause::Ready;
             }
-            if self.core.stopping.load(Acquire) {
-                self.leave(state);
-                return Pause::Stopping;
-            }
             let tick = self.tick.get().wrapping_add(1);
             self.tick.set(tick);
-            if tick.is_multiple_of(REACTOR_INTERVAL) && self.core.reactor().is_active() {
-                self.turn(Some(Duration::ZERO));
+            if tick.is_multiple_of(HOUSEKEEPING_INTERVAL) {
+                if self.core.stopping.load(Acquire) {
+                    self.leave(state);
+                    return Pause::Stopping;
+                }
+                if self.core.reactor().is_active() {
+                    self.turn(Some(Duration::ZERO));
+                }
             }
             if let Some(found) = self.next(tick, &mut state) {
                 self.leave(std::mem::replace(&mut state, Search::No));
                 self.execute(found);
             } else {
                 state = self.sleep(state, &ready);
+                if self.core.stopping.load(Acquire) {
+                    self.leave(state);
+                    return Pause::Stopping;
+                }
             }
         }
     }
@@ -172,13 +185,10 @@ impl<S: Scheduler> Worker<S> {
 
     #[inline]
     fn next(&self, tick: u32, state: &mut Search) -> Option<Found> {
-        let own = |()| {
-            self.shared().inbox.take_into(&mut self.pinned.borrow_mut());
-            self.pinned.borrow_mut().pop_front().map(|task| Found::new(task, Origin::Local))
-        };
         // Pinned tasks and others take turns, so that neither starves.
         if tick & 1 == 0
-            && let Some(found) = own(())
+            && self.has_pinned()
+            && let Some(found) = self.next_pinned()
         {
             return Some(found);
         }
@@ -187,8 +197,8 @@ impl<S: Scheduler> Worker<S> {
         if found.is_some() {
             return found;
         }
-        if let Some(found) = own(()) {
-            return Some(found);
+        if self.has_pinned() {
+            return self.next_pinned();
         }
         if *state == Search::No {
             if !self.core.sleep.start_search(false) {
@@ -201,6 +211,18 @@ impl<S: Scheduler> Worker<S> {
             self.count(Counter::FailedSearches, 1);
         }
         found
+    }
+
+    #[inline]
+    fn has_pinned(&self) -> bool {
+        !self.shared().inbox.is_empty() || !self.pinned.borrow().is_empty()
+    }
+
+    #[cold]
+    fn next_pinned(&self) -> Option<Found> {
+        let mut pinned = self.pinned.borrow_mut();
+        self.shared().inbox.take_into(&mut pinned);
+        pinned.pop_front().map(|task| Found::new(task, Origin::Local))
     }
 
     #[inline]
@@ -249,9 +271,7 @@ impl<S: Scheduler> Worker<S> {
 
     fn has_work(&self) -> bool {
         let policy = self.core.policy();
-        !self.shared().inbox.is_empty()
-            || !self.pinned.borrow().is_empty()
-            || self.with_local(|local| local.is_some_and(|local| policy.has_work(local)))
+        self.has_pinned() || self.with_local(|local| local.is_some_and(|local| policy.has_work(local)))
     }
 
     /// Collects what is ready from the reactor, if no other worker is at it.
