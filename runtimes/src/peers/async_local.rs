@@ -1,0 +1,113 @@
+//! async-executor's `LocalExecutor`.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_executor::LocalExecutor;
+use futures_lite::future::block_on;
+
+use super::async_task_join::TaskJoin;
+use super::inbox::{Inbox, LocalJoin};
+use crate::metrics::Snapshot;
+use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+
+/// async-executor's local executor as the registry lists it.
+pub const CARD: Card = Card {
+    name: "async-local",
+    summary: "async-executor's LocalExecutor on the caller's thread: a lock-free queue and async-task's task cell",
+    isolates: "against `async-executor`: what the same executor costs without other threads",
+    origin: Origin::Peer { package: "async-executor" },
+    workers: Workers::Caller,
+    body: Body::Stackless,
+};
+
+/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows.
+#[derive(Debug)]
+pub struct Variant {
+    /// `None` once stopped.
+    executor: Option<Rc<LocalExecutor<'static>>>,
+    spawner: LocalSpawner,
+    /// `None` once stopped.
+    reactor: Option<reactor::Thread>,
+}
+
+impl Variant {
+    fn stop(&mut self) {
+        self.spawner.shared.inbox.close();
+        // The reactor first: a wake-up of its that overlaps the executor's drop would leave the woken task in a
+        // queue that nobody empties any more.
+        self.reactor = None;
+        self.executor = None;
+    }
+}
+
+impl Drop for Variant {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Runtime for Variant {
+    type Spawner = LocalSpawner;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        super::check_workers(&CARD, config)?;
+        let reactor = super::start_reactor()?;
+        let executor = Rc::new(LocalExecutor::new());
+        let inbox = Arc::new(Inbox::new());
+        executor.spawn(Arc::clone(&inbox).serve()).detach();
+        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: reactor.handle().clone() }) };
+        Ok(Self { executor: Some(executor), spawner, reactor: Some(reactor) })
+    }
+
+    fn spawner(&self) -> &LocalSpawner {
+        &self.spawner
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _entered = crate::enter::enter(CARD.name);
+        let executor = self.executor.as_ref().expect("a runtime is stopped only when it is consumed");
+        self.spawner.shared.inbox.attend(executor, || block_on(executor.run(future)))
+    }
+
+    /// Empty: async-executor counts nothing.
+    fn metrics(&self) -> Snapshot {
+        Snapshot::default()
+    }
+
+    fn shutdown(mut self) -> Snapshot {
+        self.stop();
+        self.metrics()
+    }
+}
+
+/// Spawns on a [`LocalExecutor`]: directly on its thread, through an inbox from others.
+#[derive(Clone, Debug)]
+pub struct LocalSpawner {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inbox: Arc<Inbox<Rc<LocalExecutor<'static>>>>,
+    reactor: reactor::Handle,
+}
+
+impl Spawner for LocalSpawner {
+    type Join<T: Send + 'static> = LocalJoin<TaskJoin<T>>;
+
+    #[inline]
+    fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.shared.inbox.spawn(future, |executor, future| TaskJoin::new(Some(executor.spawn(future))))
+    }
+
+    #[inline]
+    fn reactor(&self) -> &reactor::Handle {
+        &self.shared.reactor
+    }
+}

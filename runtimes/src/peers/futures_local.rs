@@ -1,0 +1,116 @@
+//! futures-executor's `LocalPool`.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_executor::LocalPool;
+use futures_util::task::LocalSpawnExt;
+
+use super::inbox::{Inbox, LocalJoin};
+use super::remote_join::RemoteJoin;
+use crate::metrics::Snapshot;
+use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+
+/// futures-executor's local pool as the registry lists it.
+pub const CARD: Card = Card {
+    name: "futures-local",
+    summary: "futures-executor's LocalPool on the caller's thread: all tasks in one FuturesUnordered",
+    isolates: "what an intrusive ready list of boxed futures costs against one allocation per task",
+    origin: Origin::Peer { package: "futures-executor" },
+    workers: Workers::Caller,
+    body: Body::Stackless,
+};
+
+/// A `LocalPool`, driven by `run_until`.
+#[derive(Debug)]
+pub struct Variant {
+    /// `None` once stopped. Borrowed during `block_on`, which cannot nest.
+    pool: RefCell<Option<LocalPool>>,
+    /// The pool's own handle, which stays on its thread.
+    local: futures_executor::LocalSpawner,
+    spawner: LocalSpawner,
+    /// `None` once stopped.
+    reactor: Option<reactor::Thread>,
+}
+
+impl Variant {
+    fn stop(&mut self) {
+        self.spawner.shared.inbox.close();
+        let pool = self.pool.get_mut().take();
+        drop(pool); // its futures deregister from the reactor, which is still there
+        self.reactor = None;
+    }
+}
+
+impl Drop for Variant {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Runtime for Variant {
+    type Spawner = LocalSpawner;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        super::check_workers(&CARD, config)?;
+        let reactor = super::start_reactor()?;
+        let pool = LocalPool::new();
+        let local = pool.spawner();
+        let inbox = Arc::new(Inbox::new());
+        local.spawn_local(Arc::clone(&inbox).serve()).expect("the pool exists");
+        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: reactor.handle().clone() }) };
+        Ok(Self { pool: RefCell::new(Some(pool)), local, spawner, reactor: Some(reactor) })
+    }
+
+    fn spawner(&self) -> &LocalSpawner {
+        &self.spawner
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _entered = crate::enter::enter(CARD.name);
+        let mut pool = self.pool.borrow_mut();
+        let pool = pool.as_mut().expect("a runtime is stopped only when it is consumed");
+        self.spawner.shared.inbox.attend(&self.local, || pool.run_until(future))
+    }
+
+    /// Empty: futures-executor counts nothing.
+    fn metrics(&self) -> Snapshot {
+        Snapshot::default()
+    }
+
+    fn shutdown(mut self) -> Snapshot {
+        self.stop();
+        self.metrics()
+    }
+}
+
+/// Spawns on a [`LocalPool`]: directly on its thread, through an inbox from others.
+#[derive(Clone, Debug)]
+pub struct LocalSpawner {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inbox: Arc<Inbox<futures_executor::LocalSpawner>>,
+    reactor: reactor::Handle,
+}
+
+impl Spawner for LocalSpawner {
+    type Join<T: Send + 'static> = LocalJoin<RemoteJoin<T>>;
+
+    #[inline]
+    fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.shared.inbox.spawn(future, |local, future| RemoteJoin::new(local.spawn_local_with_handle(future).ok()))
+    }
+
+    #[inline]
+    fn reactor(&self) -> &reactor::Handle {
+        &self.shared.reactor
+    }
+}

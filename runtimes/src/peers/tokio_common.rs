@@ -1,0 +1,119 @@
+//! What the two tokio flavours share: spawner, join handle, counters, shutdown.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::runtime;
+use tokio::task::JoinHandle;
+
+use super::{check_workers, start_reactor};
+use crate::metrics::{Counter, Snapshot};
+use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
+
+/// A tokio runtime of either flavour and the thread that runs our reactor for it.
+#[derive(Debug)]
+pub(super) struct Tokio {
+    /// `None` once stopped.
+    runtime: Option<runtime::Runtime>,
+    spawner: TokioSpawner,
+    /// `None` once stopped.
+    reactor: Option<reactor::Thread>,
+}
+
+impl Tokio {
+    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours serve.
+    pub(super) fn start(
+        card: &'static Card,
+        config: &Config,
+        mut builder: runtime::Builder,
+    ) -> Result<Self, StartError> {
+        check_workers(card, config)?;
+        let reactor = start_reactor()?;
+        let runtime = builder.build().map_err(|source| StartError::Os { what: "tokio runtime", source })?;
+        let spawner = TokioSpawner { handle: runtime.handle().clone(), reactor: reactor.handle().clone() };
+        Ok(Self { runtime: Some(runtime), spawner, reactor: Some(reactor) })
+    }
+
+    pub(super) fn spawner(&self) -> &TokioSpawner {
+        &self.spawner
+    }
+
+    pub(super) fn block_on<F: Future>(&self, card: &'static Card, future: F) -> F::Output {
+        let _entered = crate::enter::enter(card.name);
+        let runtime = self.runtime.as_ref().expect("a runtime is stopped only when it is consumed");
+        runtime.block_on(future)
+    }
+
+    /// The one counter of ours that tokio keeps without `--cfg tokio_unstable`.
+    pub(super) fn metrics(&self) -> Snapshot {
+        let metrics = self.spawner.handle.metrics();
+        let parks = (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
+        Snapshot::only(&[(Counter::Parks, parks)])
+    }
+
+    pub(super) fn shutdown(mut self) -> Snapshot {
+        self.stop();
+        self.metrics()
+    }
+
+    /// Tokio's own shutdown drops the futures and joins its threads. The reactor goes last, because those
+    /// futures deregister from it.
+    fn stop(&mut self) {
+        self.runtime = None;
+        self.reactor = None;
+    }
+}
+
+impl Drop for Tokio {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Spawns on a tokio runtime through its `Handle`, which refuses tasks after shutdown by itself.
+#[derive(Clone, Debug)]
+pub struct TokioSpawner {
+    handle: runtime::Handle,
+    reactor: reactor::Handle,
+}
+
+impl Spawner for TokioSpawner {
+    type Join<T: Send + 'static> = TokioJoin<T>;
+
+    #[inline]
+    fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        TokioJoin(self.handle.spawn(future))
+    }
+
+    #[inline]
+    fn reactor(&self) -> &reactor::Handle {
+        &self.reactor
+    }
+}
+
+/// Tokio's join handle with our error.
+#[derive(Debug)]
+pub struct TokioJoin<T>(JoinHandle<T>);
+
+impl<T> Future for TokioJoin<T> {
+    type Output = Result<T, JoinError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|error| match error.try_into_panic() {
+            Ok(payload) => JoinError::Panicked(payload),
+            Err(_) => JoinError::Cancelled,
+        })
+    }
+}
+
+impl<T: Send + 'static> Join<T> for TokioJoin<T> {
+    fn abort(&mut self) {
+        self.0.abort();
+    }
+}

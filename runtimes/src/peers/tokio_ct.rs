@@ -1,0 +1,47 @@
+//! tokio's current_thread scheduler.
+
+use std::future::Future;
+
+use tokio::runtime::Builder;
+
+use super::tokio_common::{Tokio, TokioSpawner};
+use crate::metrics::Snapshot;
+use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
+
+/// tokio current_thread as the registry lists it.
+pub const CARD: Card = Card {
+    name: "tokio-ct",
+    summary: "tokio's current_thread scheduler: one queue on the caller's thread, an injector for other threads",
+    isolates: "what a widely used single-threaded executor costs on the same reactor as `local`",
+    origin: Origin::Peer { package: "tokio" },
+    workers: Workers::Caller,
+    body: Body::Stackless,
+};
+
+/// A tokio runtime of the current_thread flavour.
+#[derive(Debug)]
+pub struct Variant(Tokio);
+
+impl Runtime for Variant {
+    type Spawner = TokioSpawner;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        Tokio::start(&CARD, config, Builder::new_current_thread()).map(Self)
+    }
+
+    fn spawner(&self) -> &TokioSpawner {
+        self.0.spawner()
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(&CARD, future)
+    }
+
+    fn metrics(&self) -> Snapshot {
+        self.0.metrics()
+    }
+
+    fn shutdown(self) -> Snapshot {
+        self.0.shutdown()
+    }
+}

@@ -1,0 +1,53 @@
+//! tokio's multi_thread scheduler.
+
+use std::future::Future;
+use std::mem;
+
+use tokio::runtime::Builder;
+
+use super::tokio_common::{Tokio, TokioSpawner};
+use crate::metrics::Snapshot;
+use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
+
+/// tokio multi_thread as the registry lists it.
+pub const CARD: Card = Card {
+    name: "tokio-mt",
+    summary: "tokio's multi_thread scheduler: bounded worker queues with a LIFO slot, an injector, stealing of halves",
+    isolates: "what the most used work-stealing executor costs on the same reactor as `work-stealing`",
+    origin: Origin::Peer { package: "tokio" },
+    workers: Workers::Many,
+    body: Body::Stackless,
+};
+
+/// A tokio runtime of the multi_thread flavour.
+#[derive(Debug)]
+pub struct Variant(Tokio);
+
+impl Runtime for Variant {
+    type Spawner = TokioSpawner;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        super::check_workers(&CARD, config)?; // before tokio's builder, which panics on 0
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(config.workers);
+        // The mark lasts as long as the thread, which runs nothing but tasks.
+        builder.on_thread_start(|| mem::forget(crate::enter::enter(CARD.name)));
+        Tokio::start(&CARD, config, builder).map(Self)
+    }
+
+    fn spawner(&self) -> &TokioSpawner {
+        self.0.spawner()
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(&CARD, future)
+    }
+
+    fn metrics(&self) -> Snapshot {
+        self.0.metrics()
+    }
+
+    fn shutdown(self) -> Snapshot {
+        self.0.shutdown()
+    }
+}

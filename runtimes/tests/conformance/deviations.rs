@@ -1,0 +1,128 @@
+//! What a peer by its own design does not promise, in one table: the tests of a property skip these runtimes.
+
+use runtimes::Origin;
+
+/// Something that the outer trait, or good manners, ask of an executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Property {
+    /// An aborted task's handle reports the cancellation only when the future has been dropped.
+    AbortWaitsForDrop,
+    /// A task's future has been dropped when its handle yields the output.
+    DropsBeforeJoin,
+    /// A panic in a future's or an output's destructor reaches neither the process nor other tasks.
+    ContainsDestructorPanics,
+    /// Shutdown drops pending tasks that nobody wakes.
+    DropsUnwokenTasks,
+    /// A task that yields lets the others run.
+    YieldLetsOthersRun,
+    /// An endless line of tasks, each spawned by the one before, lets the others and `block_on`'s future run.
+    OffspringLetsOthersRun,
+    /// What a task has spawned is run by other workers when the task then blocks its own.
+    BlockedWorkerStrandsNobody,
+    /// A runtime may be dropped inside another runtime's task, which it blocks meanwhile.
+    DropsInsideTasks,
+}
+
+/// One promise that one runtime does not make.
+pub(crate) struct Deviation {
+    /// Registered name.
+    pub(crate) runtime: &'static str,
+    /// What is not promised.
+    pub(crate) property: Property,
+    /// Why, from the peer's documentation or source.
+    pub(crate) reason: &'static str,
+}
+
+/// Every known deviation.
+pub(crate) const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        runtime: "async-executor",
+        property: Property::ContainsDestructorPanics,
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+    },
+    Deviation {
+        runtime: "async-local",
+        property: Property::ContainsDestructorPanics,
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+    },
+    Deviation {
+        runtime: "futures-local",
+        property: Property::AbortWaitsForDrop,
+        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be woken up to be dropped\"",
+    },
+    Deviation {
+        runtime: "futures-pool",
+        property: Property::AbortWaitsForDrop,
+        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be woken up to be dropped\"",
+    },
+    Deviation {
+        runtime: "futures-pool",
+        property: Property::DropsBeforeJoin,
+        reason: "futures-util's Remote sends the output while it still owns the future; the pool drops both afterwards",
+    },
+    Deviation {
+        runtime: "futures-local",
+        property: Property::ContainsDestructorPanics,
+        reason: "LocalPool drops futures without catching: the panic leaves run_until",
+    },
+    Deviation {
+        runtime: "futures-pool",
+        property: Property::ContainsDestructorPanics,
+        reason: "ThreadPool drops futures without catching: the panic ends the worker thread",
+    },
+    Deviation {
+        runtime: "futures-pool",
+        property: Property::DropsUnwokenTasks,
+        reason: "a ThreadPool's pending task and its WakeHandle own each other, and the pool keeps no list of them",
+    },
+    Deviation {
+        runtime: "futures-pool",
+        property: Property::YieldLetsOthersRun,
+        reason: "a ThreadPool polls a task that woke itself again at once, without putting it back into the channel",
+    },
+    Deviation {
+        runtime: "futures-local",
+        property: Property::OffspringLetsOthersRun,
+        reason: "LocalPool takes new tasks in, and polls on, until none is new: only then is run_until's future polled",
+    },
+    Deviation {
+        runtime: "tokio-mt",
+        property: Property::BlockedWorkerStrandsNobody,
+        reason: "the task in a worker's LIFO slot cannot be stolen; tokio's documentation forbids blocking a worker",
+    },
+    Deviation {
+        runtime: "tokio-ct",
+        property: Property::DropsInsideTasks,
+        reason: "\"Cannot drop a runtime in a context where blocking is not allowed\"",
+    },
+    Deviation {
+        runtime: "tokio-mt",
+        property: Property::DropsInsideTasks,
+        reason: "\"Cannot drop a runtime in a context where blocking is not allowed\"",
+    },
+];
+
+/// The deviation of `runtime` from `property`, when there is one.
+pub(crate) fn find(runtime: &str, property: Property) -> Option<&'static Deviation> {
+    DEVIATIONS.iter().find(|deviation| deviation.runtime == runtime && deviation.property == property)
+}
+
+#[test]
+fn our_own_runtimes_have_none() {
+    for card in runtimes::cards().iter().filter(|card| card.origin == Origin::Ours) {
+        let of_it = DEVIATIONS.iter().find(|deviation| deviation.runtime == card.name);
+        assert!(of_it.is_none(), "{} must keep every promise", card.name);
+    }
+}
+
+#[cfg(feature = "peers")]
+#[test]
+fn each_names_a_registered_runtime_once_and_says_why() {
+    for (index, deviation) in DEVIATIONS.iter().enumerate() {
+        let Deviation { runtime, property, reason } = *deviation;
+        assert!(runtimes::cards().iter().any(|card| card.name == runtime), "no runtime is called {runtime}");
+        assert!(reason.len() > 20, "{runtime}, {property:?}: say why");
+        let again = DEVIATIONS[index + 1..].iter().any(|other| (other.runtime, other.property) == (runtime, property));
+        assert!(!again, "{runtime}, {property:?} is listed twice");
+    }
+}

@@ -1,0 +1,153 @@
+//! What every registered runtime must do, ours and the peers' alike: each test is instantiated for each of them,
+//! and for 1, 2 and 4 workers where a runtime has threads of its own.
+//!
+//! `cargo test -p runtimes --test conformance work_stealing::wakers` runs one theme of one runtime. A new runtime is
+//! covered by its line in the registry. What a peer does not promise stands in [`deviations`].
+
+mod abort;
+mod counters;
+mod deviations;
+mod drop_order;
+mod entering;
+mod fairness;
+mod join;
+mod migration;
+mod panics;
+mod shutdown;
+mod spawn;
+mod support;
+mod wakers;
+
+/// One test function per line of the list, in a module per theme.
+macro_rules! tests {
+    ($module:ident: $($theme:ident { $($test:ident,)+ })+) => {
+        $(mod $theme {
+            $(#[test]
+            fn $test() {
+                crate::support::run::<super::Variant>(stringify!($module), crate::$theme::$test);
+            })+
+        })+
+    };
+}
+
+/// All tests for one runtime.
+macro_rules! instantiate {
+    ($module:ident, $variant:ty) => {
+        mod $module {
+            type Variant = $variant;
+
+            tests! { $module:
+                spawn {
+                    from_outside_before_block_on,
+                    from_block_on,
+                    nested,
+                    many_each_runs_once,
+                    from_another_thread_while_idle,
+                    from_several_threads_at_once,
+                    from_the_destructor_of_a_finished_task,
+                    from_the_destructor_of_an_aborted_task,
+                    after_shutdown_is_cancelled,
+                    alignment_and_size_are_respected,
+                    a_spawner_goes_everywhere,
+                }
+                join {
+                    output_arrives,
+                    dropping_detaches,
+                    dropping_after_a_poll_detaches,
+                    output_is_dropped_once,
+                    future_is_gone_when_the_handle_is_ready,
+                    handle_moves_between_tasks,
+                    a_plain_thread_awaits,
+                    handle_outlives_the_runtime,
+                    a_task_holds_many_futures,
+                    a_task_may_own_its_handle,
+                }
+                abort {
+                    before_the_first_poll,
+                    while_pending,
+                    after_the_end_keeps_the_output,
+                    a_panic_before_the_abort_is_kept,
+                    by_itself,
+                    of_a_task_that_yields_for_ever,
+                    of_a_task_that_is_running,
+                    from_a_plain_thread,
+                    then_dropping_the_handle,
+                    races_with_completion,
+                }
+                panics {
+                    payload_reaches_the_handle,
+                    others_do_not_notice,
+                    in_a_detached_task,
+                    in_the_root_future_leaves_block_on,
+                    in_the_destructor_of_an_aborted_task,
+                    in_the_destructor_of_an_unwanted_output,
+                    in_a_destructor_during_shutdown,
+                }
+                drop_order {
+                    a_finished_future_is_dropped_once,
+                    locals_drop_in_reverse_order,
+                    futures_are_polled_and_dropped_on_the_right_threads,
+                    a_future_left_over_is_never_polled_again,
+                }
+                wakers {
+                    from_another_thread,
+                    ping_pong_with_a_thread,
+                    during_the_poll,
+                    by_a_thread_during_the_poll,
+                    between_two_wakes_at_least_one_poll,
+                    after_completion,
+                    outlives_the_runtime,
+                    of_the_root_outlives_block_on,
+                    while_nobody_is_in_block_on,
+                    dropped_unused_leaves_the_task_pending,
+                    from_the_destructor_of_another_task,
+                }
+                entering {
+                    takes_a_future_that_borrows_and_is_not_send,
+                    again_and_again,
+                    inside_itself_is_refused,
+                    inside_another_runtimes_is_refused,
+                    inside_a_task_is_refused,
+                    on_a_thread_of_a_tasks_own_is_fine,
+                    two_runtimes_take_turns,
+                    spawning_into_another_runtime,
+                    zero_workers_are_refused,
+                    a_pending_root_does_not_hold_up_tasks,
+                }
+                migration {
+                    a_self_referential_future_keeps_its_references,
+                    a_task_moves_away_from_a_blocked_worker,
+                    a_blocked_worker_does_not_strand_the_rest,
+                }
+                shutdown {
+                    without_use,
+                    drops_tasks_that_never_ran,
+                    drops_pending_tasks,
+                    drops_tasks_woken_just_before,
+                    ends_tasks_that_yield_for_ever,
+                    joins_its_threads,
+                    with_spawns_from_destructors,
+                    with_handles_inside_tasks,
+                    while_other_threads_spawn,
+                    reaches_whoever_awaits_a_handle,
+                    while_a_panic_unwinds,
+                    two_at_once,
+                }
+                fairness {
+                    hogs_do_not_starve_a_new_task,
+                    hogs_do_not_starve_a_task_from_outside,
+                    hogs_do_not_starve_a_woken_task,
+                    a_pair_that_wakes_each_other_starves_nobody,
+                    endless_offspring_starves_nobody,
+                    hogs_share,
+                }
+                counters {
+                    conserve_tasks,
+                    only_grow,
+                }
+            }
+        }
+    };
+}
+
+runtimes::for_each_runtime!(instantiate);

@@ -1,0 +1,121 @@
+//! Tasks that move between workers.
+
+use std::sync::mpsc;
+use std::thread::{self, ThreadId};
+
+use futures_lite::future::yield_now;
+use runtimes::{Runtime, Spawner};
+
+use crate::deviations::Property;
+use crate::support::{Case, Signal, WakerTrap, finish};
+
+pub(crate) fn a_self_referential_future_keeps_its_references<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let spawner = runtime.spawner();
+    runtime.block_on(async {
+        let handles: Vec<_> = (0..32_u64)
+            .map(|seed| {
+                spawner.spawn(async move {
+                    // Borrows into the future itself live across every suspension: it is not `Unpin`.
+                    let mut numbers = [seed; 64];
+                    let (low, high) = numbers.split_at_mut(32);
+                    for round in 0..100 {
+                        let (a, b) = (&mut low[round % 32], &high[(round * 7) % 32]);
+                        *a = a.wrapping_mul(31).wrapping_add(*b);
+                        yield_now().await;
+                    }
+                    let first = low.as_ptr() as usize;
+                    yield_now().await;
+                    assert_eq!(first, numbers.as_ptr() as usize, "a pinned future stays where it is");
+                    numbers.iter().fold(0_u64, |sum, &number| sum.wrapping_add(number))
+                })
+            })
+            .collect();
+        for (seed, handle) in (0..).zip(handles) {
+            assert_eq!(handle.await.unwrap(), expected(seed));
+        }
+    });
+    finish(runtime);
+}
+
+/// What the task above computes, without suspensions.
+fn expected(seed: u64) -> u64 {
+    let mut numbers = [seed; 64];
+    for round in 0..100 {
+        let b = numbers[32 + (round * 7) % 32];
+        let a = &mut numbers[round % 32];
+        *a = a.wrapping_mul(31).wrapping_add(b);
+    }
+    numbers.iter().fold(0, |sum, &number| sum.wrapping_add(number))
+}
+
+pub(crate) fn a_task_moves_away_from_a_blocked_worker<R: Runtime>(case: &Case<R>) {
+    if case.workers < 2 {
+        return;
+    }
+    let runtime = case.start();
+    let spawner = runtime.spawner();
+    let trap = WakerTrap::default();
+    let (caught, (first, at_first)) = (trap.once(), mpsc::channel());
+    let moved = spawner.spawn(async move {
+        // Self-referential on purpose: the borrow crosses from one worker to the other.
+        let data = [1_u8, 2, 3];
+        let view = &data[1..];
+        first.send(thread::current().id()).unwrap();
+        caught.await;
+        (thread::current().id(), view.to_vec())
+    });
+    runtime.block_on(trap.stored(1));
+    // Every worker gets blocked; then one that has not polled the task yet is freed.
+    let (report, reports) = mpsc::channel::<(ThreadId, mpsc::Sender<()>)>();
+    for _ in 0..case.workers {
+        let report = report.clone();
+        drop(spawner.spawn(async move {
+            let (release, released) = mpsc::channel();
+            report.send((thread::current().id(), release)).unwrap();
+            let _ = released.recv();
+        }));
+    }
+    let mut blocked: Vec<_> = (0..case.workers).map(|_| reports.recv().unwrap()).collect();
+    let first = at_first.recv().unwrap();
+    let other = blocked.iter().position(|&(thread, _)| thread != first).expect("at least two workers");
+    let (freed, release) = blocked.swap_remove(other);
+    drop(release);
+    trap.wake();
+    let (second, view) = runtime.block_on(moved).unwrap();
+    assert_eq!(second, freed, "only one worker was free to run it");
+    assert_eq!(view, [2, 3]);
+    drop(blocked);
+    finish(runtime);
+}
+
+pub(crate) fn a_blocked_worker_does_not_strand_the_rest<R: Runtime>(case: &Case<R>) {
+    if case.workers < 2 || case.deviates(Property::BlockedWorkerStrandsNobody) {
+        return;
+    }
+    let runtime = case.start();
+    let spawner = runtime.spawner().clone();
+    for _ in 0..50 {
+        let (release, released) = mpsc::channel::<()>();
+        let blocked = Signal::default();
+        let (raise, inner) = (blocked.clone(), spawner.clone());
+        let done = Signal::default();
+        let raise_done = done.clone();
+        // What a task spawns before it blocks its worker is run by the others.
+        let blocker = spawner.spawn(async move {
+            for _ in 0..10 {
+                let raise = raise_done.clone();
+                drop(inner.spawn(async move { raise.raise() }));
+            }
+            raise.raise();
+            let _ = released.recv();
+        });
+        runtime.block_on(async {
+            blocked.reached(1).await;
+            done.reached(10).await;
+            drop(release);
+            blocker.await.unwrap();
+        });
+    }
+    finish(runtime);
+}

@@ -1,0 +1,254 @@
+//! What every test needs: a case to start runtimes from, a watchdog, probes that count drops, a shared signal.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::panic::{self, AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use runtimes::{Card, Config, Runtime, Workers};
+
+use crate::deviations::{self, Property};
+
+/// What a test may take before it counts as hung: far more than any of them needs on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// One runtime with one worker count.
+pub(crate) struct Case<R> {
+    pub(crate) card: &'static Card,
+    pub(crate) workers: usize,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime> Case<R> {
+    /// Starts the runtime under test.
+    pub(crate) fn start(&self) -> R {
+        R::start(&Config::new(self.workers)).unwrap_or_else(|error| panic!("{} did not start: {error}", self.card.name))
+    }
+
+    /// Whether this runtime by its own design does not promise `property`.
+    pub(crate) fn deviates(&self, property: Property) -> bool {
+        deviations::find(self.card.name, property).is_some()
+    }
+
+    /// Whether tasks run on threads of the runtime's own.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.card.workers == Workers::Many
+    }
+}
+
+/// Runs `test` for the runtime of module `module`, with each worker count that it is tested with.
+pub(crate) fn run<R: Runtime>(module: &str, test: fn(&Case<R>)) {
+    let name = module.replace('_', "-");
+    let card = *runtimes::cards().iter().find(|card| card.name == name).expect("a module is named like its card");
+    let counts: &[usize] = match card.workers {
+        Workers::Caller => &[1],
+        Workers::Many => &[1, 2, 4],
+    };
+    for &workers in counts {
+        within(&format!("{name} with {workers} workers"), move || test(&Case { card, workers, runtime: PhantomData }));
+    }
+}
+
+/// Runs `body` on a thread of its own and fails when it takes longer than [`LIMIT`].
+pub(crate) fn within(what: &str, body: impl FnOnce() + Send + 'static) {
+    let (done, finished) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        body();
+        let _ = done.send(());
+    });
+    match finished.recv_timeout(LIMIT) {
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+            if let Err(payload) = thread.join() {
+                eprintln!("failed: {what}");
+                resume_unwind(payload);
+            }
+        }
+        Err(RecvTimeoutError::Timeout) => panic!("{what}: hung, no end after {} s", LIMIT.as_secs()),
+    }
+}
+
+/// Shuts the runtime down and checks the conservation laws of its counters.
+pub(crate) fn finish<R: Runtime>(runtime: R) {
+    if let Err(broken) = runtime.shutdown().check_final() {
+        panic!("a law of the counters is broken: {broken}");
+    }
+}
+
+/// The text that `body` panics with.
+pub(crate) fn panic_text(body: impl FnOnce()) -> String {
+    let payload = panic::catch_unwind(AssertUnwindSafe(body)).expect_err("this must panic");
+    text_of(&*payload).to_owned()
+}
+
+/// The text of a panic's payload.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).expect("a panic with a text")
+}
+
+/// Counts the drops of the probes made from it, and remembers their threads.
+#[derive(Clone, Default)]
+pub(crate) struct Drops(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Drops {
+    /// Something to put into a future.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe(self.clone())
+    }
+
+    /// How many probes have been dropped.
+    pub(crate) fn count(&self) -> usize {
+        self.threads().len()
+    }
+
+    /// The threads on which probes were dropped, in order.
+    pub(crate) fn threads(&self) -> Vec<ThreadId> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Reports its drop to the [`Drops`] that made it.
+pub(crate) struct Probe(Drops);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().push(thread::current().id());
+    }
+}
+
+/// Calls a closure when it is dropped.
+pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> OnDrop<F> {
+    pub(crate) fn new(f: F) -> Self {
+        Self(Some(f))
+    }
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+/// A number that tasks await and threads wait for: it only grows.
+#[derive(Clone, Default)]
+pub(crate) struct Signal(Arc<SignalState>);
+
+#[derive(Default)]
+struct SignalState {
+    value: Mutex<(usize, Vec<Waker>)>,
+    changed: Condvar,
+}
+
+impl Signal {
+    /// Adds one and wakes everybody who waits.
+    pub(crate) fn raise(&self) {
+        let wakers = {
+            let mut value = self.0.value.lock().unwrap();
+            value.0 += 1;
+            self.0.changed.notify_all();
+            std::mem::take(&mut value.1)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How often it was raised.
+    pub(crate) fn get(&self) -> usize {
+        self.0.value.lock().unwrap().0
+    }
+
+    /// Resolves once it was raised `count` times.
+    pub(crate) fn reached(&self, count: usize) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        let signal = self.clone();
+        poll_fn(move |cx| {
+            let mut value = signal.0.value.lock().unwrap();
+            if value.0 >= count {
+                return Poll::Ready(());
+            }
+            value.1.push(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Blocks the thread until it was raised `count` times.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let value = self.0.value.lock().unwrap();
+        drop(self.0.changed.wait_while(value, |value| value.0 < count).unwrap());
+    }
+}
+
+/// A counter shared between tasks.
+#[derive(Clone, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    /// Adds one.
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+
+    /// What it reads.
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+/// Keeps the waker of the task that awaits it, for ever pending: the caller decides when to wake.
+#[derive(Clone, Default)]
+pub(crate) struct WakerTrap(Arc<Mutex<Option<Waker>>>, Signal);
+
+impl WakerTrap {
+    /// Stores the waker at its first poll and is ready at the next one.
+    pub(crate) fn once(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        let trap = self.clone();
+        let mut polled = false;
+        poll_fn(move |cx| {
+            if std::mem::replace(&mut polled, true) {
+                return Poll::Ready(());
+            }
+            trap.store(cx.waker());
+            Poll::Pending
+        })
+    }
+
+    /// Stores the waker at every poll and is never ready.
+    pub(crate) fn forever(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        let trap = self.clone();
+        poll_fn(move |cx| {
+            trap.store(cx.waker());
+            Poll::Pending
+        })
+    }
+
+    fn store(&self, waker: &Waker) {
+        *self.0.lock().unwrap() = Some(waker.clone());
+        self.1.raise();
+    }
+
+    /// Resolves when a waker has been stored `count` times.
+    pub(crate) fn stored(&self, count: usize) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        self.1.reached(count)
+    }
+
+    /// Wakes the task, when its waker is still here.
+    pub(crate) fn wake(&self) {
+        let waker = self.0.lock().unwrap().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Takes the stored waker.
+    pub(crate) fn take(&self) -> Waker {
+        self.0.lock().unwrap().take().expect("a waker was stored")
+    }
+}
