@@ -11,7 +11,7 @@ use crate::sync::atomic::{
     AtomicU32,
     Ordering::{AcqRel, Acquire, Release},
 };
-use rustix::thread::futex;
+use crate::sync::futex;
 
 const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
@@ -34,8 +34,7 @@ impl Parker {
         }
         // Acquire pairs with the Release half of the swap in `unpark`.
         while self.0.load(Acquire) == ON_FUTEX {
-            // An error is EAGAIN (the word changed) or EINTR; the loop looks again in either case.
-            let _ = futex::wait(&self.0, futex::Flags::PRIVATE, ON_FUTEX, None);
+            futex::wait(&self.0, ON_FUTEX);
         }
         self.0.store(EMPTY, Release);
     }
@@ -67,10 +66,7 @@ impl Parker {
     pub(crate) fn unpark(&self, reactor: &reactor::Handle) {
         // Release publishes what the unparker did; Acquire orders it after the worker's announcement.
         match self.0.swap(NOTIFIED, AcqRel) {
-            ON_FUTEX => {
-                // No error is possible for a private futex of this process.
-                let _ = futex::wake(&self.0, futex::Flags::PRIVATE, 1);
-            }
+            ON_FUTEX => futex::wake_one(&self.0),
             IN_EPOLL => reactor.notify(),
             _ => {}
         }

@@ -124,7 +124,7 @@ pub(super) struct Slots {
     pages: [OnceLock<Box<[Slot]>>; PAGES],
     /// How many are taken; changed under the lock of `free`, read without it.
     live: AtomicUsize,
-    free: std::sync::Mutex<Free>,
+    free: Mutex<Free>,
 }
 
 #[derive(Debug)]
@@ -141,12 +141,8 @@ impl Slots {
         Self {
             pages: [const { OnceLock::new() }; PAGES],
             live: AtomicUsize::new(0),
-            free: std::sync::Mutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
+            free: Mutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
         }
-    }
-
-    fn free(&self) -> std::sync::MutexGuard<'_, Free> {
-        self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Which page holds an index, and where in it.
@@ -173,7 +169,7 @@ impl Slots {
     /// # Errors
     /// When the reactor has shut down, or when it holds as many sources as it can.
     pub(super) fn insert(&self, optimistic: bool) -> io::Result<Key> {
-        let mut free = self.free();
+        let mut free = self.free.lock();
         if free.shut_down {
             return Err(super::shut_down_error());
         }
@@ -201,7 +197,7 @@ impl Slots {
         let Some(slot) = self.get(key) else { return };
         let wakers = slot.close();
         {
-            let mut free = self.free();
+            let mut free = self.free.lock();
             free.indices.push(key.index);
             self.live.store(self.live.load(Relaxed) - 1, Relaxed);
         }
@@ -211,7 +207,7 @@ impl Slots {
     /// Refuses new sources, makes every operation of the existing ones fail, and drops their wakers.
     pub(super) fn shut_down(&self) {
         let used = {
-            let mut free = self.free();
+            let mut free = self.free.lock();
             free.shut_down = true;
             free.fresh
         };

@@ -12,14 +12,14 @@
 //! exceeds the clock, so "deadline ≤ `fired_ns`" proves both that the time is over and that nothing is left
 //! to cancel. It grows under the lock, and a timer with such a deadline is refused under the same lock.
 
-use std::sync::atomic::{
-    AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
-};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::wheel::{Key, Wheel};
+use crate::sync::Mutex;
+use crate::sync::atomic::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Timers fired per hold of the lock: threads that arm or cancel meanwhile wait a few microseconds at most.
 const FIRE_AT_ONCE: usize = 128;
@@ -69,10 +69,6 @@ impl Timers {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Writes what is readable without the lock.
     fn publish(&self, state: &State) {
         self.next_ns.store(state.wheel.next_deadline_ns().unwrap_or(NEVER), Relaxed);
@@ -97,7 +93,7 @@ impl Timers {
 
     pub(super) fn arm(&self, deadline_ns: u64, waker: &Waker) -> Armed {
         let waker = waker.clone();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.shut_down {
             return Armed::Fired;
         }
@@ -117,7 +113,7 @@ impl Timers {
     pub(super) fn update(&self, timer: &Timer, waker: &Waker) -> bool {
         let replaced;
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let Some(current) = state.wheel.waker_mut(timer.0) else { return false };
             replaced = if current.will_wake(waker) { None } else { Some(std::mem::replace(current, waker.clone())) };
         }
@@ -128,7 +124,7 @@ impl Timers {
     pub(super) fn cancel(&self, timer: &Timer) {
         let waker;
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             waker = state.wheel.cancel(timer.0);
             self.len.store(state.wheel.len(), Relaxed);
         }
@@ -138,7 +134,7 @@ impl Timers {
     /// Announces that the driver will sleep until `give_up_ns` or the next deadline, whichever is earlier, and returns
     /// that moment; `None` is for ever.
     pub(super) fn commit(&self, give_up_ns: Option<u64>) -> Option<u64> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let until_ns = state.wheel.next_deadline_ns().unwrap_or(NEVER).min(give_up_ns.unwrap_or(NEVER));
         state.sleeping_until_ns = until_ns;
         self.publish(&state);
@@ -148,7 +144,7 @@ impl Timers {
     /// Takes out some of the timers that are due at `now_ns` and moves their wakers to `wakers`. Whether more
     /// are due.
     pub(super) fn fire(&self, now_ns: u64, wakers: &mut Vec<Waker>) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.wheel.advance(now_ns);
         state.wheel.take_due(FIRE_AT_ONCE, wakers);
         let left = state.wheel.first_due_ns();
@@ -163,7 +159,7 @@ impl Timers {
     pub(super) fn shut_down(&self) {
         let mut wakers = Vec::new();
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.shut_down = true;
             state.wheel.drain(&mut wakers);
             // Release: pairs with `has_fired`.
