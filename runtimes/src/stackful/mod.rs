@@ -1,0 +1,35 @@
+//! Tasks that are coroutines: each has a stack of its own.
+//!
+//! Two kinds, on one mechanism (a [`Pool`] of guarded stacks, each with a coroutine of the corosensei crate
+//! that stays on it and runs one job after another):
+//!
+//! - [`Coroutine`] **drives a future**: each poll runs on the task's stack, `Pending` suspends the stack. What
+//!   the same future costs on a stack of its own is the measured comparison with a stackless task.
+//! - `go` runs **direct-style code**: a closure that looks as if it blocked. Inside,
+//!   [`wait`] suspends the whole call stack until a future is ready, however deep the call.
+//!
+//! # Which may move between workers
+//! A coroutine that drives a future suspends only between polls. Its stack then holds nothing of the future, so it
+//! is `Send` when the future is, and a policy may move it. This is also why [`wait`] is refused inside a poll:
+//! it would suspend foreign frames in the middle, with whatever they borrow, and the task could wake up on
+//! another thread: a lock guard, an `Rc` or a reference into a thread-local would have moved with it.
+//!
+//! Direct-style code suspends with its locals on the stack, and those need not be `Send`. It is therefore
+//! pinned: created, run and dropped on one worker. The type says so, [`Direct`] is not `Send`.
+//!
+//! # What is not here yet
+//! Time slicing. A preempted coroutine will hold foreign frames as direct-style code does, and be pinned for
+//! as long; voluntary suspensions stay as they are. The task keeps its stack from the first poll to the last
+//! for that reason, although between polls it needs none.
+
+mod coroutine;
+mod direct;
+mod fiber;
+mod pool;
+mod stack;
+#[cfg(test)]
+mod tests;
+
+pub use coroutine::Coroutine;
+pub use direct::{Cancelled, Direct, suspend, wait};
+pub use pool::{Pool, Stats};
