@@ -1,5 +1,6 @@
 //! What all threads of one runtime share, and the way in for calls from outside.
 
+use std::any::Any;
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -36,6 +37,8 @@ pub(crate) struct Core<S: Scheduler> {
     pub(super) stopping: AtomicBool,
     pub(super) reactor: Reactor,
     pub(super) depot: Depot,
+    /// What the task bodies share, until shutdown has dropped the last future.
+    body: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     outside: CachePadded<Mutex<Outside>>,
     pub(super) outside_counters: Block,
 }
@@ -59,7 +62,12 @@ struct Outside {
 
 impl<S: Scheduler> Core<S> {
     /// A core for `workers` workers, and the local part of each.
-    pub(super) fn new(name: &'static str, workers: usize, reactor: Reactor) -> (Arc<Self>, Vec<S::Local>) {
+    pub(super) fn new(
+        name: &'static str,
+        workers: usize,
+        reactor: Reactor,
+        body: Arc<dyn Any + Send + Sync>,
+    ) -> (Arc<Self>, Vec<S::Local>) {
         let (policy, locals) = S::new(workers);
         assert_eq!(locals.len(), workers, "policy of {name} must make one local part for each worker");
         let shared = || Shared { parker: Parker::new(), inbox: Injector::new(), counters: Block::new() };
@@ -72,6 +80,7 @@ impl<S: Scheduler> Core<S> {
             stopping: AtomicBool::new(false),
             reactor,
             depot: Depot::new(),
+            body: Mutex::new(Some(body)),
             outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), remaining: None })),
             outside_counters: Block::new(),
         });
@@ -227,6 +236,7 @@ impl<S: Scheduler> Core<S> {
         unsafe { ManuallyDrop::drop(&mut *self.policy.get()) };
         // SAFETY: no worker runs any more.
         unsafe { self.cancel_remaining(None) };
+        drop(self.body.lock().take());
         self.reactor.shutdown();
         let mut outside = self.outside.lock();
         live += outside.cache.live;

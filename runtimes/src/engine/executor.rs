@@ -137,7 +137,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
         barrier::register();
         let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
         let body = B::shared(config)?;
-        let (core, mut locals) = Core::<S>::new(Self::name(), config.workers, reactor);
+        let (core, mut locals) = Core::<S>::new(Self::name(), config.workers, reactor, body.clone());
         let seats = match (S::PLACEMENT, locals.pop()) {
             (Placement::Caller, Some(local)) => {
                 reactor_thread_setup();

@@ -47,8 +47,10 @@ impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
     /// The runtime's placement is [`Caller`](crate::scheduler::Placement::Caller), and the calling thread is
     /// the one that started it.
     pub(crate) unsafe fn spawn_unsend<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
+        // SAFETY: the core keeps what bodies share until the last future is dropped.
+        let future = unsafe { B::wrap(&self.body, future) };
         // SAFETY: the executor never leaves its thread, which runs, cancels and joins the task.
-        unsafe { self.core.spawn(B::wrap(&self.body, future), 0) }
+        unsafe { self.core.spawn(future, 0) }
     }
 
     /// Spawns the future that `make` makes onto one worker, where it is made, run and dropped: it need not be
@@ -79,8 +81,10 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        // SAFETY: the core keeps what bodies share until the last future is dropped.
+        let future = unsafe { B::wrap(&self.body, future) };
         // SAFETY: future and output are `Send`, and a body keeps them so.
-        unsafe { self.core.spawn(B::wrap(&self.body, future), 0) }
+        unsafe { self.core.spawn(future, 0) }
     }
 
     fn reactor(&self) -> &reactor::Handle {

@@ -5,4 +5,5 @@ crate::registry::registry! { schedulers, for_each_scheduler, $, [
     global_herd,
     global_queue,
     work_stealing,
+    stackful,
 ] }

@@ -13,6 +13,8 @@ use pin_project_lite::pin_project;
 
 use super::Pool;
 use super::fiber::{Fiber, Header};
+use crate::engine::count;
+use crate::metrics::Counter;
 
 pin_project! {
     /// A future whose polls run on a stack of its own, taken from the pool by the first poll and given back
@@ -62,6 +64,7 @@ impl<F: Future, P: Deref<Target = Pool>> Future for Coroutine<F, P> {
         // SAFETY: a job of this type never suspends half-way, so the fiber is parked between polls; `poll_once`
         // expects such a turn, which outlives the call.
         unsafe { stack.start(poll_once::<F>, (&raw mut turn).cast()) };
+        count(Counter::Switches, 1);
         match turn.result {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(ready) => {

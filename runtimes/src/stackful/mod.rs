@@ -5,7 +5,7 @@
 //!
 //! - [`Coroutine`] **drives a future**: each poll runs on the task's stack, `Pending` suspends the stack. What
 //!   the same future costs on a stack of its own is the measured comparison with a stackless task.
-//! - `go` runs **direct-style code**: a closure that looks as if it blocked. Inside,
+//! - [`go`] runs **direct-style code**: a closure that looks as if it blocked. Inside,
 //!   [`wait`] suspends the whole call stack until a future is ready, however deep the call.
 //!
 //! # Which may move between workers
@@ -22,14 +22,16 @@
 //! as long; voluntary suspensions stay as they are. The task keeps its stack from the first poll to the last
 //! for that reason, although between polls it needs none.
 
+mod body;
 mod coroutine;
-mod direct;
+pub mod direct;
 mod fiber;
 mod pool;
 mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use body::{RuntimePool, Stackful};
 pub use coroutine::Coroutine;
-pub use direct::{Cancelled, Direct, suspend, wait};
+pub use direct::{Cancelled, Direct, go, suspend, wait};
 pub use pool::{Pool, Stats};

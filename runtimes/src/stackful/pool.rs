@@ -19,11 +19,14 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fiber::{Fiber, Parked};
 use super::stack::{Geometry, Guard, Slab};
+use crate::engine::count;
+use crate::metrics::Counter;
+use crate::sync::Mutex;
 
 /// Idle fibers that one thread keeps, at most.
 const MAGAZINE: usize = 64;
@@ -115,7 +118,7 @@ impl Pool {
 
     /// What the pool counts now.
     pub fn stats(&self) -> Stats {
-        let depot = self.shared.lock();
+        let depot = self.shared.depot.lock();
         let mapped_bytes = depot.slabs.iter().map(Slab::bytes).sum();
         let (ready, discarded) = (depot.ready.len(), depot.discarded.len());
         Stats { out: depot.out, ready, discarded, mapped_bytes, made: self.shared.made.load(Relaxed) }
@@ -184,14 +187,9 @@ impl Shared {
         self.geometry
     }
 
-    fn lock(&self) -> MutexGuard<'_, Depot> {
-        // Nothing panics half-way through a change of the depot.
-        self.depot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Moves up to `n` ready fibers out of the depot.
     fn refill(self: &Arc<Self>, fibers: &mut Vec<Parked>, n: usize) {
-        let mut depot = self.lock();
+        let mut depot = self.depot.lock();
         let rest = depot.ready.len().saturating_sub(n);
         let moved = depot.ready.len() - rest;
         fibers.extend(depot.ready.drain(rest..));
@@ -201,7 +199,7 @@ impl Shared {
     /// Sets up one stack that was never used, or was discarded.
     fn make(self: &Arc<Self>) -> io::Result<Fiber> {
         let (top, index) = {
-            let mut depot = self.lock();
+            let mut depot = self.depot.lock();
             let top = match depot.discarded.pop() {
                 Some(Top(top)) => top,
                 None => depot.open(self.geometry)?,
@@ -210,6 +208,7 @@ impl Shared {
             (top, depot.out)
         };
         self.made.fetch_add(1, Relaxed);
+        count(Counter::StacksMade, 1);
         // SAFETY: the stack is in no list any more, its guard stands, and the slab stays mapped as long as the
         // fiber is counted as outside or lies in the depot. Any index will do: it only spreads addresses.
         Ok(unsafe { Fiber::make(top, index, Arc::as_ptr(self)) })
@@ -217,7 +216,7 @@ impl Shared {
 
     /// Puts fibers into the depot.
     fn restock(&self, fibers: impl ExactSizeIterator<Item = Parked>) {
-        let mut depot = self.lock();
+        let mut depot = self.depot.lock();
         depot.out -= fibers.len();
         for parked in fibers {
             if depot.ready.len() < self.ready_limit {

@@ -26,7 +26,10 @@ pub unsafe trait Body: 'static {
     fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
 
     /// Wraps one future.
-    fn wrap<F: Future>(shared: &Arc<Self::Shared>, future: F) -> Self::Future<F>;
+    ///
+    /// # Safety
+    /// `shared` outlives the future that is returned.
+    unsafe fn wrap<F: Future>(shared: &Arc<Self::Shared>, future: F) -> Self::Future<F>;
 }
 
 /// The future itself: a task without a stack of its own.
@@ -47,7 +50,7 @@ unsafe impl Body for Stackless {
     }
 
     #[inline]
-    fn wrap<F: Future>(_: &Arc<()>, future: F) -> F {
+    unsafe fn wrap<F: Future>(_: &Arc<()>, future: F) -> F {
         future
     }
 }

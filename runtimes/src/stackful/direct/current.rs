@@ -8,6 +8,8 @@ use std::thread;
 
 use super::super::fiber::{Fiber, Header};
 use super::Cancelled;
+use crate::engine::count;
+use crate::metrics::Counter;
 
 /// How often code may swallow its cancellation before it is given up. A server that catches the panics of its
 /// requests swallows it once or twice; more than this is a loop that catches everything.
@@ -46,6 +48,7 @@ impl Turn {
         }
         let _restore = Restore(CURRENT.replace(fiber.header()));
         switch(fiber, ptr::from_ref(self).cast_mut().cast());
+        count(Counter::Switches, 1);
     }
 
     /// Where the closure comes from and the result goes to in this turn.

@@ -1,6 +1,7 @@
 //! Direct style: code that looks as if it blocked, on a coroutine of its own.
 
 mod current;
+mod net;
 
 use std::fmt;
 use std::future::Future;
@@ -11,11 +12,40 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
-use super::Pool;
 use super::coroutine::take;
 use super::fiber::{Fiber, Header};
+use super::{Pool, Stackful};
+use crate::engine::EngineSpawner;
+use crate::reactor;
+use crate::scheduler::Scheduler;
+use crate::task::JoinHandle;
+use crate::time;
 use current::{Current, Turn};
+pub use net::{TcpListener, TcpStream};
+
+/// Runs `code` as a task in direct style: on a coroutine of its own, where [`wait`] suspends it.
+///
+/// It runs on one worker, from its first line to its last: the caller's if that is one, else each in turn.
+/// Aborting it, or shutting the runtime down, unwinds it at its next suspension ([`Cancelled`]).
+pub fn go<S, C, T>(spawner: &EngineSpawner<S, Stackful>, code: C) -> JoinHandle<T>
+where
+    S: Scheduler,
+    C: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let pool = Arc::clone(spawner.body());
+    spawner.spawn_pinned(move || Direct::new(pool, code))
+}
+
+/// Suspends the calling direct-style code for `duration`.
+///
+/// # Panics
+/// As [`wait`].
+pub fn sleep(reactor: &reactor::Handle, duration: Duration) {
+    wait(time::sleep(reactor, duration));
+}
 
 /// Unwinds direct-style code whose task was aborted, dropped or left at shutdown.
 ///
