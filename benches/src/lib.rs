@@ -1,1 +1,18 @@
-//! benches
+//! The matrix runtime × workload × workers: what measures it and what shows it on a terminal.
+//!
+//! Reading order: [`matrix`] (which cells there are), [`cell`] (how one is run), [`harness`] (how
+//! `cargo bench` runs many), [`commands`] (the tool `cargo stampede`).
+#![forbid(unsafe_code)]
+
+pub mod cell;
+pub mod commands;
+pub mod harness;
+pub mod machine;
+pub mod matrix;
+pub mod params;
+pub mod paths;
+pub mod progress;
+pub mod record;
+pub mod session;
+pub mod units;
+pub mod value;

@@ -1,0 +1,67 @@
+//! `cargo stampede`: one file per subcommand.
+
+mod list;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cell;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo stampede list                     what there is to measure, and on what
+  cargo stampede verify                   every workload once on every runtime
+  cargo stampede verify '^ring/'          one workload
+  cargo bench -- ring --quick             measure it";
+
+/// A laboratory for async task schedulers: lists, verifies and shows what `cargo bench` measures.
+#[derive(Debug, Parser)]
+#[command(name = "cargo stampede", bin_name = "cargo stampede", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::List),
+    Verify(verify::Verify),
+    /// Run one cell as a child process of ours
+    #[command(name = cell::SUBCOMMAND, hide = true)]
+    Cell {
+        /// Criterion's flags
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+}
+
+/// Carries out the command line of this process.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::List(list) => list.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error: anyhow::Error| {
+        eprintln!("error: {error:#}");
+        // As clap does for what it refuses: the command was not carried out.
+        ExitCode::from(2)
+    })
+}
+
+/// What a subcommand comes to: a code, or the reason why it was not carried out.
+type Done = Result<ExitCode>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,118 @@
+//! What is said about a finished cell, in one line.
+
+use hdrhistogram::Histogram;
+use reports::histogram;
+use reports::schema::{Measurement, Outcome};
+
+use crate::matrix::Cell;
+use crate::units;
+
+/// Wide enough for most ids.
+const ID_WIDTH: usize = 38;
+
+/// `ping_pong/local/w1   1.23 ms (1.20 ms … 1.27 ms)   812 k round trips/s`
+pub(super) fn describe(cell: &Cell, outcome: &Outcome) -> String {
+    let words = match outcome {
+        Outcome::Measured(measurement) => figures(measurement, cell.workload.unit),
+        Outcome::Failed { reason } => format!("FAILED: {reason}"),
+        Outcome::Skipped { reason } => reason.clone(),
+    };
+    format!("{:ID_WIDTH$} {words}", cell.id())
+}
+
+fn figures(measurement: &Measurement, unit: &str) -> String {
+    let mut parts = Vec::new();
+    if let Some(Quartiles { low, median, high }) = quartiles(&measurement.samples_ns) {
+        parts.push(format!("{} ({} … {})", units::time(median), units::time(low), units::time(high)));
+        let per_second = measurement.operations_per_iteration * 1e9 / median;
+        parts.push(format!("{} {unit}/s", units::count(per_second)));
+    }
+    for (name, text) in &measurement.histograms {
+        if let Ok(histogram) = histogram::decode(text) {
+            parts.push(format!("{name} {}", percentiles(&histogram)));
+        }
+    }
+    parts.join("  ")
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> String {
+    let at = |quantile| units::time(histogram.value_at_quantile(quantile) as f64);
+    format!("p50 {} p99 {} p99.9 {}", at(0.5), at(0.99), at(0.999))
+}
+
+/// The middle of the samples and the range of its half of them.
+struct Quartiles {
+    low: f64,
+    median: f64,
+    high: f64,
+}
+
+fn quartiles(samples: &[f64]) -> Option<Quartiles> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    // Linear interpolation between the two neighbours of rank p(n − 1).
+    let at = |p: f64| {
+        let rank = p * last as f64;
+        let (below, above) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
+        below + (above - below) * rank.fract()
+    };
+    Some(Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use runtimes::{Body, Origin, Workers};
+    use workloads::Kind;
+
+    use super::*;
+
+    static WORKLOAD: workloads::Card = workloads::Card {
+        name: "ping_pong",
+        summary: "",
+        shows: "",
+        unit: "round trips",
+        kind: Kind::Throughput,
+        params: &[],
+    };
+    static RUNTIME: runtimes::Card = runtimes::Card {
+        name: "local",
+        summary: "",
+        isolates: "",
+        origin: Origin::Ours,
+        workers: Workers::Caller,
+        body: Body::Stackless,
+    };
+
+    fn line(outcome: &Outcome) -> String {
+        describe(&Cell { workload: &WORKLOAD, runtime: &RUNTIME, workers: 1 }, outcome)
+    }
+
+    #[test]
+    fn throughput_has_median_quartiles_and_rate() {
+        let samples_ns = vec![4e6, 1e6, 3e6, 2e6, 5e6];
+        let measurement = Measurement { samples_ns, operations_per_iteration: 3_000.0, ..Measurement::default() };
+        let line = line(&Outcome::Measured(measurement));
+        assert!(line.starts_with("ping_pong/local/w1 "), "{line}");
+        assert!(line.ends_with("3.00 ms (2.00 ms … 4.00 ms)  1.00 M round trips/s"), "{line}");
+    }
+
+    #[test]
+    fn latency_has_percentiles() {
+        let mut histogram = Histogram::<u64>::new(3).expect("3 digits are valid");
+        histogram.record_n(1_000, 990).expect("it resizes");
+        histogram.record_n(50_000, 10).expect("it resizes");
+        let text = histogram::encode(&histogram).expect("small");
+        let histograms = BTreeMap::from([("latency".to_owned(), text)]);
+        let line = line(&Outcome::Measured(Measurement { histograms, ..Measurement::default() }));
+        assert!(line.ends_with("latency p50 1.00 µs p99 1.00 µs p99.9 50.0 µs"), "{line}");
+    }
+
+    #[test]
+    fn what_is_not_measured_says_why() {
+        assert!(line(&Outcome::Failed { reason: "wrong sum".to_owned() }).ends_with("FAILED: wrong sum"));
+        assert!(line(&Outcome::Skipped { reason: "void: late".to_owned() }).ends_with(" void: late"));
+    }
+}

@@ -1,0 +1,165 @@
+//! The rounds of a latency cell, each from a process of its own, put together.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use reports::histogram;
+use reports::schema::{Measurement, Outcome, VOID_PREFIX};
+
+/// The quantile by which rounds are compared with each other, and its name.
+const TAIL: (f64, &str) = (0.99, "p99");
+
+/// The outcomes so far of one cell's rounds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rounds(Vec<Outcome>);
+
+impl Rounds {
+    /// Adds the next round.
+    pub(super) fn push(&mut self, outcome: Outcome) {
+        self.0.push(outcome);
+    }
+
+    /// One outcome for all: failed when a round failed, void when no round counts, else the sum of
+    /// those that do.
+    pub(super) fn outcome(&self) -> Outcome {
+        let mut measured = Vec::new();
+        let mut void = None;
+        for (number, outcome) in (1..).zip(&self.0) {
+            match outcome {
+                Outcome::Measured(measurement) => measured.push(measurement),
+                Outcome::Failed { reason } => return Outcome::Failed { reason: format!("round {number}: {reason}") },
+                Outcome::Skipped { reason } => void = Some(reason),
+            }
+        }
+        match sum(&measured, self.0.len()) {
+            Ok(Some(measurement)) => Outcome::Measured(measurement),
+            Ok(None) => Outcome::Skipped { reason: void.cloned().unwrap_or_else(|| VOID_PREFIX.to_owned()) },
+            Err(reason) => Outcome::Failed { reason },
+        }
+    }
+}
+
+fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, String> {
+    let Some(first) = rounds.first() else { return Ok(None) };
+    let count = rounds.len() as f64;
+    let mut total = Measurement {
+        operations_per_iteration: rounds.iter().map(|r| r.operations_per_iteration).sum::<f64>() / count,
+        counted_iterations: rounds.iter().map(|r| r.counted_iterations).sum(),
+        counters: BTreeMap::new(),
+        ..Measurement::default()
+    };
+    for round in rounds {
+        add(&mut total.counters, &round.counters);
+        add(&mut total.process, &round.process);
+        for (name, values) in &round.counters_per_worker {
+            let sums = total.counters_per_worker.entry(name.clone()).or_default();
+            sums.resize(sums.len().max(values.len()), 0);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        }
+        for (name, value) in &round.figures {
+            *total.figures.entry(name.clone()).or_default() += value / count;
+        }
+    }
+    for name in first.histograms.keys() {
+        let parts: Vec<_> = rounds.iter().filter_map(|round| round.histograms.get(name)).collect();
+        let (merged, tails) = merge(&parts).map_err(|e| format!("histogram {name}: {e}"))?;
+        if tails.len() > 1 {
+            let (low, high) = tails.iter().fold((u64::MAX, 0), |(low, high), &t| (low.min(t), high.max(t)));
+            total.figures.insert(format!("{name} {} of the best round (ns)", TAIL.1), low as f64);
+            total.figures.insert(format!("{name} {} of the worst round (ns)", TAIL.1), high as f64);
+        }
+        total.histograms.insert(name.clone(), merged);
+    }
+    total.figures.insert("rounds".to_owned(), count);
+    if rounds.len() < all {
+        total.figures.insert("void rounds".to_owned(), (all - rounds.len()) as f64);
+    }
+    Ok(Some(total))
+}
+
+fn add(total: &mut BTreeMap<String, u64>, part: &BTreeMap<String, u64>) {
+    for (name, value) in part {
+        *total.entry(name.clone()).or_default() += value;
+    }
+}
+
+/// The stored text of the sum, and the tail quantile of each part.
+fn merge(parts: &[&String]) -> Result<(String, Vec<u64>), String> {
+    let mut sum: Option<Histogram<u64>> = None;
+    let mut tails = Vec::new();
+    for part in parts {
+        let part = histogram::decode(part).map_err(|e| e.to_string())?;
+        tails.push(part.value_at_quantile(TAIL.0));
+        match &mut sum {
+            None => {
+                // What was read does not grow, and another round may reach further.
+                let mut first = part;
+                first.auto(true);
+                sum = Some(first);
+            }
+            Some(sum) => sum.add(&part).map_err(|e| e.to_string())?,
+        }
+    }
+    let sum = sum.ok_or("no round has it")?;
+    Ok((histogram::encode(&sum).map_err(|e| format!("{e:?}"))?, tails))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(latency_ns: u64, spawned: u64) -> Outcome {
+        let mut histogram = Histogram::<u64>::new(3).expect("3 digits are valid");
+        histogram.record_n(latency_ns, 100).expect("it resizes");
+        Outcome::Measured(Measurement {
+            operations_per_iteration: 100.0,
+            counted_iterations: 1,
+            counters: BTreeMap::from([("spawned".to_owned(), spawned)]),
+            counters_per_worker: BTreeMap::from([("spawned".to_owned(), vec![spawned, 1])]),
+            process: BTreeMap::from([("wall_ns".to_owned(), 10)]),
+            histograms: BTreeMap::from([("latency".to_owned(), histogram::encode(&histogram).expect("small"))]),
+            figures: BTreeMap::from([("offered per second".to_owned(), spawned as f64)]),
+            ..Measurement::default()
+        })
+    }
+
+    fn outcome(rounds: Vec<Outcome>) -> Outcome {
+        Rounds(rounds).outcome()
+    }
+
+    fn void() -> Outcome {
+        Outcome::Skipped { reason: format!("{VOID_PREFIX}: late") }
+    }
+
+    #[test]
+    fn counts_add_up_and_figures_are_averaged() {
+        let outcome = outcome(vec![round(1_000, 100), round(3_000, 300)]);
+        let total = outcome.measured().expect("both count");
+        assert_eq!(total.counted_iterations, 2);
+        assert_eq!(total.counters["spawned"], 400);
+        assert_eq!(total.counters_per_worker["spawned"], [400, 2]);
+        assert_eq!(total.process["wall_ns"], 20);
+        assert_eq!(total.figures["offered per second"], 200.0);
+        assert_eq!(total.figures["rounds"], 2.0);
+        assert!(total.samples_ns.is_empty());
+    }
+
+    #[test]
+    fn distributions_are_merged_and_their_spread_is_kept() {
+        let outcome = outcome(vec![round(1_000, 1), round(3_000, 1), round(2_000, 1)]);
+        let total = outcome.measured().expect("all count");
+        let merged = histogram::decode(&total.histograms["latency"]).expect("just encoded");
+        assert_eq!(merged.len(), 300);
+        assert!(total.figures["latency p99 of the best round (ns)"] < 1_002.0);
+        assert!(total.figures["latency p99 of the worst round (ns)"] >= 3_000.0);
+    }
+
+    #[test]
+    fn one_failure_fails_the_cell_and_void_rounds_only_shrink_it() {
+        let wrong = Outcome::Failed { reason: "wrong".to_owned() };
+        assert_eq!(outcome(vec![round(1, 1), wrong]), Outcome::Failed { reason: "round 2: wrong".to_owned() });
+        let partly = outcome(vec![void(), round(1, 1)]);
+        assert_eq!(partly.measured().expect("one counts").figures["void rounds"], 1.0);
+        assert_eq!(outcome(vec![void(), void()]), void());
+    }
+}

@@ -1,0 +1,203 @@
+//! One run of a harness, from the selection of cells to the page.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use anyhow::{Context, Result};
+use reports::Store;
+use reports::schema::Outcome;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use workloads::Kind;
+
+use super::baseline::Baselines;
+use super::plan::{Step, expected, plan};
+use super::rounds::Rounds;
+use super::{Args, Mode, line};
+use crate::cell::{Finished, Launcher, Request, Task};
+use crate::matrix::{Cell, of_kind};
+use crate::params::{self, Overrides};
+use crate::paths::Paths;
+use crate::progress::Progress;
+use crate::record::record;
+use crate::session::Session;
+use crate::{machine, units};
+
+/// Carries out what `args` ask for on the cells of `kind`, with children of the command-line `tool`.
+///
+/// # Errors
+/// When nothing could be run or stored. A cell that fails is a stored result, no error.
+pub fn run(kind: Kind, args: &Args, tool: PathBuf) -> Result<ExitCode> {
+    let selected = args.selection()?.cells(machine::cores())?;
+    let cells = of_kind(&selected, kind);
+    let overrides = if args.quick { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
+    if args.mode() == Mode::List {
+        cells.iter().for_each(|cell| println!("{}: benchmark", cell.id()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The filter may mean cells of the other harness alone, or an option criterion alone.
+    if cells.is_empty() || (args.mode() == Mode::Unrecorded && kind == Kind::Latency) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let paths = Paths::new(args.out.as_deref());
+    let baselines = Baselines::new(&args.criterion, &paths)?;
+    baselines.check(&cells)?;
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let session = Session::current(args.seed, args.quick, &arguments);
+    let home = paths.criterion_home.clone();
+    let mut launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.deadline);
+    launcher.forward = args.criterion.wants_criterions_lines();
+    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally: Tally::default() };
+    run.all(&cells)
+}
+
+struct Run<'a> {
+    args: &'a Args,
+    kind: Kind,
+    session: Session,
+    overrides: Overrides,
+    launcher: Launcher,
+    baselines: Baselines<'a>,
+    paths: Paths,
+    tally: Tally,
+}
+
+/// What has come of the cells, by id.
+#[derive(Debug, Default)]
+struct Tally {
+    measured: usize,
+    failed: BTreeMap<String, String>,
+    void: BTreeMap<String, String>,
+}
+
+impl Run<'_> {
+    fn all(&mut self, cells: &[Cell]) -> Result<ExitCode> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot watch for Ctrl-C")?;
+        }
+        let store = match self.args.mode() {
+            Mode::Measure => Some(Store::open(&self.paths.results)?),
+            Mode::Test | Mode::Unrecorded | Mode::List => None,
+        };
+        let steps = plan(cells, self.kind, self.args, self.session.seed);
+        self.announce(cells.len(), steps.len());
+        let mut progress =
+            Progress::new(steps.len(), steps.first().map_or_else(Default::default, |s| expected(&s.task)));
+        let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
+        for step in &steps {
+            // One failed round fails the cell: its other rounds could not mend that.
+            if self.tally.failed.contains_key(&step.cell.id()) {
+                progress.skip();
+                continue;
+            }
+            progress.begin(&step.cell.to_string());
+            let finished = self.launcher.run(&self.request(step))?;
+            if finished.interrupted || interrupted.load(Relaxed) {
+                interrupted.store(true, Relaxed);
+                break;
+            }
+            let rounds = rounds.entry(step.cell.id()).or_default();
+            self.finish(step, finished, rounds, store.as_ref(), &mut progress)?;
+        }
+        let elapsed = units::about(progress.elapsed().as_secs_f64());
+        drop(progress);
+        self.sum_up(cells.len(), &elapsed, interrupted.load(Relaxed));
+        if store.is_some() {
+            println!("results: {}", self.paths.results.display());
+        }
+        // A failed cell is a result to look at and must not keep Cargo from running the other harness;
+        // as a test it is a failure.
+        Ok(match (interrupted.load(Relaxed), self.args.mode()) {
+            (true, _) => ExitCode::from(130),
+            (false, Mode::Test) if !self.tally.failed.is_empty() => ExitCode::FAILURE,
+            (false, _) => ExitCode::SUCCESS,
+        })
+    }
+
+    fn announce(&self, cells: usize, steps: usize) {
+        let kind = kind_name(self.kind);
+        let rounds = if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
+        println!("{kind}: {cells} cells{rounds}, seed {}", self.session.seed);
+    }
+
+    fn request(&self, step: &Step) -> Request {
+        let Cell { workload, runtime, workers } = step.cell;
+        Request {
+            workload: workload.name.to_owned(),
+            runtime: runtime.name.to_owned(),
+            workers,
+            params: params::to_map(&self.overrides.of(workload)),
+            task: step.task.clone(),
+        }
+    }
+
+    /// Stores the cell as it stands after this step, so that a run that is killed keeps it.
+    fn finish(
+        &mut self,
+        step: &Step,
+        finished: Finished,
+        rounds: &mut Rounds,
+        store: Option<&Store>,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let cell = &step.cell;
+        let in_rounds = matches!(step.task, Task::Round(_));
+        let this_round = in_rounds.then(|| line::describe(cell, &finished.outcome));
+        let outcome = if in_rounds {
+            rounds.push(finished.outcome);
+            rounds.outcome()
+        } else {
+            finished.outcome
+        };
+        let record = record(&self.session, cell, &self.overrides, outcome);
+        if let Some(store) = store {
+            store.write(&record).with_context(|| format!("cannot store {}", cell.id()))?;
+        }
+        if !step.last && !matches!(record.outcome, Outcome::Failed { .. }) {
+            progress.pass(&format!("{} (round {})", this_round.unwrap_or_default(), step.round + 1));
+            return Ok(());
+        }
+        self.tally.add(cell, &record.outcome);
+        let mut words = line::describe(cell, &record.outcome);
+        if let Outcome::Measured(measurement) = &record.outcome {
+            if in_rounds {
+                self.baselines.keep(&record)?;
+            }
+            if let Some(change) = self.baselines.change(cell, measurement) {
+                words.push_str(&format!("  {change}"));
+            }
+        }
+        progress.finish(&words);
+        Ok(())
+    }
+
+    fn sum_up(&self, cells: usize, elapsed: &str, interrupted: bool) {
+        let Tally { measured, failed, void } = &self.tally;
+        let done = if interrupted { "interrupted" } else { "done" };
+        let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
+        println!("\n{}: {done} after {elapsed}: {measured} of {cells} cells {verb}", kind_name(self.kind));
+        for (list, what) in [(void, "void"), (failed, "FAILED")] {
+            list.iter().for_each(|(id, reason)| println!("  {what} {id}: {reason}"));
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, cell: &Cell, outcome: &Outcome) {
+        match outcome {
+            Outcome::Measured(_) => self.measured += 1,
+            Outcome::Failed { reason } => drop(self.failed.insert(cell.id(), reason.clone())),
+            Outcome::Skipped { reason } => drop(self.void.insert(cell.id(), reason.clone())),
+        }
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Throughput => "throughput",
+        Kind::Latency => "latency",
+    }
+}

@@ -1,0 +1,181 @@
+//! `--param workload.name=value`: the workloads' parameters from the command line.
+
+use std::collections::BTreeMap;
+
+use workloads::Params;
+use workloads::workload::ParamError;
+
+/// Values that replace defaults, checked against the workloads' cards.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides(BTreeMap<&'static str, Params>);
+
+/// Why a `--param` was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OverrideError {
+    /// Not of the form `workload.name=value`.
+    #[error("`{0}` is not of the form workload.name=value, for example ping_pong.pairs=100")]
+    Form(String),
+    /// No workload of that name.
+    #[error("`{given}` names the workload `{name}`, which does not exist; there are {}", known.join(", "))]
+    Workload {
+        /// The whole argument.
+        given: String,
+        /// The name that is unknown.
+        name: String,
+        /// The names that exist.
+        known: Vec<&'static str>,
+    },
+    /// Not a whole number.
+    #[error("`{given}`: `{value}` is not a whole number")]
+    Number {
+        /// The whole argument.
+        given: String,
+        /// What stands for the value.
+        value: String,
+    },
+    /// The workload refuses it.
+    #[error("`{given}`: {source}")]
+    Refused {
+        /// The whole argument.
+        given: String,
+        /// Why.
+        source: ParamError,
+    },
+}
+
+/// Parameters of a short run: an iteration of these workloads takes seconds with their defaults. Only
+/// the number of samples shrinks, never the load.
+const SHORT: &[(&str, &str, u64)] = &[("poisson", "requests", 20_000)];
+
+impl Overrides {
+    /// What a short run replaces; [`parse_more`](Self::parse_more) adds the user's own.
+    pub fn short() -> Self {
+        let mut overrides = Self::default();
+        for card in workloads::cards() {
+            for &(_, name, value) in SHORT.iter().filter(|(workload, ..)| *workload == card.name) {
+                let params = overrides.0.entry(card.name).or_insert_with(|| Params::defaults(card));
+                // A test holds the table against the cards.
+                let _ = params.set(card, name, value);
+            }
+        }
+        overrides
+    }
+
+    /// Adds arguments of the form `workload.name=value`; a later one wins over an earlier one.
+    ///
+    /// # Errors
+    /// [`OverrideError`], which quotes the argument.
+    pub fn parse_more(mut self, arguments: &[String]) -> Result<Self, OverrideError> {
+        self.add_all(arguments, &workloads::cards())?;
+        Ok(self)
+    }
+
+    fn add_all(&mut self, arguments: &[String], cards: &[&'static workloads::Card]) -> Result<(), OverrideError> {
+        arguments.iter().try_for_each(|given| self.add(given, cards))
+    }
+
+    fn add(&mut self, given: &str, cards: &[&'static workloads::Card]) -> Result<(), OverrideError> {
+        let form = || OverrideError::Form(given.to_owned());
+        let (path, value) = given.split_once('=').ok_or_else(form)?;
+        let (workload, name) = path.split_once('.').ok_or_else(form)?;
+        let Some(card) = cards.iter().find(|card| card.name == workload) else {
+            let known = cards.iter().map(|card| card.name).collect();
+            return Err(OverrideError::Workload { given: given.to_owned(), name: workload.to_owned(), known });
+        };
+        let number = value
+            .replace('_', "")
+            .parse()
+            .map_err(|_| OverrideError::Number { given: given.to_owned(), value: value.to_owned() })?;
+        self.0
+            .entry(card.name)
+            .or_insert_with(|| Params::defaults(card))
+            .set(card, name, number)
+            .map_err(|source| OverrideError::Refused { given: given.to_owned(), source })
+    }
+
+    /// The parameters with which `card` is run.
+    pub fn of(&self, card: &workloads::Card) -> Params {
+        self.0.get(card.name).cloned().unwrap_or_else(|| Params::defaults(card))
+    }
+}
+
+/// The parameters of a request: every one of the card's by name, as a harness sent them.
+///
+/// # Errors
+/// [`ParamError`] for a name or value that the card refuses.
+pub fn from_map(card: &workloads::Card, values: &BTreeMap<String, u64>) -> Result<Params, ParamError> {
+    let mut params = Params::defaults(card);
+    for (name, &value) in values {
+        params.set(card, name, value)?;
+    }
+    Ok(params)
+}
+
+/// The inverse of [`from_map`].
+pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
+    params.iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use workloads::{Kind, Param};
+
+    use super::*;
+
+    static CARD: workloads::Card = workloads::Card {
+        name: "ping_pong",
+        summary: "",
+        shows: "",
+        unit: "round trips",
+        kind: Kind::Throughput,
+        params: &[Param { name: "pairs", default: 1_000, min: 1, max: 1_000_000, help: "" }],
+    };
+
+    fn parse(arguments: &[&str]) -> Result<Overrides, OverrideError> {
+        let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
+        let mut overrides = Overrides::default();
+        overrides.add_all(&arguments, &[&CARD])?;
+        Ok(overrides)
+    }
+
+    fn refusal(argument: &str) -> String {
+        parse(&[argument]).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn the_last_value_wins_and_defaults_stay() {
+        let overrides = parse(&["ping_pong.pairs=5", "ping_pong.pairs=10_000"]).expect("valid");
+        assert_eq!(overrides.of(&CARD).get("pairs"), 10_000);
+        assert_eq!(parse(&[]).expect("valid").of(&CARD).get("pairs"), 1_000);
+    }
+
+    #[test]
+    fn refusals_quote_the_argument_and_say_what_would_do() {
+        assert!(refusal("pairs").contains("`pairs` is not of the form"));
+        assert!(refusal("pong.pairs=1").contains("`pong`, which does not exist; there are ping_pong"));
+        assert!(refusal("ping_pong.pairs=-1").contains("`-1` is not a whole number"));
+        assert!(refusal("ping_pong.peers=1").contains("no parameter `peers`; it has pairs"));
+        assert!(refusal("ping_pong.pairs=0").contains("must lie in 1 to 1000000"));
+    }
+
+    #[test]
+    fn short_runs_are_short_and_valid() {
+        for &(workload, name, value) in SHORT {
+            let card = workloads::cards().into_iter().find(|card| card.name == workload).expect("it is registered");
+            let param = card.params.iter().find(|param| param.name == name).expect("it has the parameter");
+            assert!((param.min..param.default).contains(&value), "{workload}.{name}");
+            assert_eq!(Overrides::short().of(card).get(name), value);
+        }
+        let more = Overrides::short().parse_more(&["ping_pong.pairs=3".to_owned()]).expect("valid");
+        let card = workloads::cards().into_iter().find(|card| card.name == "ping_pong").expect("it is registered");
+        assert_eq!(more.of(card).get("pairs"), 3);
+    }
+
+    #[test]
+    fn maps_carry_parameters_between_processes() {
+        let params = parse(&["ping_pong.pairs=5"]).expect("valid").of(&CARD);
+        assert_eq!(from_map(&CARD, &to_map(&params)), Ok(params));
+        assert!(from_map(&CARD, &BTreeMap::from([("peers".to_owned(), 1)])).is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! From a cell and its outcome to the record that is stored.
+
+use reports::schema::{Kind, Outcome, Record, RuntimeInfo, VERSION, WorkloadInfo};
+use runtimes::Origin;
+
+use crate::machine;
+use crate::matrix::Cell;
+use crate::params::{self, Overrides};
+use crate::session::Session;
+
+/// The record of `cell`, finished now.
+pub fn record(session: &Session, cell: &Cell, overrides: &Overrides, outcome: Outcome) -> Record {
+    Record {
+        version: VERSION,
+        run: session.stamp(),
+        workload: workload_info(cell.workload, overrides),
+        runtime: runtime_info(cell.runtime),
+        workers: cell.workers,
+        outcome,
+    }
+}
+
+fn workload_info(card: &'static workloads::Card, overrides: &Overrides) -> WorkloadInfo {
+    WorkloadInfo {
+        name: card.name.to_owned(),
+        position: workloads::cards().iter().position(|other| other.name == card.name).unwrap_or(usize::MAX),
+        summary: card.summary.to_owned(),
+        shows: card.shows.to_owned(),
+        unit: card.unit.to_owned(),
+        kind: match card.kind {
+            workloads::Kind::Throughput => Kind::Throughput,
+            workloads::Kind::Latency => Kind::Latency,
+        },
+        params: params::to_map(&overrides.of(card)),
+    }
+}
+
+fn runtime_info(card: &'static runtimes::Card) -> RuntimeInfo {
+    RuntimeInfo {
+        name: card.name.to_owned(),
+        position: runtimes::cards().iter().position(|other| other.name == card.name).unwrap_or(usize::MAX),
+        summary: card.summary.to_owned(),
+        isolates: card.isolates.to_owned(),
+        peer: match card.origin {
+            Origin::Ours => None,
+            Origin::Peer { package } => Some(peer(package)),
+        },
+    }
+}
+
+/// `tokio 1.54.1`, or the package alone when the build had no lock file.
+pub fn peer(package: &str) -> String {
+    machine::version(package).map_or_else(|| package.to_owned(), |version| format!("{package} {version}"))
+}

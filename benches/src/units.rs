@@ -1,0 +1,68 @@
+//! Figures as a person reads them: three significant digits and a unit.
+
+/// A duration in nanoseconds: `812 ns`, `1.23 µs`, `45.6 ms`, `7.00 s`.
+pub fn time(ns: f64) -> String {
+    scaled(ns, &[(1e3, "ns"), (1e6, "µs"), (1e9, "ms"), (f64::INFINITY, "s")])
+}
+
+/// A number of things: `950`, `12.3 k`, `4.56 M`.
+pub fn count(n: f64) -> String {
+    scaled(n, &[(1e3, ""), (1e6, "k"), (1e9, "M"), (f64::INFINITY, "G")]).trim_end().to_owned()
+}
+
+/// Each unit is a thousand of the one before; its limit is the first value that is too large for it.
+fn scaled(value: f64, units: &[(f64, &str)]) -> String {
+    let mut scale = 1.0;
+    for &(limit, unit) in units {
+        let digits = three_digits(value / scale);
+        // Rounding may reach the next unit: 999.7 ns is 1.00 µs.
+        if value < limit && digits != "1000" {
+            return format!("{digits} {unit}");
+        }
+        scale *= 1e3;
+    }
+    format!("{value}")
+}
+
+fn three_digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// A waiting time in words: `40 s`, `6 min`, `2 h 5 min`.
+pub fn about(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round() as u64;
+    match minutes {
+        0 | 1 if seconds < 90.0 => format!("{:.0} s", seconds.max(1.0)),
+        60.. => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let times = [0.5, 812.4, 999.7, 1_234.0, 45_600_000.0, 7e9, 7.5e12].map(time);
+        assert_eq!(times, ["0.50 ns", "812 ns", "1.00 µs", "1.23 µs", "45.6 ms", "7.00 s", "7500 s"]);
+    }
+
+    #[test]
+    fn counts_have_three_digits() {
+        assert_eq!([950.0, 12_345.0, 4_560_000.0, 2e9].map(count), ["950", "12.3 k", "4.56 M", "2.00 G"]);
+    }
+
+    #[test]
+    fn waiting_times_are_rounded() {
+        assert_eq!(
+            [0.2, 40.0, 89.0, 100.0, 360.0, 7_500.0].map(about),
+            ["1 s", "40 s", "89 s", "2 min", "6 min", "2 h 5 min"]
+        );
+    }
+}
