@@ -44,7 +44,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
 }
 
 /// The facts of a run that never was.
-pub(crate) fn run(id: &str) -> Run {
+fn run(id: &str) -> Run {
     Run {
         id: id.to_owned(),
         started_unix_s: 1_760_000_000,

@@ -1,0 +1,162 @@
+//! The sentences against made-up data: clear wins, ties, peers that win, missing cells.
+
+use super::{latency, throughput};
+use crate::matrix::Matrix;
+use crate::sample::{cell, counted, ended, latency_cell, spread_cell};
+use crate::schema::{Outcome, Record};
+
+/// What the page says about `records`, with topics.
+fn said(records: &[Record]) -> Vec<String> {
+    let matrix = Matrix::new(records);
+    let findings = throughput(&matrix.rows[0], &matrix.columns);
+    findings.into_iter().map(|finding| format!("{}: {}", finding.topic, finding.text)).collect()
+}
+
+fn said_of_latency(records: &[Record]) -> Vec<String> {
+    let matrix = Matrix::new(records);
+    let at = (0.99, "the 99th percentile");
+    let findings = latency(&matrix.rows[0], &matrix.columns, "latency", at);
+    findings.into_iter().map(|finding| format!("{}: {}", finding.topic, finding.text)).collect()
+}
+
+#[test]
+fn a_clear_win_names_the_spread_the_next_and_the_last() {
+    let said = said(&[cell("a", 1, 100.0), cell("b", 1, 150.0), cell("c", 1, 400.0)]);
+    assert_eq!(
+        said,
+        ["Best: a is fastest: 100 ns per operation (middle half 99.0 ns to 101 ns); \
+          next is b (1.50 times as long), last c (4.00 times)."]
+    );
+}
+
+#[test]
+fn overlapping_spreads_are_no_difference() {
+    let said = said(&[spread_cell("a", 1, 100.0, 0.2), spread_cell("b", 1, 110.0, 0.2), cell("c", 1, 400.0)]);
+    assert_eq!(
+        said,
+        ["Best: a has the lowest median, 100 ns per operation (middle half 80.0 ns to 120 ns), \
+          with no clear difference from b; c takes 4.00 times as long."]
+    );
+}
+
+#[test]
+fn a_difference_within_the_tie_band_is_none_however_narrow_the_spread() {
+    let said = said(&[spread_cell("a", 1, 100.0, 0.001), spread_cell("b", 1, 104.0, 0.001)]);
+    assert!(said[0].contains("no clear difference from b"), "{said:?}");
+}
+
+#[test]
+fn many_ties_are_counted() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let said = said(&names.map(|name| cell(name, 1, 100.0)));
+    assert!(said[0].ends_with("no clear difference from b, c, d and 2 others."), "{said:?}");
+}
+
+#[test]
+fn a_peer_that_wins_is_named_as_the_winner() {
+    let said = said(&[cell("a", 1, 300.0), cell("peer-x", 1, 100.0), cell("peer-y", 1, 310.0)]);
+    assert!(said[0].starts_with("Best: peer-x, a peer, is fastest: 100 ns"), "{said:?}");
+    assert_eq!(said[1], "Ours, peers: The peer wins: the best of ours, a, takes 3.00 times as long.");
+}
+
+#[test]
+fn ours_ahead_of_peers_and_ties_with_them() {
+    let win = said(&[cell("a", 1, 100.0), cell("peer-x", 1, 250.0)]);
+    assert_eq!(win[1], "Ours, peers: The best peer, peer-x, takes 2.50 times as long as the best of ours.");
+    let tie = said(&[cell("a", 1, 100.0), cell("peer-x", 1, 101.0)]);
+    assert_eq!(
+        tie[1],
+        "Ours, peers: Between the best of ours, a, and the best peer, peer-x, there is no clear difference."
+    );
+}
+
+#[test]
+fn failed_cells_win_nothing() {
+    let failed = Outcome::Failed { reason: "wrong".to_owned() };
+    let only = said(&[cell("a", 1, 100.0), ended(cell("b", 1, 1.0), failed.clone())]);
+    assert_eq!(only, ["Alone: Only a has a comparable result: 100 ns per operation (middle half 99.0 ns to 101 ns)."]);
+    assert!(said(&[ended(cell("a", 1, 1.0), failed)]).is_empty());
+}
+
+#[test]
+fn workers_help_harm_or_do_neither() {
+    let records = [
+        (cell("a", 1, 100.0), cell("a", 2, 50.0)),
+        (cell("b", 1, 100.0), cell("b", 2, 300.0)),
+        (cell("c", 1, 100.0), cell("c", 2, 101.0)),
+        (cell("d", 1, 100.0), cell("d", 2, 80.0)),
+    ];
+    let records: Vec<Record> =
+        records.into_iter().flat_map(|(one, two)| [one, two]).chain([cell("e", 1, 9.0)]).collect();
+    let said = said(&records);
+    assert_eq!(
+        said[1],
+        "Workers: With 2 workers instead of 1, of 4 runtimes 2 gain (most: a, 2.00 times as fast), \
+         1 loses (most: b, 3.00 times as long) and 1 shows no clear difference."
+    );
+}
+
+#[test]
+fn the_herd_is_explained_by_its_wake_ups() {
+    let herd = counted(cell("global-herd", 2, 200.0), &[("unparks", 1_900), ("useless_unparks", 950)]);
+    let queue = counted(cell("global-queue", 2, 100.0), &[("unparks", 400), ("useless_unparks", 0)]);
+    let expected = "Herd: With 2 workers global-herd takes 2.00 times as long as global-queue; global-herd sends \
+                    1.90 wake-ups per operation (50 % useless), global-queue 0.400 (0 % useless).";
+    assert_eq!(said(&[herd.clone(), queue.clone()]).last().map(String::as_str), Some(expected));
+
+    let uncounted = said(&[cell("global-herd", 2, 200.0), queue.clone()]);
+    assert!(
+        !uncounted.iter().any(|text| text.starts_with("Herd")),
+        "without counters there is no cause: {uncounted:?}"
+    );
+    let alone = said(&[herd, cell("local", 1, 100.0)]);
+    assert!(!alone.iter().any(|text| text.starts_with("Herd")), "{alone:?}");
+}
+
+#[test]
+fn a_herd_that_costs_nothing_is_said_to_cost_nothing() {
+    let herd = counted(cell("global-herd", 2, 100.0), &[("unparks", 0), ("useless_unparks", 0)]);
+    let queue = counted(cell("global-queue", 2, 100.0), &[("unparks", 0), ("useless_unparks", 0)]);
+    let said = said(&[herd, queue]);
+    assert!(
+        said.iter().any(|text| text
+            == "Herd: With 2 workers global-herd and global-queue show no clear difference; global-herd sends 0 \
+                wake-ups per operation, global-queue 0."),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn stealing_is_explained_by_its_steals() {
+    let counters = [("steals", 2), ("stolen", 31), ("failed_searches", 18)];
+    let stealing = counted(cell("work-stealing", 2, 300.0), &counters);
+    let said = said(&[stealing, cell("global-queue", 2, 100.0)]);
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some(
+            "Stealing: With 2 workers work-stealing takes 3.00 times as long as global-queue; per 1,000 operations it moves \
+             31.0 tasks in 2.00 steals, and 18.0 searches find nothing."
+        )
+    );
+}
+
+#[test]
+fn latency_tells_what_a_late_clock_would_hide() {
+    let records = [
+        latency_cell("a", 1, &[("latency", 200_000), ("uncorrected", 100_000)]),
+        latency_cell("peer-x", 1, &[("latency", 600_000), ("uncorrected", 590_000)]),
+    ];
+    let said = said_of_latency(&records);
+    assert!(said[0].starts_with("Best: a is lowest at the 99th percentile: 2"), "{said:?}");
+    assert_eq!(said[1], "Ours, peers: The best peer, peer-x, takes 3.00 times as long as the best of ours.");
+    assert!(
+        said[2].starts_with(
+            "Clock: Counted from the actual instead of the intended start, the 99th percentile of a would read"
+        ),
+        "{said:?}"
+    );
+    let same = [latency_cell("a", 1, &[("latency", 200_000), ("uncorrected", 200_000)])];
+    assert!(said_of_latency(&same).iter().any(|text| text.ends_with("would read the same for every runtime.")));
+    let without = [latency_cell("a", 1, &[("latency", 200_000)])];
+    assert!(!said_of_latency(&without).iter().any(|text| text.starts_with("Clock")));
+}

@@ -1,0 +1,218 @@
+//! Numbers and times as text: three significant digits, units that fit, plain typography.
+
+use jiff::Timestamp;
+
+/// The sign for a figure that does not exist: a cell not measured, a counter not kept.
+pub(crate) const NONE: &str = "–";
+
+const TIME: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
+
+/// A time with its unit: `182 ns`, `1.82 µs`, `12.3 ms`, `1.20 s`.
+pub(crate) fn duration(ns: f64) -> String {
+    let (value, unit) = scale(ns, &TIME);
+    format!("{} {unit}", significant(value))
+}
+
+/// A round time for an axis, without superfluous digits: `200 ns`, `2.5 µs`, `0`.
+pub(crate) fn tick(ns: f64) -> String {
+    if ns == 0.0 {
+        return "0".to_owned();
+    }
+    let (value, unit) = scale(ns, &TIME);
+    let digits = format!("{value:.3}");
+    format!("{} {unit}", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A size with its unit: `512 MiB`, `7.76 GiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB")];
+    let (value, unit) = scale(bytes as f64, &units);
+    format!("{} {unit}", significant(value))
+}
+
+/// Divides by the largest unit that leaves at least 1 after rounding to three digits.
+fn scale<'a>(value: f64, units: &[(f64, &'a str)]) -> (f64, &'a str) {
+    let (base, name) = units[0];
+    let unit = units.iter().rev().find(|(size, _)| value.abs() >= size * 0.9995);
+    let &(size, name) = unit.unwrap_or(&(base, name));
+    (value / size, name)
+}
+
+/// Three significant digits, thousands separated by commas: `0.00123`, `1.62`, `12.4`, `12,345`.
+pub(crate) fn significant(value: f64) -> String {
+    if !value.is_finite() {
+        return NONE.to_owned();
+    }
+    let magnitude = value.abs();
+    if magnitude >= 99.95 {
+        return thousands(value);
+    }
+    if magnitude < 5e-7 {
+        return "0".to_owned();
+    }
+    // The digits left of the point after rounding: 9.996 is 10.0, not 10.00.
+    let exponent = magnitude.log10().floor() as i32;
+    let rounds_up = magnitude >= 9.995 * 10f64.powi(exponent);
+    let decimals = (2 - exponent - i32::from(rounds_up)).clamp(0, 8) as usize;
+    format!("{value:.decimals$}").replace('-', "−")
+}
+
+/// A rate in a table of rates: as [`significant`], but small ones with fewer digits: `0.010`, `0.00042`.
+pub(crate) fn rate(value: f64) -> String {
+    match value {
+        v if v >= 0.0995 || v <= 0.0 || !v.is_finite() => significant(v),
+        v if v >= 0.000_995 => format!("{v:.3}"),
+        v if v >= 1e-6 => format!("{v:.*}", (1.0 - v.log10().floor()) as usize),
+        _ => "< 0.000001".to_owned(),
+    }
+}
+
+/// A whole number with commas: `499,999,500,000`.
+pub(crate) fn thousands(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut out = String::with_capacity(digits.len() * 4 / 3 + 1);
+    if value <= -0.5 {
+        out.push('−');
+    }
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How many times the best: `1.00`, `1.62`, `12.4`, `134`.
+pub(crate) fn ratio(value: f64) -> String {
+    match value {
+        v if v < 9.995 => format!("{v:.2}"),
+        v if v < 99.95 => format!("{v:.1}"),
+        v => thousands(v),
+    }
+}
+
+/// A share of the whole: `0 %`, `0.4 %`, `48 %`, `100 %`. Never rounds to 0 or 100 what is neither.
+pub(crate) fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    match value {
+        v if !v.is_finite() => NONE.to_owned(),
+        v if v <= 0.0 => "0 %".to_owned(),
+        v if v < 0.1 => "< 0.1 %".to_owned(),
+        v if v < 9.95 => format!("{v:.1} %"),
+        v if (99.5..100.0).contains(&v) => "> 99 %".to_owned(),
+        v => format!("{v:.0} %"),
+    }
+}
+
+/// A count and its noun: `1 worker`, `2 workers`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(n as f64))
+}
+
+/// A list in a sentence: `a`, `a and b`, `a, b and c`.
+pub(crate) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// A moment in UTC: `2025-10-09 08:53 UTC`.
+pub(crate) fn moment(unix_s: u64) -> String {
+    let time = i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok());
+    time.map_or_else(|| format!("{unix_s} s after the epoch"), |t| t.strftime("%F %H:%M UTC").to_string())
+}
+
+/// An elapsed time in words: `45 s`, `11 min 5 s`, `2 h 3 min`.
+pub(crate) fn elapsed(seconds: u64) -> String {
+    match seconds {
+        s if s < 60 => format!("{s} s"),
+        s if s < 3600 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// A stored name as words: `serial_ns` has a unit of its own and reads `serial`.
+pub(crate) fn figure(name: &str, value: f64) -> (String, String) {
+    let in_ns = name.strip_suffix("_ns").or_else(|| name.strip_suffix("(ns)"));
+    let label = in_ns.unwrap_or(name).replace('_', " ").trim().to_owned();
+    (label, if in_ns.is_some() { duration(value) } else { significant(value) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_three_digits_and_a_fitting_unit() {
+        let cases = [
+            (0.0, "0 ns"),
+            (0.25, "0.250 ns"),
+            (1.0, "1.00 ns"),
+            (9.996, "10.0 ns"),
+            (99.96, "100 ns"),
+            (182.4, "182 ns"),
+            (999.4, "999 ns"),
+            (999.6, "1.00 µs"),
+            (12_345.0, "12.3 µs"),
+            (1e6, "1.00 ms"),
+            (1.2e9, "1.20 s"),
+            (4.2e12, "4,200 s"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(duration(ns), text);
+        }
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        let ticks = [0.0, 0.2, 200.0, 1000.0, 2500.0, 3e9];
+        assert_eq!(ticks.map(tick), ["0", "0.2 ns", "200 ns", "1 µs", "2.5 µs", "3 s"]);
+    }
+
+    #[test]
+    fn plain_numbers() {
+        assert_eq!(significant(0.001_234), "0.00123");
+        assert_eq!(significant(0.999_6), "1.00");
+        assert_eq!(significant(12_345.6), "12,346");
+        assert_eq!(significant(-2.5), "−2.50");
+        assert_eq!(significant(f64::NAN), NONE);
+        assert_eq!(thousands(499_999_500_000.0), "499,999,500,000");
+        assert_eq!(thousands(-1234.0), "−1,234");
+        assert_eq!(thousands(-0.2), "0");
+        assert_eq!(bytes(8 << 30), "8.00 GiB");
+    }
+
+    #[test]
+    fn small_rates_are_short() {
+        let rates = [0.0, 0.92, 0.009, 0.0996, 0.000_423, 0.000_000_2, 12.34];
+        assert_eq!(rates.map(rate), ["0", "0.920", "0.009", "0.0996", "0.00042", "< 0.000001", "12.3"]);
+    }
+
+    #[test]
+    fn ratios_and_shares() {
+        assert_eq!([1.0, 9.99, 9.996, 99.96, 1234.0].map(ratio), ["1.00", "9.99", "10.0", "100", "1,234"]);
+        let shares = [0.0, 0.0001, 0.004, 0.48, 0.9999, 1.0, 1.93];
+        assert_eq!(shares.map(percent), ["0 %", "< 0.1 %", "0.4 %", "48 %", "> 99 %", "100 %", "193 %"]);
+    }
+
+    #[test]
+    fn words() {
+        let items = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!([1, 2, 3].map(|n| list(&items[..n])), ["a", "a and b", "a, b and c"]);
+        assert_eq!([0, 1, 1000].map(|n| count(n, "cell")), ["0 cells", "1 cell", "1,000 cells"]);
+        assert_eq!([59, 665, 7380].map(elapsed), ["59 s", "11 min 5 s", "2 h 3 min"]);
+        assert_eq!(moment(1_760_000_000), "2025-10-09 08:53 UTC");
+        assert_eq!(moment(u64::MAX), "18446744073709551615 s after the epoch");
+    }
+
+    #[test]
+    fn figures_take_their_unit_from_their_name() {
+        assert_eq!(figure("serial_ns", 1500.0), ("serial".to_owned(), "1.50 µs".to_owned()));
+        assert_eq!(figure("lateness p99.9 (ns)", 5.0), ("lateness p99.9".to_owned(), "5.00 ns".to_owned()));
+        assert_eq!(figure("offered per second", 20_000.0), ("offered per second".to_owned(), "20,000".to_owned()));
+    }
+}

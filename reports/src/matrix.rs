@@ -1,0 +1,335 @@
+//! The stored cells laid out as runtime × workload, and which of them may be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hdrhistogram::Histogram;
+
+use crate::format;
+use crate::histogram;
+use crate::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, VOID_PREFIX, WorkloadInfo};
+use crate::stats::Spread;
+
+/// All cells that could be read.
+#[derive(Debug)]
+pub(crate) struct Matrix<'a> {
+    /// Runtime and worker count, in the order of the registry: ours first.
+    pub columns: Vec<Column<'a>>,
+    /// One row per workload, in the order of the registry.
+    pub rows: Vec<Row<'a>>,
+    /// The runs that the cells come from, newest first.
+    pub runs: Vec<&'a Run>,
+}
+
+/// A runtime with a worker count.
+#[derive(Clone, Debug)]
+pub(crate) struct Column<'a> {
+    /// The runtime.
+    pub runtime: &'a RuntimeInfo,
+    /// Its worker threads.
+    pub workers: usize,
+    /// Name for sentences: the worker count is told where the page has several of this runtime.
+    pub name: String,
+    /// Place among the runtimes of its kind (ours or peers); chooses the colour.
+    pub shade: usize,
+}
+
+/// A workload and its cells.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    /// The workload, as its newest cell describes it.
+    pub workload: &'a WorkloadInfo,
+    /// One per column; `None` where nothing is stored.
+    pub cells: Vec<Option<Cell<'a>>>,
+}
+
+/// One stored cell.
+#[derive(Debug)]
+pub(crate) struct Cell<'a> {
+    /// Which column it is in.
+    pub column: usize,
+    /// Which of the matrix' runs measured it.
+    pub run: usize,
+    /// When it was finished, in seconds since the Unix epoch.
+    pub finished_unix_s: u64,
+    /// What came of it.
+    pub state: State<'a>,
+}
+
+/// What came of a cell, as far as a comparison goes.
+#[derive(Debug)]
+pub(crate) enum State<'a> {
+    /// It may be compared.
+    Good(Box<Good<'a>>),
+    /// It may not; the page says why.
+    Bad {
+        /// In one word.
+        kind: Bad,
+        /// In a sentence.
+        reason: String,
+    },
+}
+
+/// Why a cell may not be compared, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// Wrong result, broken law, crash.
+    Failed,
+    /// It ran, but the measurement did not meet its own conditions.
+    Void,
+    /// It did not run.
+    Skipped,
+    /// It was measured with other parameters than the rest of its row.
+    Other,
+    /// Its record holds nothing to show.
+    Unusable,
+}
+
+impl Bad {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Void => "void",
+            Self::Skipped => "skipped",
+            Self::Other => "not comparable",
+            Self::Unusable => "unusable",
+        }
+    }
+
+    /// Whether something is wrong, rather than left out.
+    pub(crate) fn is_grave(self) -> bool {
+        matches!(self, Self::Failed | Self::Unusable)
+    }
+}
+
+/// The figures of a cell that may be compared.
+#[derive(Debug)]
+pub(crate) struct Good<'a> {
+    /// As stored.
+    pub measurement: &'a Measurement,
+    /// Nanoseconds per operation; present in throughput rows.
+    pub time: Option<Spread>,
+    /// The decoded distributions in nanoseconds.
+    pub histograms: BTreeMap<&'a str, Histogram<u64>>,
+}
+
+impl Good<'_> {
+    /// Operations that the counters cover, if any.
+    pub(crate) fn counted_operations(&self) -> Option<f64> {
+        let operations = self.measurement.counted_iterations as f64 * self.measurement.operations_per_iteration;
+        (operations > 0.0).then_some(operations)
+    }
+
+    /// A counter per operation.
+    pub(crate) fn per_operation(&self, counter: &str) -> Option<f64> {
+        Some(*self.measurement.counters.get(counter)? as f64 / self.counted_operations()?)
+    }
+
+    /// One counter as a share of another, `None` when the whole is zero.
+    pub(crate) fn share(&self, part: &str, whole: &str) -> Option<f64> {
+        let of = |name| self.measurement.counters.get(name).copied();
+        let (part, whole) = (of(part)?, of(whole)?);
+        (whole > 0).then(|| part as f64 / whole as f64)
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The cells that may be compared, with their columns.
+    pub(crate) fn good(&self) -> impl Iterator<Item = (usize, &Good<'a>)> {
+        self.cells.iter().flatten().filter_map(|cell| match &cell.state {
+            State::Good(good) => Some((cell.column, &**good)),
+            State::Bad { .. } => None,
+        })
+    }
+
+    /// The cells with a time per operation, fastest first.
+    pub(crate) fn timed(&self) -> Vec<(usize, &Good<'a>, Spread)> {
+        let mut timed: Vec<_> = self.good().filter_map(|(c, good)| Some((c, good, good.time?))).collect();
+        timed.sort_by(|a, b| a.2.median.total_cmp(&b.2.median));
+        timed
+    }
+}
+
+impl<'a> Matrix<'a> {
+    /// Lays `records` out. Within a workload the newest cell's parameters count; cells measured with
+    /// others stay visible but are not compared.
+    pub(crate) fn new(records: &'a [Record]) -> Self {
+        let columns = columns(records);
+        let mut runs: Vec<&Run> = Vec::new();
+        for record in records {
+            if !runs.iter().any(|run| run.id == record.run.id) {
+                runs.push(&record.run);
+            }
+        }
+        runs.sort_by(|a, b| b.started_unix_s.cmp(&a.started_unix_s).then_with(|| a.id.cmp(&b.id)));
+
+        let mut by_workload: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+        for record in records {
+            by_workload.entry(&record.workload.name).or_default().push(record);
+        }
+        let mut rows: Vec<_> = by_workload.into_values().map(|records| row(&records, &columns, &runs)).collect();
+        rows.sort_by_key(|row| (row.workload.position, &row.workload.name));
+        Self { columns, rows, runs }
+    }
+
+    /// Every stored cell.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Cell<'a>> {
+        self.rows.iter().flat_map(|row| &row.cells).flatten()
+    }
+
+    /// When the last cell of a run was finished, in seconds since the Unix epoch.
+    pub(crate) fn finished(&self, run: usize) -> Option<u64> {
+        self.cells().filter(|cell| cell.run == run).map(|cell| cell.finished_unix_s).max()
+    }
+}
+
+/// The runtimes as their newest cells describe them, with every worker count that is stored.
+fn columns(records: &[Record]) -> Vec<Column<'_>> {
+    let mut newest: BTreeMap<&str, &Record> = BTreeMap::new();
+    let mut workers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for record in records {
+        let name = record.runtime.name.as_str();
+        workers.entry(name).or_default().insert(record.workers);
+        let known = newest.entry(name).or_insert(record);
+        if record.run.finished_unix_s > known.run.finished_unix_s {
+            *known = record;
+        }
+    }
+    let mut runtimes: Vec<&RuntimeInfo> = newest.into_values().map(|record| &record.runtime).collect();
+    runtimes.sort_by_key(|runtime| (runtime.peer.is_some(), runtime.position, &runtime.name));
+    let ours = runtimes.iter().filter(|runtime| runtime.peer.is_none()).count();
+
+    let mut columns = Vec::new();
+    for (place, runtime) in runtimes.into_iter().enumerate() {
+        let counts = &workers[runtime.name.as_str()];
+        for &workers in counts {
+            let name = match counts.len() {
+                1 => runtime.name.clone(),
+                _ => format!("{} with {}", runtime.name, format::count(workers, "worker")),
+            };
+            let shade = if place < ours { place } else { place - ours };
+            columns.push(Column { runtime, workers, name, shade });
+        }
+    }
+    columns
+}
+
+/// `records` are the cells of one workload: at least one.
+fn row<'a>(records: &[&'a Record], columns: &[Column<'_>], runs: &[&Run]) -> Row<'a> {
+    let newest = records.iter().max_by_key(|r| r.run.finished_unix_s).expect("a group has a record");
+    let workload = &newest.workload;
+    let mut cells: Vec<Option<Cell<'a>>> = columns.iter().map(|_| None).collect();
+    for record in records {
+        let here = |c: &Column<'_>| c.runtime.name == record.runtime.name && c.workers == record.workers;
+        let column = columns.iter().position(here).expect("columns were made of these records");
+        let run = runs.iter().position(|run| run.id == record.run.id).expect("so were the runs");
+        cells[column] =
+            Some(Cell { column, run, finished_unix_s: record.run.finished_unix_s, state: state(record, workload) });
+    }
+    Row { workload, cells }
+}
+
+fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
+    let bad = |kind, reason: &str| State::Bad { kind, reason: reason.to_owned() };
+    let measurement = match &record.outcome {
+        Outcome::Failed { reason } => return bad(Bad::Failed, reason),
+        Outcome::Skipped { reason } => match reason.strip_prefix(VOID_PREFIX) {
+            Some(why) => return bad(Bad::Void, why.trim_start_matches([':', ' '])),
+            None => return bad(Bad::Skipped, reason),
+        },
+        Outcome::Measured(measurement) => measurement,
+    };
+    let own = &record.workload;
+    if own.kind != row.kind || own.unit != row.unit {
+        return bad(Bad::Other, "measured as another kind of workload than the newest cell of its row");
+    }
+    if own.params != row.params {
+        let theirs: Vec<String> = own.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        return bad(Bad::Other, &format!("measured with other parameters: {}", theirs.join(", ")));
+    }
+    let mut histograms = BTreeMap::new();
+    for (name, text) in &measurement.histograms {
+        match histogram::decode(text) {
+            Ok(histogram) if histogram.is_empty() => {}
+            Ok(histogram) => drop(histograms.insert(name.as_str(), histogram)),
+            Err(error) => return bad(Bad::Unusable, &format!("`{name}`: {error}")),
+        }
+    }
+    let operations = measurement.operations_per_iteration;
+    let time = match own.kind {
+        Kind::Throughput if operations > 0.0 => Spread::of(measurement.samples_ns.iter().map(|ns| ns / operations)),
+        Kind::Throughput | Kind::Latency => None,
+    };
+    if time.is_none() && (own.kind == Kind::Throughput || histograms.is_empty()) {
+        return bad(Bad::Unusable, "the record holds no samples");
+    }
+    State::Good(Box::new(Good { measurement, time, histograms }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{cell, ended, latency_cell, measurement, of};
+
+    fn bad(record: Record) -> (Bad, String) {
+        let records = [record];
+        match &Matrix::new(&records).rows[0].cells[0].as_ref().expect("stored").state {
+            State::Bad { kind, reason } => (*kind, reason.clone()),
+            State::Good(_) => panic!("the cell counts"),
+        }
+    }
+
+    #[test]
+    fn ours_come_first_in_the_order_of_the_registry() {
+        let mut records = vec![cell("peer-x", 1, 1.0), cell("b", 2, 1.0), cell("b", 1, 1.0), cell("a", 1, 1.0)];
+        records[3].runtime.position = 9;
+        let matrix = Matrix::new(&records);
+        let names: Vec<&str> = matrix.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["b with 1 worker", "b with 2 workers", "a", "peer-x"]);
+        assert_eq!(matrix.columns.iter().map(|column| column.shade).collect::<Vec<_>>(), [0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_skipped_as_void_is_void() {
+        let skipped = |reason: &str| Outcome::Skipped { reason: reason.to_owned() };
+        assert_eq!(bad(ended(cell("a", 1, 1.0), skipped("void: late"))), (Bad::Void, "late".to_owned()));
+        assert_eq!(bad(ended(cell("a", 1, 1.0), skipped("no workers"))), (Bad::Skipped, "no workers".to_owned()));
+    }
+
+    #[test]
+    fn other_parameters_are_not_compared() {
+        let mut old = cell("a", 1, 1.0);
+        old.workload.params.insert("tasks".to_owned(), 5);
+        let mut new = cell("b", 1, 1.0);
+        new.run.finished_unix_s = 2;
+        new.workload.params.insert("tasks".to_owned(), 6);
+        let records = [old, new];
+        let matrix = Matrix::new(&records);
+        assert_eq!(matrix.rows[0].good().map(|(column, _)| column).collect::<Vec<_>>(), [1]);
+        assert_eq!(matrix.rows[0].workload.params["tasks"], 6);
+    }
+
+    #[test]
+    fn records_without_figures_are_unusable() {
+        let mut empty = cell("a", 1, 1.0);
+        measurement(&mut empty).samples_ns.clear();
+        assert_eq!(bad(empty).0, Bad::Unusable);
+        let mut none = cell("a", 1, 1.0);
+        measurement(&mut none).operations_per_iteration = 0.0;
+        assert_eq!(bad(none).0, Bad::Unusable);
+        let mut damaged = latency_cell("a", 1, &[("latency", 9)]);
+        measurement(&mut damaged).histograms.insert("latency".to_owned(), "?".to_owned());
+        assert_eq!(bad(damaged).0, Bad::Unusable);
+    }
+
+    #[test]
+    fn runs_are_told_apart_newest_first() {
+        let mut old = of("w1", cell("a", 1, 1.0));
+        old.run.id = "old".to_owned();
+        let mut new = of("w2", cell("a", 1, 1.0));
+        new.run.started_unix_s = 5;
+        let records = [old, new];
+        let matrix = Matrix::new(&records);
+        assert_eq!(matrix.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run", "old"]);
+        assert_eq!(matrix.cells().map(|cell| cell.run).collect::<Vec<_>>(), [1, 0]);
+    }
+}

@@ -1,0 +1,160 @@
+//! The page: everything that it says is gathered here, the templates say how it looks.
+
+use std::collections::BTreeSet;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use crate::facts::{Facts, facts};
+use crate::format;
+use crate::matrix::{Column, Matrix};
+use crate::render::RenderError;
+use crate::schema::{Record, RuntimeInfo};
+use crate::section::Section;
+use crate::summary;
+
+const TEMPLATES: [(&str, &str); 7] = [
+    ("page.html", include_str!("../templates/page.html")),
+    ("summary.html", include_str!("../templates/summary.html")),
+    ("section.html", include_str!("../templates/section.html")),
+    ("parts.html", include_str!("../templates/parts.html")),
+    ("distribution.html", include_str!("../templates/distribution.html")),
+    ("counters.html", include_str!("../templates/counters.html")),
+    ("notes.html", include_str!("../templates/notes.html")),
+];
+const STYLE: &str = include_str!("../templates/page.css");
+
+/// What the templates see.
+#[derive(Debug, Serialize)]
+struct Page {
+    facts: Facts,
+    counts: Counts,
+    heads: Vec<Head>,
+    runtimes: Vec<RuntimeLine>,
+    throughput: Option<summary::Table>,
+    latency: Option<summary::Table>,
+    sections: Vec<Section>,
+    unreadable: Vec<String>,
+}
+
+/// How much the page holds, in words.
+#[derive(Debug, Serialize)]
+struct Counts {
+    runtimes: String,
+    workloads: String,
+    cells: String,
+    /// `3 failed, 1 void`, empty when every cell counts.
+    problems: String,
+}
+
+/// A column of the tables.
+#[derive(Debug, Serialize)]
+struct Head {
+    runtime: String,
+    workers: usize,
+    name: String,
+    peer: bool,
+    /// How many columns the runtime has; 0 in all but the first of them.
+    span: usize,
+    /// The runtime's policy, for a tooltip.
+    summary: String,
+}
+
+/// A runtime as the list of runtimes shows it.
+#[derive(Debug, Serialize)]
+struct RuntimeLine {
+    name: String,
+    summary: String,
+    isolates: String,
+    peer: Option<String>,
+}
+
+/// The page of `records`, with `unreadable` as the messages about files that are no results.
+///
+/// # Errors
+/// [`RenderError::Chart`] and [`RenderError::Template`]: mistakes in this crate.
+pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderError> {
+    let matrix = Matrix::new(records);
+    let Some(facts) = facts(&matrix) else { return Err(RenderError::NothingToShow) };
+    let ids = anchors(&matrix);
+    let sections: Result<Vec<_>, _> =
+        matrix.rows.iter().zip(&ids).map(|(row, id)| Section::new(&matrix, row, id)).collect();
+    let sections = sections?;
+    let runtimes = runtimes(&matrix);
+    let page = Page {
+        facts,
+        counts: Counts {
+            runtimes: format::count(runtimes.len(), "runtime"),
+            workloads: format::count(sections.len(), "workload"),
+            cells: format::count(matrix.cells().count(), "cell"),
+            problems: problem_counts(&sections),
+        },
+        heads: heads(&matrix),
+        runtimes,
+        throughput: summary::throughput(&matrix, &ids),
+        latency: summary::latency(&matrix, &ids),
+        sections,
+        unreadable: unreadable.to_vec(),
+    };
+    fill(page)
+}
+
+fn fill(page: Page) -> Result<String, RenderError> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_global("style", Value::from_safe_string(STYLE.to_owned()));
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment.get_template("page.html")?.render(Serde(page))?)
+}
+
+/// An anchor for each workload: its name where that is plain, and unlike any other.
+fn anchors(matrix: &Matrix<'_>) -> Vec<String> {
+    let anchor = |(i, name): (usize, &String)| {
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if plain && !name.is_empty() { format!("w-{name}") } else { format!("row-{i}") }
+    };
+    matrix.rows.iter().map(|row| &row.workload.name).enumerate().map(anchor).collect()
+}
+
+fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
+    let columns = &matrix.columns;
+    let head = |(i, column): (usize, &Column<'_>)| {
+        let runtime = column.runtime;
+        let of_runtime = |c: &Column<'_>| c.runtime.name == runtime.name;
+        let first = !columns[..i].iter().any(of_runtime);
+        Head {
+            runtime: runtime.name.clone(),
+            workers: column.workers,
+            name: column.name.clone(),
+            peer: runtime.peer.is_some(),
+            span: if first { columns.iter().filter(|c| of_runtime(c)).count() } else { 0 },
+            summary: runtime.summary.clone(),
+        }
+    };
+    columns.iter().enumerate().map(head).collect()
+}
+
+fn runtimes(matrix: &Matrix<'_>) -> Vec<RuntimeLine> {
+    let mut runtimes: Vec<&RuntimeInfo> = matrix.columns.iter().map(|column| column.runtime).collect();
+    runtimes.dedup_by_key(|runtime| &runtime.name);
+    let line = |runtime: &RuntimeInfo| RuntimeLine {
+        name: runtime.name.clone(),
+        summary: runtime.summary.clone(),
+        isolates: runtime.isolates.clone(),
+        peer: runtime.peer.clone(),
+    };
+    runtimes.into_iter().map(line).collect()
+}
+
+fn problem_counts(sections: &[Section]) -> String {
+    let all: Vec<&str> = sections.iter().flat_map(|s| &s.problems).map(|p| p.word).collect();
+    let words: BTreeSet<&str> = all.iter().copied().collect();
+    let count = |word: &&str| format!("{} {word}", all.iter().filter(|w| w == &word).count());
+    words.iter().map(count).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,292 @@
+//! The tables at the top: every cell as a ratio to the best of its row.
+
+use serde::Serialize;
+
+use crate::format::{self, NONE};
+use crate::matrix::{Good, Matrix, Row, State};
+use crate::schema::Kind;
+use crate::stats::{Spread, Tail, geometric_mean};
+
+/// Ratios up to which a cell gets each of the shades, darkest first; the rest get none.
+const SHADES: [f64; 6] = [1.05, 1.3, 1.8, 3.0, 6.0, 15.0];
+
+/// The percentiles that stand for a latency workload.
+const PERCENTILES: [(f64, &str); 2] = [(0.5, "p50"), (0.99, "p99")];
+
+/// A table with one value per column of the matrix.
+#[derive(Debug, Serialize)]
+pub(crate) struct Table {
+    /// One row per workload, or per workload and percentile.
+    pub rows: Vec<Line>,
+    /// The geometric mean and the worst case, where the table has them.
+    pub total: Option<Total>,
+}
+
+/// A row of the table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    /// The workload.
+    pub name: String,
+    /// Where its section is.
+    pub id: String,
+    /// The percentile, in latency tables.
+    pub what: Option<&'static str>,
+    /// One per column.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell of the table.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Cell {
+    /// Its style.
+    pub class: String,
+    /// The ratio, or the word for what is in its place.
+    pub text: String,
+    /// The time.
+    pub time: String,
+    /// Whether it is the best of its row, or cannot be told from it.
+    pub mark: &'static str,
+    /// The run that measured it, where the page has several.
+    pub run: Option<String>,
+    /// The whole story, for a tooltip.
+    pub title: String,
+}
+
+/// The rows below a throughput table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Total {
+    /// Geometric mean of the ratios, per column.
+    pub means: Vec<String>,
+    /// The worst ratio, per column.
+    pub worst: Vec<String>,
+    /// Over how many workloads.
+    pub over: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The workloads that lack a cell of a runtime that takes part.
+    pub left_out: Vec<String>,
+    /// The runtimes that take no part: they have results in less than half of the workloads.
+    pub without: Vec<String>,
+}
+
+/// A value to rank, with the test for a clear difference from another.
+struct Value {
+    ns: f64,
+    tie: bool,
+    firm: bool,
+}
+
+/// The table of throughput workloads, `None` when there are none.
+pub(crate) fn throughput(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
+    let rows = matrix.rows.iter().zip(ids).filter(|(row, _)| row.workload.kind == Kind::Throughput);
+    let mut lines = Vec::new();
+    let mut ratios = Vec::new();
+    for (row, id) in rows {
+        let best: Option<Spread> = row.timed().first().map(|(_, _, time)| *time);
+        let values: Vec<Option<Value>> = by_column(row, matrix, |good| {
+            let (time, best) = (good.time?, best?);
+            Some(Value { ns: time.median, tie: !best.differs(&time), firm: true })
+        });
+        ratios.push((row.workload.name.clone(), to_best(&values)));
+        lines.push(line(matrix, row, id, None, &values));
+    }
+    let total = total(matrix, &ratios);
+    (!lines.is_empty()).then_some(Table { rows: lines, total })
+}
+
+/// The table of latency workloads, two lines each, `None` when there are none.
+pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
+    let rows = matrix.rows.iter().zip(ids).filter(|(row, _)| row.workload.kind == Kind::Latency);
+    let mut lines = Vec::new();
+    for (row, id) in rows {
+        let Some(name) = crate::latency::main_histogram(row) else {
+            lines.push(line(matrix, row, id, None, &by_column(row, matrix, |_| None)));
+            continue;
+        };
+        for (p, what) in PERCENTILES {
+            let tails = row.good().filter_map(|(_, good)| Tail::of(good.histograms.get(name)?, p));
+            let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
+            let values = by_column(row, matrix, |good| {
+                let (tail, best) = (Tail::of(good.histograms.get(name)?, p)?, best?);
+                Some(Value { ns: tail.value.max(1.0), tie: !best.differs(&tail), firm: tail.supported })
+            });
+            lines.push(line(matrix, row, id, Some(what), &values));
+        }
+    }
+    (!lines.is_empty()).then_some(Table { rows: lines, total: None })
+}
+
+fn by_column<'a>(row: &Row<'a>, matrix: &Matrix<'_>, value: impl Fn(&Good<'a>) -> Option<Value>) -> Vec<Option<Value>> {
+    let mut values: Vec<Option<Value>> = matrix.columns.iter().map(|_| None).collect();
+    for (column, good) in row.good() {
+        values[column] = value(good);
+    }
+    values
+}
+
+fn to_best(values: &[Option<Value>]) -> Vec<Option<f64>> {
+    let best = values.iter().flatten().map(|v| v.ns).fold(f64::INFINITY, f64::min);
+    values.iter().map(|value| value.as_ref().map(|v| v.ns / best)).collect()
+}
+
+fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>, values: &[Option<Value>]) -> Line {
+    let ratios = to_best(values);
+    let cells = row.cells.iter().enumerate().map(|(column, stored)| {
+        let Some(stored) = stored else {
+            return Cell {
+                class: "none".to_owned(),
+                text: NONE.to_owned(),
+                title: "not measured".to_owned(),
+                ..Cell::default()
+            };
+        };
+        let run = (matrix.runs.len() > 1).then(|| run_letter(stored.run));
+        match (&stored.state, &values[column], ratios[column]) {
+            (State::Bad { kind, reason }, ..) => {
+                let class = if kind.is_grave() { "bad failed" } else { "bad" };
+                let title = format!("{}: {}: {reason}", matrix.columns[column].name, kind.word());
+                Cell { class: class.to_owned(), text: kind.word().to_owned(), run, title, ..Cell::default() }
+            }
+            (State::Good(_), Some(value), Some(ratio)) => {
+                let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
+                let (best, time) = (ratio <= 1.0, format::duration(value.ns));
+                let mark = match (best, value.tie) {
+                    (true, _) => "best",
+                    (false, true) => "tie",
+                    (false, false) => "",
+                };
+                let weak = if value.firm { "" } else { " weak" };
+                let name = &matrix.columns[column].name;
+                let title = format!("{name}: {time}, {} times the best", format::ratio(ratio));
+                Cell { class: format!("h{shade}{weak}"), text: format::ratio(ratio), time, mark, run, title }
+            }
+            (State::Good(_), ..) => {
+                let title = "no such distribution in this cell".to_owned();
+                Cell { class: "none".to_owned(), text: NONE.to_owned(), run, title, ..Cell::default() }
+            }
+        }
+    });
+    Line { name: row.workload.name.clone(), id: id.to_owned(), what, cells: cells.collect() }
+}
+
+/// The letter of a run: `a` for the newest.
+pub(crate) fn run_letter(run: usize) -> String {
+    match u8::try_from(run) {
+        Ok(n) if n < 26 => char::from(b'a' + n).to_string(),
+        _ => (run + 1).to_string(),
+    }
+}
+
+/// Means over the workloads that every runtime has a result in, so that all rest on the same cells.
+fn total(matrix: &Matrix<'_>, ratios: &[(String, Vec<Option<f64>>)]) -> Option<Total> {
+    let present = |column: usize| ratios.iter().filter(|(_, row)| row[column].is_some()).count();
+    let taking_part = |column: usize| present(column) * 2 >= ratios.len() && present(column) > 0;
+    let columns: Vec<usize> = (0..matrix.columns.len()).collect();
+    let part: Vec<usize> = columns.iter().copied().filter(|&c| taking_part(c)).collect();
+    let complete = |row: &Vec<Option<f64>>| part.iter().all(|&c| row[c].is_some());
+    let (whole, partial): (Vec<_>, Vec<_>) = ratios.iter().partition(|(_, row)| complete(row));
+    if whole.is_empty() || part.is_empty() {
+        return None;
+    }
+    let of_column = |column: usize| whole.iter().filter_map(move |(_, row)| row[column]);
+    let show = |column: usize, value: Option<f64>| match value {
+        Some(value) if taking_part(column) => format::ratio(value),
+        _ => NONE.to_owned(),
+    };
+    let without = columns.iter().filter(|&&c| !taking_part(c) && present(c) > 0);
+    Some(Total {
+        means: columns.iter().map(|&c| show(c, geometric_mean(of_column(c)))).collect(),
+        worst: columns.iter().map(|&c| show(c, of_column(c).reduce(f64::max))).collect(),
+        over: whole.len(),
+        of: ratios.len(),
+        left_out: partial.iter().map(|(name, _)| name.clone()).collect(),
+        without: without.map(|&c| matrix.columns[c].name.clone()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{cell, ended, latency_cell, of};
+    use crate::schema::{Outcome, Record};
+
+    fn ids(matrix: &Matrix<'_>) -> Vec<String> {
+        matrix.rows.iter().map(|row| row.workload.name.clone()).collect()
+    }
+
+    fn with_table(records: &[Record], check: impl FnOnce(Table)) {
+        let matrix = Matrix::new(records);
+        check(throughput(&matrix, &ids(&matrix)).expect("there are throughput rows"));
+    }
+
+    fn failed(record: Record) -> Record {
+        ended(record, Outcome::Failed { reason: "wrong sum".to_owned() })
+    }
+
+    #[test]
+    fn cells_are_ratios_to_the_best_and_ties_are_marked() {
+        with_table(&[cell("a", 1, 100.0), cell("b", 1, 101.0), cell("peer-x", 1, 250.0)], |table| {
+            let cells = &table.rows[0].cells;
+            assert_eq!(cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["1.00", "1.01", "2.50"]);
+            assert_eq!(cells.iter().map(|c| c.mark).collect::<Vec<_>>(), ["best", "tie", ""]);
+            assert_eq!(cells[2].time, "250 ns");
+        });
+    }
+
+    #[test]
+    fn means_rest_on_workloads_that_every_runtime_finished() {
+        let records = [
+            of("w1", cell("a", 1, 100.0)),
+            of("w1", cell("b", 1, 400.0)),
+            of("w2", cell("a", 1, 200.0)),
+            of("w2", cell("b", 1, 100.0)),
+            of("w3", cell("a", 1, 1.0)),
+            of("w3", failed(cell("b", 1, 1.0))),
+        ];
+        with_table(&records, |table| {
+            let total = table.total.expect("two rows are complete");
+            assert_eq!((total.over, total.of, total.left_out.as_slice()), (2, 3, &["w3".to_owned()][..]));
+            assert_eq!(total.means, ["1.41", "2.00"]);
+            assert_eq!(total.worst, ["2.00", "4.00"]);
+            let cell = &table.rows[2].cells[1];
+            assert_eq!((cell.text.as_str(), cell.class.as_str()), ("failed", "bad failed"));
+            assert!(cell.title.contains("wrong sum"));
+        });
+    }
+
+    #[test]
+    fn a_runtime_with_few_results_does_not_empty_the_set() {
+        let records = [
+            of("w1", cell("a", 1, 100.0)),
+            of("w2", cell("a", 1, 100.0)),
+            of("w3", cell("a", 1, 100.0)),
+            of("w3", cell("b", 1, 100.0)),
+        ];
+        with_table(&records, |table| {
+            let total = table.total.expect("complete for a");
+            assert_eq!((total.over, total.means.as_slice()), (3, &["1.00".to_owned(), NONE.to_owned()][..]));
+            assert_eq!(total.without, ["b"]);
+        });
+    }
+
+    #[test]
+    fn no_mean_without_a_complete_row() {
+        let records = [
+            of("w1", cell("a", 1, 100.0)),
+            of("w1", failed(cell("b", 1, 1.0))),
+            of("w2", failed(cell("a", 1, 1.0))),
+            of("w2", cell("b", 1, 100.0)),
+        ];
+        with_table(&records, |table| assert!(table.total.is_none()));
+    }
+
+    #[test]
+    fn latency_has_its_own_table_and_no_mean() {
+        let records = [of("t", cell("a", 1, 100.0)), latency_cell("a", 1, &[("latency", 5_000)])];
+        let matrix = Matrix::new(&records);
+        let table = latency(&matrix, &ids(&matrix)).expect("a latency row");
+        assert!(table.total.is_none());
+        assert_eq!(table.rows.iter().map(|line| line.what).collect::<Vec<_>>(), [Some("p50"), Some("p99")]);
+        assert_eq!(throughput(&matrix, &ids(&matrix)).expect("a throughput row").rows.len(), 1);
+    }
+}
