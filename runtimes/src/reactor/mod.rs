@@ -34,7 +34,10 @@
 mod clock;
 mod driver;
 mod epoll;
+#[cfg(all(test, stampede_loom))]
+mod models;
 mod notifier;
+mod operation;
 mod readiness;
 mod slots;
 mod source;
@@ -56,7 +59,7 @@ use std::time::{Duration, Instant};
 
 pub use driver::{Driver, Turn};
 pub use epoll::Clock as WaitClock;
-pub(crate) use source::Left;
+pub(crate) use operation::Left;
 pub use source::{Io, RawSource, Ready, Source};
 pub use thread::{Thread, Totals};
 pub(crate) use timers::{Armed, Timer};

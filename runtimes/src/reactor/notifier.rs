@@ -59,26 +59,26 @@ impl Reasons {
 
 /// The part of the protocol that a model checker can explore: see the module's text.
 #[derive(Debug)]
-struct Word(AtomicU32);
+pub(super) struct Word(AtomicU32);
 
 impl Word {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
     /// Sets `reason`; `true` asks the caller to write to the eventfd.
-    fn raise(&self, reason: Reason) -> bool {
+    pub(super) fn raise(&self, reason: Reason) -> bool {
         // Unconditional even if the bit is set: the read-modify-write is what publishes the caller's data.
         self.0.fetch_or(reason as u32, AcqRel) & (WAITING | NOTIFIED | REARM) == WAITING
     }
 
     /// Announces a blocking wait. If the answer holds any reason, the wait must not block.
-    fn prepare(&self) -> Reasons {
+    pub(super) fn prepare(&self) -> Reasons {
         Reasons(self.0.fetch_or(WAITING, AcqRel))
     }
 
     /// Ends the wait and takes the reasons.
-    fn finish(&self) -> Reasons {
+    pub(super) fn finish(&self) -> Reasons {
         Reasons(self.0.swap(0, AcqRel))
     }
 }

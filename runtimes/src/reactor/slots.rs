@@ -31,7 +31,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { readiness: Readiness::new(), waiters: Mutex::new(Waiters::default()) }
     }
 
@@ -85,14 +85,16 @@ impl Slot {
         true
     }
 
-    fn close(&self) -> Vec<Waker> {
+    /// Ends the generation and takes the waiters out.
+    pub(super) fn close(&self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         self.readiness.close();
         self.waiters.lock().take_all(&mut wakers);
         wakers
     }
 
-    fn shut_down(&self, wakers: &mut Vec<Waker>) {
+    /// Makes every later operation fail, and takes the waiters out.
+    pub(super) fn shut_down(&self, wakers: &mut Vec<Waker>) {
         self.readiness.shut_down();
         self.waiters.lock().take_all(wakers);
     }

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::readiness::{Arm, Clear, Snapshot};
+use super::operation::{Attempt, Left, poll_operation};
+use super::readiness::{Arm, Clear};
 use super::slots::{Key, Slot};
 use super::waiters::Token;
 use super::{Handle, Interest};
@@ -152,27 +153,6 @@ impl<T: AsFd> AsFd for Source<T> {
     }
 }
 
-/// What an operation is told about its source.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempt(Snapshot);
-
-impl Attempt {
-    /// What a transfer of `done` bytes out of `wanted` says. A transfer that stopped short has met the end of
-    /// what the kernel had; the second system call that would only say "would block" is saved.
-    pub(crate) fn transferred(self, done: usize, wanted: usize) -> Left {
-        if done != 0 && done < wanted && self.0.short_read_drains() { Left::Nothing } else { Left::Unknown }
-    }
-}
-
-/// What an operation has left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
-    /// There may be more: the next operation tries again.
-    Unknown,
-    /// The next operation would block until there is an event.
-    Nothing,
-}
-
 /// The future of an operation on a [`Source`].
 #[derive(Debug)]
 #[must_use = "an operation does nothing unless it is awaited"]
@@ -195,33 +175,8 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { source, interest, token, operation } = &mut *self;
-        let (slot, io) = (source.slot(), source.get_ref());
-        loop {
-            let seen = slot.readiness.load();
-            if seen.is_shut_down() {
-                return Poll::Ready(Err(super::shut_down_error()));
-            }
-            if seen.is_ready(*interest) {
-                match operation(io, Attempt(seen)) {
-                    Ok((result, left)) => {
-                        if left == Left::Nothing {
-                            slot.readiness.clear(seen, *interest, Clear::Drained);
-                        }
-                        return Poll::Ready(Ok(result));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        slot.readiness.clear(seen, *interest, Clear::WouldBlock);
-                    }
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            match slot.arm(*interest, token, cx.waker()) {
-                Arm::Waiting => return Poll::Pending,
-                Arm::Ready => {}
-                Arm::ShutDown => return Poll::Ready(Err(super::shut_down_error())),
-            }
-        }
+        let io = source.get_ref();
+        poll_operation(source.slot(), *interest, token, cx, |attempt| operation(io, attempt))
     }
 }
 

@@ -149,9 +149,9 @@ impl Timers {
         state.wheel.take_due(FIRE_AT_ONCE, wakers);
         let left = state.wheel.first_due_ns();
         let fired_ns = left.map_or(state.wheel.now_ns(), |deadline_ns| deadline_ns - 1);
+        self.publish(&state);
         // Release: pairs with `has_fired`. `fetch_max`: shutting down may have come first.
         self.fired_ns.fetch_max(fired_ns, Release);
-        self.publish(&state);
         left.is_some()
     }
 
@@ -162,9 +162,9 @@ impl Timers {
             let mut state = self.state.lock();
             state.shut_down = true;
             state.wheel.drain(&mut wakers);
+            self.publish(&state);
             // Release: pairs with `has_fired`.
             self.fired_ns.store(NEVER, Release);
-            self.publish(&state);
         }
         drop(wakers);
     }
