@@ -181,6 +181,12 @@ impl Interval {
     /// after another, so that their number is always that of the periods that have passed. After the reactor has shut down
     /// every tick comes at once.
     pub async fn tick(&mut self) -> Instant {
+        if let State::New = self.sleep.state
+            && self.sleep.deadline_ns <= self.sleep.handle.now_ns()
+        {
+            // Missed: no timer is needed to say so.
+            self.sleep.state = State::Over;
+        }
         poll_fn(|cx| Pin::new(&mut self.sleep).poll(cx)).await;
         let Some(tick) = self.next else { return std::future::pending().await };
         self.next = tick.checked_add(self.period);

@@ -150,7 +150,7 @@ fn shorten(left_ns: u64) -> u64 {
 }
 
 /// Calls every waker and leaves the buffer empty, also if one of them panics.
-fn wake_all(wakers: &mut Vec<Waker>) {
+pub(super) fn wake_all(wakers: &mut Vec<Waker>) {
     struct Rest<'a>(std::vec::Drain<'a, Waker>);
     impl Drop for Rest<'_> {
         fn drop(&mut self) {

@@ -26,10 +26,10 @@
 //! for, none is shared between sources, nothing is allocated, and no map is searched.
 //!
 //! # Shutting down
-//! [`Reactor::shutdown`], or dropping the reactor, drops every stored waker **without waking**: the executor is about
-//! to drop those tasks. Every operation polled after that, pending or new, fails with an error that says so
-//! ([`is_shut_down_error`]); a sleep is over at once, because nobody could end it later. The descriptors are closed
-//! when the last [`Handle`] and [`Source`] are gone.
+//! [`Reactor::shutdown`], or dropping the reactor, calls every stored waker a last time and keeps none. Every operation
+//! polled after that, pending or new, fails with an error that says so ([`is_shut_down_error`]); a sleep is over at
+//! once, because nobody could end it later. So no task and no `block_on` of another thread hangs. The descriptors are
+//! closed when the last [`Handle`] and [`Source`] are gone.
 
 mod clock;
 mod driver;
@@ -151,8 +151,8 @@ impl Reactor {
         Some(Driver::new(shared, buffers))
     }
 
-    /// Drops every stored waker and makes every operation fail from now on; see the module's text. A turn that is
-    /// under way returns.
+    /// Makes every operation fail from now on, and wakes those who wait, so that they learn it; see the module's text. A
+    /// turn that is under way returns.
     pub fn shutdown(&self) {
         self.handle.shared.shutdown();
     }
@@ -173,9 +173,11 @@ impl Shared {
     fn shutdown(&self) {
         // Release: pairs with the acquire in `is_shut_down`.
         self.shut_down.store(true, Release);
-        self.slots.shut_down();
-        self.timers.shut_down();
+        let mut wakers = Vec::new();
+        self.slots.shut_down(&mut wakers);
+        self.timers.shut_down(&mut wakers);
         self.notify();
+        driver::wake_all(&mut wakers);
     }
 }
 

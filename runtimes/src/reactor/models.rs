@@ -129,7 +129,7 @@ fn loom_no_old_event_reaches_a_new_source() {
 
 /// Two readers of one source: one gives up while an event comes; the other is woken, or sees the readiness.
 ///
-/// Fails when `Slot::disarm` clears the waiting bit, and when `Slot::arm` leaves the lock before it sets that bit.
+/// Fails when `Slot::disarm` clears the waiting bit.
 #[test]
 fn loom_a_reader_that_gives_up_silences_nobody() {
     loom::model(|| {

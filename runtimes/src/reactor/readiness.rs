@@ -244,3 +244,71 @@ fn waiters_of(ready: u64) -> u64 {
     }
     waiting
 }
+
+#[cfg(all(test, not(stampede_loom)))]
+mod tests {
+    use super::*;
+    use Interest::{Readable, Writable};
+
+    #[test]
+    fn an_end_survives_a_short_read_but_not_a_refusal() {
+        let readiness = Readiness::new();
+        let generation = readiness.open(false);
+        readiness.set(generation, EventFlags::IN | EventFlags::RDHUP);
+        readiness.clear(readiness.load(), Readable, Clear::Drained);
+        assert!(readiness.load().is_ready(Readable), "the end is still to be read");
+        assert!(!readiness.load().is_ready(Writable));
+        readiness.clear(readiness.load(), Readable, Clear::WouldBlock);
+        assert!(!readiness.load().is_ready(Readable), "the kernel knows better");
+    }
+
+    #[test]
+    fn errors_and_hang_ups_concern_both_directions() {
+        for events in [EventFlags::ERR, EventFlags::HUP] {
+            let readiness = Readiness::new();
+            let generation = readiness.open(false);
+            assert_eq!(readiness.arm(Readable), Arm::Waiting);
+            assert_eq!(readiness.arm(Writable), Arm::Waiting);
+            assert_eq!(readiness.set(generation, events), Some(Claimed { read: true, write: true }));
+            assert!(readiness.load().is_ready(Readable) && readiness.load().is_ready(Writable));
+        }
+    }
+
+    #[test]
+    fn an_event_claims_only_the_waiters_it_concerns() {
+        let readiness = Readiness::new();
+        let generation = readiness.open(false);
+        assert_eq!(readiness.arm(Readable), Arm::Waiting);
+        assert_eq!(readiness.set(generation, EventFlags::OUT), Some(Claimed::default()));
+        assert!(readiness.is_armed(Readable));
+        assert_eq!(readiness.set(generation, EventFlags::IN), Some(Claimed { read: true, write: false }));
+        assert!(!readiness.is_armed(Readable));
+        assert_eq!(readiness.arm(Readable), Arm::Ready);
+    }
+
+    #[test]
+    fn the_tick_wraps_without_touching_its_neighbours() {
+        let readiness = Readiness::new();
+        for _ in 0..3 {
+            readiness.close();
+        }
+        let generation = readiness.open(false);
+        assert_eq!(generation, 3);
+        for _ in 0..=(TICK_MASK / TICK_ONE) {
+            assert!(readiness.set(generation, EventFlags::IN).is_some());
+        }
+        assert_eq!(readiness.load().generation(), 3);
+        assert_eq!(readiness.load().0 & TICK_MASK, 0, "once around");
+        assert_eq!(readiness.set(generation.wrapping_add(1), EventFlags::IN), None);
+    }
+
+    #[test]
+    fn a_shut_down_word_stays_so() {
+        let readiness = Readiness::new();
+        readiness.open(true);
+        readiness.shut_down();
+        assert_eq!(readiness.arm(Readable), Arm::ShutDown);
+        readiness.close();
+        assert!(readiness.load().is_shut_down());
+    }
+}

@@ -206,19 +206,17 @@ impl Slots {
         drop(wakers);
     }
 
-    /// Refuses new sources, makes every operation of the existing ones fail, and drops their wakers.
-    pub(super) fn shut_down(&self) {
+    /// Refuses new sources, makes every operation of the existing ones fail, and takes all waiters out.
+    pub(super) fn shut_down(&self, wakers: &mut Vec<Waker>) {
         let used = {
             let mut free = self.free.lock();
             free.shut_down = true;
             free.fresh
         };
-        let mut wakers = Vec::new();
         for index in 0..used {
             if let Some(slot) = self.get(Key { index, generation: 0 }) {
-                slot.shut_down(&mut wakers);
+                slot.shut_down(wakers);
             }
         }
-        drop(wakers);
     }
 }

@@ -155,17 +155,13 @@ impl Timers {
         left.is_some()
     }
 
-    /// Ends every sleep, pending or to come, and drops their wakers.
-    pub(super) fn shut_down(&self) {
-        let mut wakers = Vec::new();
-        {
-            let mut state = self.state.lock();
-            state.shut_down = true;
-            state.wheel.drain(&mut wakers);
-            self.publish(&state);
-            // Release: pairs with `has_fired`.
-            self.fired_ns.store(NEVER, Release);
-        }
-        drop(wakers);
+    /// Ends every sleep, pending or to come, and moves their wakers to `wakers`.
+    pub(super) fn shut_down(&self, wakers: &mut Vec<Waker>) {
+        let mut state = self.state.lock();
+        state.shut_down = true;
+        state.wheel.drain(wakers);
+        self.publish(&state);
+        // Release: pairs with `has_fired`.
+        self.fired_ns.store(NEVER, Release);
     }
 }

@@ -322,3 +322,6 @@ impl Wheel {
         node.waker.take()
     }
 }
+
+#[cfg(test)]
+mod tests;

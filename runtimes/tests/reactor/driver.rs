@@ -1,0 +1,350 @@
+//! Turns: who may drive, what ends a turn, and what happens to foreign wakers.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::thread::JoinHandleExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use runtimes::net::UnixStream;
+use runtimes::reactor::{Interest, Reactor, Source, Turn};
+use runtimes::time::{Sleep, sleep};
+
+use super::{PATIENCE, Wakes, drive, poll_once, threaded};
+
+/// A source that is not readable, and the other end of its pair.
+fn quiet(reactor: &Reactor) -> (Source<StdStream>, StdStream) {
+    let (ours, theirs) = StdStream::pair().expect("pair");
+    ours.set_nonblocking(true).expect("non-blocking");
+    let source = Source::new(reactor.handle(), ours).expect("register");
+    let empty = source.try_io(Interest::Readable, |mut ours| std::io::Read::read(&mut ours, &mut [0; 1]));
+    assert!(empty.is_err());
+    (source, theirs)
+}
+
+#[test]
+fn there_is_one_driver_at_a_time() {
+    let reactor = Reactor::new().expect("reactor");
+    let driver = reactor.try_driver().expect("the first");
+    assert!(reactor.try_driver().is_none(), "taken");
+    thread::scope(|scope| {
+        scope.spawn(|| assert!(reactor.try_driver().is_none(), "taken, on any thread"));
+    });
+    drop(driver);
+    assert!(reactor.try_driver().is_some(), "free again");
+}
+
+#[test]
+fn a_turn_without_timeout_takes_what_is_there() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn"), Turn { events: 0, timers: 0, waits: 1 });
+    let (source, mut theirs) = quiet(&reactor);
+    let (wakes, waker) = Wakes::new();
+    let mut readable = source.readable();
+    assert!(poll_once(&mut readable, &waker).is_pending());
+    theirs.write_all(b"x").expect("write");
+    assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn"), Turn { events: 1, timers: 0, waits: 1 });
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn").events, 0, "an edge comes once");
+}
+
+#[test]
+fn a_timeout_is_waited_for_and_no_longer() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    for timeout in [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(25)] {
+        let start = Instant::now();
+        let turn = driver.turn(Some(timeout)).expect("turn");
+        assert!(start.elapsed() >= timeout);
+        assert_eq!((turn.events, turn.timers), (0, 0));
+    }
+}
+
+#[test]
+fn events_that_nobody_waits_for_are_kept_and_do_not_end_a_turn() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    let (source, mut theirs) = quiet(&reactor);
+    theirs.write_all(b"x").expect("write");
+    let timeout = Duration::from_millis(5);
+    let start = Instant::now();
+    let turn = driver.turn(Some(timeout)).expect("turn");
+    assert!(start.elapsed() >= timeout && turn.events >= 1, "{turn:?}");
+    let (wakes, waker) = Wakes::new();
+    assert!(poll_once(&mut source.readable(), &waker).is_ready(), "the event was recorded");
+    assert_eq!(wakes.count(), 0);
+}
+
+#[test]
+fn a_notification_before_the_turn_ends_it() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    for _ in 0..3 {
+        reactor.handle().notify();
+        reactor.handle().notify();
+        // A turn that does not block leaves the notification to one that does.
+        driver.turn(Some(Duration::ZERO)).expect("turn");
+        let start = Instant::now();
+        driver.turn(Some(PATIENCE)).expect("turn");
+        assert!(start.elapsed() < PATIENCE / 2);
+        // Both were one, and it is used up.
+        let short = Duration::from_millis(2);
+        let start = Instant::now();
+        driver.turn(Some(short)).expect("turn");
+        assert!(start.elapsed() >= short, "a notification must count once");
+    }
+}
+
+#[test]
+fn no_notification_during_turns_is_lost() {
+    const ROUNDS: u32 = 20_000;
+    let reactor = Reactor::new().expect("reactor");
+    let (asked, answered) = (AtomicU32::new(0), AtomicU32::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut driver = reactor.try_driver().expect("driver");
+            while answered.load(SeqCst) < ROUNDS {
+                driver.turn(None).expect("turn");
+                answered.store(asked.load(SeqCst), SeqCst);
+            }
+        });
+        for round in 1..=ROUNDS {
+            asked.store(round, SeqCst);
+            reactor.handle().notify();
+            let start = Instant::now();
+            while answered.load(SeqCst) < round {
+                assert!(start.elapsed() < PATIENCE, "notification {round} was lost");
+                thread::yield_now();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_signal_does_not_end_a_turn() {
+    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn count(_: libc::c_int) {
+        SIGNALS.fetch_add(1, SeqCst);
+    }
+    // SAFETY: the handler touches one atomic; `sigaction` is given a whole, zeroed structure, so no SA_RESTART.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = count as *const () as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+    }
+    let reactor = Arc::new(Reactor::new().expect("reactor"));
+    let (ready, started) = mpsc::channel();
+    let waiter = thread::spawn({
+        let reactor = reactor.clone();
+        move || {
+            let mut driver = reactor.try_driver().expect("driver");
+            ready.send(()).expect("send");
+            let start = Instant::now();
+            let timeout = Duration::from_millis(60);
+            let turn = driver.turn(Some(timeout)).expect("EINTR is not an error");
+            assert!(start.elapsed() >= timeout, "and the timeout starts over with what is left");
+            turn
+        }
+    });
+    started.recv().expect("receive");
+    let target = waiter.as_pthread_t();
+    for sent in 1..=5 {
+        // SAFETY: the thread has not been joined, so its id is valid.
+        assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
+        while SIGNALS.load(SeqCst) < sent {
+            thread::yield_now();
+        }
+    }
+    let turn = waiter.join().expect("waiter");
+    assert!(turn.waits > 1, "at least one wait was interrupted: {turn:?}");
+}
+
+#[test]
+fn the_driver_can_change_threads_without_losing_anything() {
+    const ROUNDS: usize = 500;
+    let reactor = Reactor::new().expect("reactor");
+    let (a, b) = UnixStream::pair(reactor.handle()).expect("pair");
+    let done = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        // Two threads that drive whenever they get the chance, each for one turn.
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while done.load(SeqCst) < 2 {
+                    match reactor.try_driver() {
+                        Some(mut driver) => {
+                            driver.turn(Some(Duration::from_millis(1))).expect("turn");
+                        }
+                        None => thread::yield_now(),
+                    }
+                }
+            });
+        }
+        for stream in [&a, &b] {
+            let (done, first) = (&done, std::ptr::eq(stream, &a));
+            scope.spawn(move || {
+                futures_lite::future::block_on(async {
+                    let mut buffer = [0; 1];
+                    for _ in 0..ROUNDS {
+                        if first {
+                            stream.write_all(b"x").await.expect("write");
+                        }
+                        stream.read_exact(&mut buffer).await.expect("read");
+                        if !first {
+                            stream.write_all(&buffer).await.expect("write");
+                        }
+                    }
+                });
+                done.fetch_add(1, SeqCst);
+            });
+        }
+    });
+    assert_eq!(done.load(SeqCst), 2);
+}
+
+/// A waker that does what a careless executor might: run code that uses the reactor, right inside `wake`.
+struct Inline(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let action = self.0.lock().expect("lock").take();
+        if let Some(action) = action {
+            action();
+        }
+    }
+}
+
+fn inline(action: impl FnOnce() + Send + 'static) -> Waker {
+    Arc::new(Inline(Mutex::new(Some(Box::new(action))))).into()
+}
+
+#[test]
+fn a_waker_may_use_the_reactor() {
+    let reactor = Arc::new(Reactor::new().expect("reactor"));
+    let mut driver = reactor.try_driver().expect("driver");
+    let (source, mut theirs) = quiet(&reactor);
+    let source = Arc::new(source);
+    let (_, idle) = Wakes::new();
+    let mut other_timer = sleep(reactor.handle(), PATIENCE);
+    assert!(poll_once(&mut other_timer, &idle).is_pending());
+    // Registers, arms, cancels, drops its own source's other waiter, asks for the driver, and notifies.
+    let action = {
+        let (reactor, source) = (reactor.clone(), source.clone());
+        move || {
+            let (_, waker) = Wakes::new();
+            let mut again: Sleep = sleep(reactor.handle(), Duration::from_millis(1));
+            assert!(poll_once(&mut again, &waker).is_pending());
+            drop(again);
+            let mut writable = source.writable();
+            let _ = poll_once(&mut writable, &waker);
+            drop(writable);
+            drop(other_timer);
+            drop(quiet(&reactor));
+            assert!(reactor.try_driver().is_none(), "a turn is under way");
+            reactor.handle().notify();
+            drop(source);
+        }
+    };
+    let waker = inline(action);
+    {
+        let mut readable = source.readable();
+        assert!(poll_once(&mut readable, &waker).is_pending());
+        theirs.write_all(b"x").expect("write");
+        driver.turn(Some(PATIENCE)).expect("turn");
+    }
+    assert_eq!(reactor.handle().timers(), 0, "the waker ran");
+    // The same from a timer.
+    let (wakes, counted) = Wakes::new();
+    let handle = reactor.handle().clone();
+    let slot = Arc::new(Mutex::new(None));
+    let waker = inline({
+        let slot = slot.clone();
+        move || {
+            let mut next = sleep(&handle, Duration::from_millis(1));
+            assert!(poll_once(&mut next, &counted).is_pending());
+            *slot.lock().expect("lock") = Some(next);
+        }
+    });
+    let mut first = sleep(reactor.handle(), Duration::from_millis(1));
+    assert!(poll_once(&mut first, &waker).is_pending());
+    while wakes.count() == 0 {
+        driver.turn(Some(PATIENCE)).expect("turn");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_does_not_cost_others_their_wake_up() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    let (bad, mut bad_end) = quiet(&reactor);
+    let (good, mut good_end) = quiet(&reactor);
+    let (wakes, waker) = Wakes::new();
+    let panicking = inline(|| panic!("on purpose"));
+    let (mut first, mut second) = (bad.readable(), good.readable());
+    assert!(poll_once(&mut first, &panicking).is_pending());
+    assert!(poll_once(&mut second, &waker).is_pending());
+    bad_end.write_all(b"x").expect("write");
+    good_end.write_all(b"x").expect("write");
+    let result = catch_unwind(AssertUnwindSafe(|| driver.turn(Some(PATIENCE))));
+    assert!(result.is_err(), "the panic is passed on");
+    assert_eq!(wakes.count(), 1, "after the others were woken");
+    drop(driver);
+    let mut driver = reactor.try_driver().expect("the reactor can still be driven");
+    drive(&mut driver, sleep(reactor.handle(), Duration::from_millis(1)));
+}
+
+#[test]
+fn a_source_dropped_between_fetch_and_wake_is_no_trouble() {
+    // The first waker of a batch drops the source of the second event.
+    let reactor = Arc::new(Reactor::new().expect("reactor"));
+    let mut driver = reactor.try_driver().expect("driver");
+    let (wakes, waker) = Wakes::new();
+    for _ in 0..100 {
+        let (victim, mut victim_end) = quiet(&reactor);
+        let (killer, mut killer_end) = quiet(&reactor);
+        let mut dropped = Box::pin(async move { victim.readable().await });
+        let _ = dropped.as_mut().poll_with(&waker);
+        let cell = RefCell::new(Some(dropped));
+        let dropper = inline(move || drop(cell.take()));
+        let mut readable = killer.readable();
+        assert!(poll_once(&mut readable, &dropper).is_pending());
+        killer_end.write_all(b"x").expect("write");
+        victim_end.write_all(b"x").expect("write");
+        driver.turn(Some(PATIENCE)).expect("turn");
+    }
+    assert_eq!(reactor.handle().sources(), 0);
+    assert!(wakes.count() <= 100);
+}
+
+/// Polling with a given waker, as a method.
+trait PollWith {
+    fn poll_with(self, waker: &Waker) -> bool;
+}
+
+impl<F: Future> PollWith for std::pin::Pin<&mut F> {
+    fn poll_with(self, waker: &Waker) -> bool {
+        self.poll(&mut std::task::Context::from_waker(waker)).is_ready()
+    }
+}
+
+#[test]
+fn a_thread_of_its_own_counts_what_it_did() {
+    let reactor = threaded();
+    futures_lite::future::block_on(async {
+        for _ in 0..10 {
+            sleep(reactor.handle(), Duration::from_micros(100)).await;
+        }
+    });
+    // The count is written after the wake.
+    let start = Instant::now();
+    while reactor.totals().timers < 10 {
+        assert!(start.elapsed() < PATIENCE, "{:?}", reactor.totals());
+        thread::yield_now();
+    }
+    assert!(reactor.totals().waits >= 1);
+}

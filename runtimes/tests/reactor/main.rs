@@ -1,0 +1,93 @@
+//! The reactor against plain sockets, pipes and clocks of the operating system.
+//!
+//! One binary, so that it links once. Tests that exhaust or count what a process has run in a child process.
+
+mod driver;
+mod limits;
+mod shutdown;
+mod source;
+mod tcp;
+mod time;
+mod udp;
+mod unix;
+
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::pin::pin;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use runtimes::reactor::{Driver, Reactor, Thread};
+
+/// Any free port of this machine.
+const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+/// Longer than anything here takes; only a test that fails waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A reactor driven by a thread of its own.
+fn threaded() -> Thread {
+    Thread::start(Reactor::new().expect("a reactor")).expect("its thread")
+}
+
+/// A waker that counts its wakes.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl Wakes {
+    fn new() -> (Arc<Self>, Waker) {
+        let wakes = Arc::new(Self::default());
+        (wakes.clone(), wakes.into())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    std::pin::Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// Runs a future on this thread, turning the reactor whenever it is pending.
+fn drive<F: Future>(driver: &mut Driver<'_>, future: F) -> F::Output {
+    let (wakes, waker) = Wakes::new();
+    let mut future = pin!(future);
+    loop {
+        let before = wakes.count();
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        while wakes.count() == before {
+            let turn = driver.turn(Some(PATIENCE)).expect("turn");
+            assert!(turn.events + turn.timers > 0 || wakes.count() != before, "nothing happened for {PATIENCE:?}");
+        }
+    }
+}
+
+/// Runs the rest of the test `name` in a process of its own: `true` in that process. In this one it waits for the child's
+/// success and returns `false`.
+fn in_child(name: &str) -> bool {
+    const MARK: &str = "STAMPEDE_TEST_CHILD";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let exe = std::env::current_exe().expect("this binary");
+    let output = Command::new(exe)
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(MARK, "1")
+        .output()
+        .expect("a child process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    false
+}
