@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::pin::pin;
-use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -272,7 +271,7 @@ fn a_pending_sleep_keeps_only_its_newest_waker() {
     let ((old_wakes, old), (new_wakes, new)) = (Wakes::new(), Wakes::new());
     let mut armed = sleep(reactor.handle(), MS);
     assert!(poll_once(&mut armed, &old).is_pending());
-    if let Poll::Pending = poll_once(&mut armed, &new) {
+    if poll_once(&mut armed, &new).is_pending() {
         assert_eq!(driver.turn(Some(PATIENCE)).expect("turn").timers, 1);
         assert_eq!((old_wakes.count(), new_wakes.count()), (0, 1));
     }
