@@ -1,4 +1,6 @@
 //! Numbers and times as text: three significant digits, units that fit, plain typography.
+//!
+//! Between a number and its unit stands a space at which lines do not break.
 
 use jiff::Timestamp;
 
@@ -10,7 +12,7 @@ const TIME: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s
 /// A time with its unit: `182 ns`, `1.82 µs`, `12.3 ms`, `1.20 s`.
 pub(crate) fn duration(ns: f64) -> String {
     let (value, unit) = scale(ns, &TIME);
-    format!("{} {unit}", significant(value))
+    format!("{}\u{a0}{unit}", significant(value))
 }
 
 /// A round time for an axis, without superfluous digits: `200 ns`, `2.5 µs`, `0`.
@@ -20,14 +22,14 @@ pub(crate) fn tick(ns: f64) -> String {
     }
     let (value, unit) = scale(ns, &TIME);
     let digits = format!("{value:.3}");
-    format!("{} {unit}", digits.trim_end_matches('0').trim_end_matches('.'))
+    format!("{}\u{a0}{unit}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A size with its unit: `512 MiB`, `7.76 GiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     let units = [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB")];
     let (value, unit) = scale(bytes as f64, &units);
-    format!("{} {unit}", significant(value))
+    format!("{}\u{a0}{unit}", significant(value))
 }
 
 /// Divides by the largest unit that leaves at least 1 after rounding to three digits.
@@ -63,7 +65,7 @@ pub(crate) fn rate(value: f64) -> String {
         v if v >= 0.0995 || v <= 0.0 || !v.is_finite() => significant(v),
         v if v >= 0.000_995 => format!("{v:.3}"),
         v if v >= 1e-6 => format!("{v:.*}", (1.0 - v.log10().floor()) as usize),
-        _ => "< 0.000001".to_owned(),
+        _ => "<\u{a0}0.000001".to_owned(),
     }
 }
 
@@ -97,11 +99,11 @@ pub(crate) fn percent(share: f64) -> String {
     let value = share * 100.0;
     match value {
         v if !v.is_finite() => NONE.to_owned(),
-        v if v <= 0.0 => "0 %".to_owned(),
-        v if v < 0.1 => "< 0.1 %".to_owned(),
-        v if v < 9.95 => format!("{v:.1} %"),
-        v if (99.5..100.0).contains(&v) => "> 99 %".to_owned(),
-        v => format!("{v:.0} %"),
+        v if v <= 0.0 => "0\u{a0}%".to_owned(),
+        v if v < 0.1 => "<\u{a0}0.1\u{a0}%".to_owned(),
+        v if v < 9.95 => format!("{v:.1}\u{a0}%"),
+        v if (99.5..100.0).contains(&v) => ">\u{a0}99\u{a0}%".to_owned(),
+        v => format!("{v:.0}\u{a0}%"),
     }
 }
 
@@ -123,15 +125,15 @@ pub(crate) fn list(items: &[String]) -> String {
 /// A moment in UTC: `2025-10-09 08:53 UTC`.
 pub(crate) fn moment(unix_s: u64) -> String {
     let time = i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok());
-    time.map_or_else(|| format!("{unix_s} s after the epoch"), |t| t.strftime("%F %H:%M UTC").to_string())
+    time.map_or_else(|| format!("{unix_s}\u{a0}s after the epoch"), |t| t.strftime("%F %H:%M UTC").to_string())
 }
 
 /// An elapsed time in words: `45 s`, `11 min 5 s`, `2 h 3 min`.
 pub(crate) fn elapsed(seconds: u64) -> String {
     match seconds {
-        s if s < 60 => format!("{s} s"),
-        s if s < 3600 => format!("{} min {} s", s / 60, s % 60),
-        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        s if s < 60 => format!("{s}\u{a0}s"),
+        s if s < 3600 => format!("{}\u{a0}min {}\u{a0}s", s / 60, s % 60),
+        s => format!("{}\u{a0}h {}\u{a0}min", s / 3600, s % 3600 / 60),
     }
 }
 
@@ -145,6 +147,11 @@ pub(crate) fn figure(name: &str, value: f64) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With ordinary spaces, as the expectations below are written.
+    fn plain(text: impl AsRef<str>) -> String {
+        text.as_ref().replace('\u{a0}', " ")
+    }
 
     #[test]
     fn durations_have_three_digits_and_a_fitting_unit() {
@@ -163,14 +170,14 @@ mod tests {
             (4.2e12, "4,200 s"),
         ];
         for (ns, text) in cases {
-            assert_eq!(duration(ns), text);
+            assert_eq!(plain(duration(ns)), text);
         }
     }
 
     #[test]
     fn ticks_are_short() {
         let ticks = [0.0, 0.2, 200.0, 1000.0, 2500.0, 3e9];
-        assert_eq!(ticks.map(tick), ["0", "0.2 ns", "200 ns", "1 µs", "2.5 µs", "3 s"]);
+        assert_eq!(ticks.map(|ns| plain(tick(ns))), ["0", "0.2 ns", "200 ns", "1 µs", "2.5 µs", "3 s"]);
     }
 
     #[test]
@@ -183,20 +190,20 @@ mod tests {
         assert_eq!(thousands(499_999_500_000.0), "499,999,500,000");
         assert_eq!(thousands(-1234.0), "−1,234");
         assert_eq!(thousands(-0.2), "0");
-        assert_eq!(bytes(8 << 30), "8.00 GiB");
+        assert_eq!(plain(bytes(8 << 30)), "8.00 GiB");
     }
 
     #[test]
     fn small_rates_are_short() {
         let rates = [0.0, 0.92, 0.009, 0.0996, 0.000_423, 0.000_000_2, 12.34];
-        assert_eq!(rates.map(rate), ["0", "0.920", "0.009", "0.0996", "0.00042", "< 0.000001", "12.3"]);
+        assert_eq!(rates.map(|v| plain(rate(v))), ["0", "0.920", "0.009", "0.0996", "0.00042", "< 0.000001", "12.3"]);
     }
 
     #[test]
     fn ratios_and_shares() {
         assert_eq!([1.0, 9.99, 9.996, 99.96, 1234.0].map(ratio), ["1.00", "9.99", "10.0", "100", "1,234"]);
         let shares = [0.0, 0.0001, 0.004, 0.48, 0.9999, 1.0, 1.93];
-        assert_eq!(shares.map(percent), ["0 %", "< 0.1 %", "0.4 %", "48 %", "> 99 %", "100 %", "193 %"]);
+        assert_eq!(shares.map(|v| plain(percent(v))), ["0 %", "< 0.1 %", "0.4 %", "48 %", "> 99 %", "100 %", "193 %"]);
     }
 
     #[test]
@@ -204,15 +211,21 @@ mod tests {
         let items = ["a", "b", "c"].map(str::to_owned);
         assert_eq!([1, 2, 3].map(|n| list(&items[..n])), ["a", "a and b", "a, b and c"]);
         assert_eq!([0, 1, 1000].map(|n| count(n, "cell")), ["0 cells", "1 cell", "1,000 cells"]);
-        assert_eq!([59, 665, 7380].map(elapsed), ["59 s", "11 min 5 s", "2 h 3 min"]);
+        assert_eq!([59, 665, 7380].map(|s| plain(elapsed(s))), ["59 s", "11 min 5 s", "2 h 3 min"]);
         assert_eq!(moment(1_760_000_000), "2025-10-09 08:53 UTC");
-        assert_eq!(moment(u64::MAX), "18446744073709551615 s after the epoch");
+        assert_eq!(plain(moment(u64::MAX)), "18446744073709551615 s after the epoch");
     }
 
     #[test]
     fn figures_take_their_unit_from_their_name() {
-        assert_eq!(figure("serial_ns", 1500.0), ("serial".to_owned(), "1.50 µs".to_owned()));
-        assert_eq!(figure("lateness p99.9 (ns)", 5.0), ("lateness p99.9".to_owned(), "5.00 ns".to_owned()));
-        assert_eq!(figure("offered per second", 20_000.0), ("offered per second".to_owned(), "20,000".to_owned()));
+        let cases = [
+            ("serial_ns", 1500.0, "serial", "1.50 µs"),
+            ("lateness p99.9 (ns)", 5.0, "lateness p99.9", "5.00 ns"),
+            ("offered per second", 20_000.0, "offered per second", "20,000"),
+        ];
+        for (name, value, label, text) in cases {
+            let shown = figure(name, value);
+            assert_eq!((shown.0.as_str(), plain(shown.1)), (label, text.to_owned()));
+        }
     }
 }

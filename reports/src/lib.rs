@@ -1,4 +1,9 @@
 //! Results in, one offline HTML page out. Reads stored results; never measures.
+//!
+//! A cell travels through the modules in this order: [`schema`] and [`store`] (one JSON file per cell),
+//! `matrix` (cells laid out, and which may be compared), `stats` (medians, spreads, what counts as a
+//! difference), `summary`, `section`, `latency`, `counters`, `analysis` and `charts` (what the page
+//! says), `page` and the files in `templates/` (how it looks), `render` (the file).
 
 #![forbid(unsafe_code)]
 

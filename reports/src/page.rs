@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::facts::{Facts, facts};
@@ -106,11 +106,17 @@ fn fill(page: Page) -> Result<String, RenderError> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("breakable", breakable);
     environment.add_global("style", Value::from_safe_string(STYLE.to_owned()));
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
     Ok(environment.get_template("page.html")?.render(Serde(page))?)
+}
+
+/// A name that may be broken after its underscores: a phone has no room for `spawn_many_remote`.
+fn breakable(name: &str) -> Value {
+    Value::from_safe_string(HtmlEscape(name).to_string().replace('_', "_<wbr>"))
 }
 
 /// An anchor for each workload: its name where that is plain, and unlike any other.

@@ -229,7 +229,7 @@ mod tests {
             let cells = &table.rows[0].cells;
             assert_eq!(cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["1.00", "1.01", "2.50"]);
             assert_eq!(cells.iter().map(|c| c.mark).collect::<Vec<_>>(), ["best", "tie", ""]);
-            assert_eq!(cells[2].time, "250 ns");
+            assert_eq!(cells[2].time, "250\u{a0}ns");
         });
     }
 

@@ -75,8 +75,14 @@ fn hostile_text_is_shown_as_it_is_outside_and_inside_charts() {
     for name in NAMES {
         let parsed = Html::parse_document(&page(name));
         let shows = |selector: &str| {
+            let whole = words(name.to_owned());
+            let shows = |text: String| match text.strip_suffix('…') {
+                // Charts have no room for long names.
+                Some(start) => start.len() > 10 && whole.starts_with(start.trim_end()),
+                None => text == whole,
+            };
             let selector = Selector::parse(selector).expect("a selector");
-            parsed.select(&selector).any(|element| words(element.text().collect()) == words(name.to_owned()))
+            parsed.select(&selector).any(|element| shows(words(element.text().collect())))
         };
         for place in ["header code", "nav a", "section.workload h2", ".matrix th", "svg.wide text", "svg.narrow text"] {
             assert!(shows(place), "{name} is not shown in {place}");

@@ -42,7 +42,7 @@ pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
     let of = format::count(gains.len(), "runtime");
     let what = match parts.as_slice() {
         [] => return None,
-        [(n, verb, rest)] if *n > 1 => format!("all of {of} {verb}{rest}"),
+        [(n, verb, rest)] if *n > 1 => format!("all {of} {verb}{rest}"),
         parts => {
             let agrees = |n: usize| if n == 1 { "s" } else { "" };
             let parts: Vec<_> = parts.iter().map(|(n, verb, rest)| format!("{n} {verb}{}{rest}", agrees(*n))).collect();

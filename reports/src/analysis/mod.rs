@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::format;
 use crate::matrix::{Column, Good, Row};
+use crate::schema::Kind;
 use crate::stats::{Spread, Tail};
 
 /// At most this many names are listed in a sentence.
@@ -63,7 +64,7 @@ impl Ranked for Tail {
     }
 
     fn spread(&self) -> String {
-        format!("95 % interval {} to {}", format::duration(self.low), format::duration(self.high))
+        format!("95\u{a0}% interval {} to {}", format::duration(self.low), format::duration(self.high))
     }
 }
 
@@ -115,8 +116,11 @@ pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, (p
     if histogram == "latency" {
         sentences.extend(causes::hidden_queueing(&entries, p, at));
     }
-    sentences.extend(causes::herd(&entries));
-    sentences.extend(causes::stealing(&entries));
+    // The counters cover the whole run: they explain its latency, not its side effects.
+    if row.workload.kind == Kind::Latency && crate::latency::main_histogram(row) == Some(histogram) {
+        sentences.extend(causes::herd(&entries));
+        sentences.extend(causes::stealing(&entries));
+    }
     sentences
 }
 

@@ -1,22 +1,25 @@
 //! The sentences against made-up data: clear wins, ties, peers that win, missing cells.
 
-use super::{latency, throughput};
+use super::{Finding, latency, throughput};
 use crate::matrix::Matrix;
 use crate::sample::{cell, counted, ended, latency_cell, spread_cell};
 use crate::schema::{Outcome, Record};
 
+fn in_words(findings: Vec<Finding>) -> Vec<String> {
+    let words = |finding: Finding| format!("{}: {}", finding.topic, finding.text).replace('\u{a0}', " ");
+    findings.into_iter().map(words).collect()
+}
+
 /// What the page says about `records`, with topics.
 fn said(records: &[Record]) -> Vec<String> {
     let matrix = Matrix::new(records);
-    let findings = throughput(&matrix.rows[0], &matrix.columns);
-    findings.into_iter().map(|finding| format!("{}: {}", finding.topic, finding.text)).collect()
+    in_words(throughput(&matrix.rows[0], &matrix.columns))
 }
 
 fn said_of_latency(records: &[Record]) -> Vec<String> {
     let matrix = Matrix::new(records);
     let at = (0.99, "the 99th percentile");
-    let findings = latency(&matrix.rows[0], &matrix.columns, "latency", at);
-    findings.into_iter().map(|finding| format!("{}: {}", finding.topic, finding.text)).collect()
+    in_words(latency(&matrix.rows[0], &matrix.columns, "latency", at))
 }
 
 #[test]

@@ -17,12 +17,11 @@ enum Scale {
 }
 
 impl Axis {
-    /// From zero to a round value not below `max`, with about `marks` marks.
+    /// From zero to a little above `max`, with at most `marks` marks beside zero.
     pub(super) fn linear(max: f64, marks: usize) -> Self {
         let step = round_step(max / marks as f64);
-        let steps = (max / step).ceil().max(1.0) as usize;
-        let ticks: Vec<f64> = (0..=steps).map(|i| i as f64 * step).collect();
-        Self { scale: Scale::Linear((0.0..steps as f64 * step).into()), ticks }
+        let ticks = (0..=marks).map(|i| i as f64 * step).take_while(|tick| *tick <= max * 1.02).collect();
+        Self { scale: Scale::Linear((0.0..max * 1.02).into()), ticks }
     }
 
     /// From `min` to `max` by powers; both positive. Marks at 1, 2 and 5 of each decade, or only at
@@ -79,11 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn linear_marks_are_round_and_cover_the_data() {
+    fn linear_marks_are_round_and_the_axis_covers_the_data() {
         let axis = Axis::linear(430.0, 5);
-        assert_eq!(axis.ticks, [0.0, 100.0, 200.0, 300.0, 400.0, 500.0]);
-        assert_eq!((axis.at(0.0, 10, 510), axis.at(500.0, 10, 510)), (10, 510));
-        assert_eq!(Axis::linear(0.7, 3).ticks.last(), Some(&0.75));
+        assert_eq!(axis.ticks, [0.0, 100.0, 200.0, 300.0, 400.0]);
+        assert_eq!(axis.at(0.0, 10, 510), 10);
+        assert!((480..510).contains(&axis.at(430.0, 10, 510)));
+        assert_eq!(Axis::linear(0.75, 3).ticks, [0.0, 0.25, 0.5, 0.75]);
     }
 
     #[test]

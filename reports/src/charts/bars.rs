@@ -47,6 +47,7 @@ pub(crate) fn chart(label: String, bars: &[Bar<'_>]) -> Result<Chart, ChartError
 
 /// Where things are, in pixels.
 struct Layout {
+    size: Size,
     /// Right end of the worker counts, where the axis begins.
     counts: f64,
     left: f64,
@@ -61,9 +62,11 @@ struct Layout {
 
 fn svg(size: Size, bars: &[Bar<'_>]) -> Result<Svg, ChartError> {
     let width = size.width();
+    let counts = 14.0 + size.room(bars.iter().map(|bar| bar.name)) + size.pick(24.0, 14.0);
     let layout = Layout {
-        counts: size.pick(142.0, 116.0),
-        left: size.pick(154.0, 124.0),
+        size,
+        counts,
+        left: counts + size.pick(12.0, 8.0),
         right: size.pick(width - 126.0, width - 58.0),
         top: 24.0,
         row: 24.0,
@@ -114,7 +117,7 @@ fn labels(canvas: &Canvas<'_>, layout: &Layout, bar: &Bar<'_>, best: f64, y: f64
     if bar.peer {
         canvas.disc((4.0, y), 2.6, Ink::Paper)?;
     }
-    canvas.text(bar.name, (14.0, y), Anchor::Start, Ink::Text)?;
+    canvas.text(&layout.size.shorten(bar.name), (14.0, y), Anchor::Start, Ink::Text)?;
     canvas.text(&bar.workers.to_string(), (layout.counts, y), Anchor::End, Ink::Muted)?;
     canvas.text(&format::duration(bar.time.median), (layout.times, y), Anchor::End, Ink::Text)?;
     let ratio = format::ratio(bar.time.median / best);

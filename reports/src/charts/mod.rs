@@ -60,6 +60,21 @@ impl Size {
         self.pick(12.5, 11.5)
     }
 
+    /// A name as long as the chart has room for.
+    fn shorten(self, name: &str) -> String {
+        let most = self.pick(26, 18);
+        if name.chars().count() <= most {
+            return name.to_owned();
+        }
+        name.chars().take(most - 1).chain(['…']).collect()
+    }
+
+    /// The width of the longest of `names` in CSS pixels, in a wide font.
+    fn room(self, names: impl IntoIterator<Item = impl AsRef<str>>) -> f64 {
+        let longest = names.into_iter().map(|name| self.shorten(name.as_ref()).chars().count()).max();
+        longest.unwrap_or(0) as f64 * self.font() * 0.6
+    }
+
     /// One of two values.
     fn pick<T>(self, wide: T, narrow: T) -> T {
         match self {

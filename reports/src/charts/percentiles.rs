@@ -72,13 +72,17 @@ impl Frame {
     }
 }
 
+/// The distance between two names, in pixels.
+fn gap(size: Size) -> f64 {
+    size.pick(16.0, 14.0)
+}
+
 fn svg(size: Size, lines: &[Line<'_>], range: Range) -> Result<Svg, ChartError> {
-    let gap = size.pick(16.0, 14.0);
-    let plot = size.pick(280.0, 250.0_f64).max(gap * lines.len() as f64);
+    let plot = size.pick(280.0, 250.0_f64).max(gap(size) * lines.len() as f64);
     let most = lines.iter().map(|line| line.histogram.len() as f64).fold(100.0, f64::max).min(MOST);
     let frame = Frame {
         left: size.pick(58.0, 48.0),
-        right: size.width() - size.pick(128.0, 98.0),
+        right: size.width() - size.room(lines.iter().map(|line| line.name)) - 18.0,
         top: 8.0,
         bottom: 8.0 + plot,
         x: Axis::log(1.0, most, 8),
@@ -89,7 +93,7 @@ fn svg(size: Size, lines: &[Line<'_>], range: Range) -> Result<Svg, ChartError> 
         for line in lines {
             curve(canvas, &frame, line, most)?;
         }
-        names(canvas, &frame, lines, gap, most)
+        names(canvas, &frame, size, lines, most)
     })
 }
 
@@ -143,7 +147,7 @@ fn curve(canvas: &Canvas<'_>, frame: &Frame, line: &Line<'_>, most: f64) -> Resu
 }
 
 /// Names at the right, each beside the end of its line as far as they leave each other room.
-fn names(canvas: &Canvas<'_>, frame: &Frame, lines: &[Line<'_>], gap: f64, most: f64) -> Result<(), ChartError> {
+fn names(canvas: &Canvas<'_>, frame: &Frame, size: Size, lines: &[Line<'_>], most: f64) -> Result<(), ChartError> {
     let mut ends: Vec<_> = lines
         .iter()
         .map(|line| {
@@ -153,12 +157,13 @@ fn names(canvas: &Canvas<'_>, frame: &Frame, lines: &[Line<'_>], gap: f64, most:
         })
         .collect();
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let places = spread_out(&ends.iter().map(|end| end.0).collect::<Vec<_>>(), gap, frame.top + 4.0, frame.bottom);
+    let places =
+        spread_out(&ends.iter().map(|end| end.0).collect::<Vec<_>>(), gap(size), frame.top + 4.0, frame.bottom);
     for ((y, x, line), place) in ends.into_iter().zip(places) {
         let turn = frame.right + 8.0;
         let leader = [(x + 1.0, y), (frame.right + 2.0, y), (turn, place), (turn + 5.0, place)];
         canvas.line(leader, ink(line), 1.0, 0.6)?;
-        canvas.text(line.name, (turn + 8.0, place), Anchor::Start, Ink::Text)?;
+        canvas.text(&size.shorten(line.name), (turn + 8.0, place), Anchor::Start, Ink::Text)?;
     }
     Ok(())
 }
