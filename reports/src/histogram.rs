@@ -19,6 +19,20 @@ pub enum DecodeError {
     Trailing(usize),
 }
 
+/// The percentile that latency cells give for their best and their worst round, where a cell is the
+/// sum of several rounds in processes of their own.
+pub const ROUND_TAIL: f64 = 0.99;
+
+/// The name of the figure that holds [`ROUND_TAIL`] of the best round, in nanoseconds.
+pub fn best_round(histogram: &str) -> String {
+    format!("{histogram} p99 of the best round (ns)")
+}
+
+/// The name of the figure that holds [`ROUND_TAIL`] of the worst round, in nanoseconds.
+pub fn worst_round(histogram: &str) -> String {
+    format!("{histogram} p99 of the worst round (ns)")
+}
+
 /// The stored text of `histogram`.
 ///
 /// # Errors

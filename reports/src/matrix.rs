@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::format;
 use crate::histogram;
 use crate::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, VOID_PREFIX, WorkloadInfo};
-use crate::stats::Spread;
+use crate::stats::{Spread, Tail};
 
 /// All cells that could be read.
 #[derive(Debug)]
@@ -122,6 +122,16 @@ impl Good<'_> {
     /// A counter per operation.
     pub(crate) fn per_operation(&self, counter: &str) -> Option<f64> {
         Some(*self.measurement.counters.get(counter)? as f64 / self.counted_operations()?)
+    }
+
+    /// A percentile of one of the distributions, with what the figures tell about its rounds.
+    pub(crate) fn tail(&self, name: &str, p: f64) -> Option<Tail> {
+        let tail = Tail::of(self.histograms.get(name)?, p)?;
+        let figure = |name: String| self.measurement.figures.get(&name).copied();
+        match (figure(histogram::best_round(name)), figure(histogram::worst_round(name))) {
+            (Some(best), Some(worst)) if p == histogram::ROUND_TAIL => Some(tail.over_rounds(best, worst)),
+            _ => Some(tail),
+        }
     }
 
     /// One counter as a share of another, `None` when the whole is zero.

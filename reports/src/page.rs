@@ -107,6 +107,8 @@ fn fill(page: Page) -> Result<String, RenderError> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("breakable", breakable);
+    environment.add_filter("prose", prose);
+    environment.add_filter("sentence", sentence);
     environment.add_global("style", Value::from_safe_string(STYLE.to_owned()));
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
@@ -117,6 +119,26 @@ fn fill(page: Page) -> Result<String, RenderError> {
 /// A name that may be broken after its underscores: a phone has no room for `spawn_many_remote`.
 fn breakable(name: &str) -> Value {
     Value::from_safe_string(HtmlEscape(name).to_string().replace('_', "_<wbr>"))
+}
+
+/// A description as HTML: ends with a full stop, and what stands in backticks is code.
+fn prose(text: &str) -> Value {
+    let text = text.trim();
+    let stop = if text.is_empty() || text.ends_with(['.', '!', '?']) { "" } else { "." };
+    let mut html = String::new();
+    for (i, part) in text.split('`').enumerate() {
+        // Every second part stands between two backticks; the last one only if the text is broken off.
+        let (open, close) = if i % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        html += &format!("{open}{}{close}", HtmlEscape(part));
+    }
+    Value::from_safe_string(html + stop)
+}
+
+/// The same for a text that stands alone: it begins with a capital.
+fn sentence(text: &str) -> Value {
+    let mut rest = text.trim_start().chars();
+    let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    prose(&(first + rest.as_str()))
 }
 
 /// An anchor for each workload: its name where that is plain, and unlike any other.
@@ -163,4 +185,23 @@ fn problem_counts(sections: &[Section]) -> String {
     let words: BTreeSet<&str> = all.iter().copied().collect();
     let count = |word: &&str| format!("{} {word}", all.iter().filter(|w| w == &word).count());
     words.iter().map(count).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_ends_with_a_stop_and_stays_text() {
+        assert_eq!(prose("a `b` <i>").to_string(), "a <code>b</code> &lt;i&gt;.");
+        assert_eq!(prose("Done. ").to_string(), "Done.");
+        assert_eq!(prose("").to_string(), "");
+        assert_eq!(prose("odd ` tick").to_string(), "odd <code> tick</code>.");
+        assert_eq!(sentence("what `local` <b>").to_string(), "What <code>local</code> &lt;b&gt;.");
+    }
+
+    #[test]
+    fn names_break_after_underscores() {
+        assert_eq!(breakable("a_b<").to_string(), "a_<wbr>b&lt;");
+    }
 }

@@ -85,7 +85,7 @@ impl Section {
     /// The section of `row` with the anchor `id`.
     pub(crate) fn new(matrix: &Matrix<'_>, row: &Row<'_>, id: &str) -> Result<Self, ChartError> {
         let workload = row.workload;
-        let param = |(name, &value): (&String, &u64)| (name.replace('_', " "), format::thousands(value as f64));
+        let param = |(name, &value): (&String, &u64)| (name.clone(), format::thousands(value as f64));
         Ok(Self {
             id: id.to_owned(),
             name: workload.name.clone(),

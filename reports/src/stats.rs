@@ -63,10 +63,12 @@ fn quantile(sorted: &[f64], p: f64) -> f64 {
 pub(crate) struct Tail {
     /// The value at the percentile.
     pub value: f64,
-    /// Lower end of the 95 % interval by order statistics.
+    /// Lower end of where it probably lies: the 95 % interval by order statistics, and the best round.
     pub low: f64,
-    /// Upper end.
+    /// Upper end: the same, and the worst round.
     pub high: f64,
+    /// Whether the ends know of several rounds.
+    pub rounds: bool,
     /// Whether at least [`SAMPLES_BEYOND`] samples lie beyond the percentile.
     pub supported: bool,
 }
@@ -84,8 +86,15 @@ impl Tail {
             value: histogram.value_at_quantile(p) as f64,
             low: rank((n * p - half).floor()),
             high: rank((n * p + half).ceil() + 1.0),
+            rounds: false,
             supported: supported(histogram.len(), p),
         })
+    }
+
+    /// The same, knowing that independent rounds gave values from `best` to `worst`: requests of one
+    /// round queue together, so that its interval alone says little about the next round.
+    pub(crate) fn over_rounds(self, best: f64, worst: f64) -> Self {
+        Self { low: self.low.min(best), high: self.high.max(worst), rounds: true, ..self }
     }
 
     /// Whether the two differ clearly: by more than the tie band, and with intervals apart.
@@ -141,6 +150,14 @@ mod tests {
         assert!(tail.low < tail.value && tail.value < tail.high, "{tail:?}");
         assert!((tail.value - 99_900.0).abs() < 10.0);
         assert_eq!(Tail::of(&Histogram::<u64>::new(3).expect("3 digits are valid"), 0.5), None);
+    }
+
+    #[test]
+    fn rounds_that_overlap_are_no_difference() {
+        let tail = |value| Tail { value, low: value, high: value, rounds: false, supported: true };
+        assert!(tail(100.0).differs(&tail(120.0)));
+        assert!(!tail(100.0).over_rounds(90.0, 125.0).differs(&tail(120.0)));
+        assert!(tail(100.0).over_rounds(90.0, 110.0).differs(&tail(120.0)));
     }
 
     #[test]

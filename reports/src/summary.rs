@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::format::{self, NONE};
 use crate::matrix::{Good, Matrix, Row, State};
 use crate::schema::Kind;
-use crate::stats::{Spread, Tail, geometric_mean};
+use crate::stats::{Spread, geometric_mean};
 
 /// Ratios up to which a cell gets each of the shades, darkest first; the rest get none.
 const SHADES: [f64; 6] = [1.05, 1.3, 1.8, 3.0, 6.0, 15.0];
@@ -104,10 +104,10 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
             continue;
         };
         for (p, what) in PERCENTILES {
-            let tails = row.good().filter_map(|(_, good)| Tail::of(good.histograms.get(name)?, p));
+            let tails = row.good().filter_map(|(_, good)| good.tail(name, p));
             let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
             let values = by_column(row, matrix, |good| {
-                let (tail, best) = (Tail::of(good.histograms.get(name)?, p)?, best?);
+                let (tail, best) = (good.tail(name, p)?, best?);
                 Some(Value { ns: tail.value.max(1.0), tie: !best.differs(&tail), firm: tail.supported })
             });
             lines.push(line(matrix, row, id, Some(what), &values));

@@ -111,7 +111,7 @@ pub(super) fn stealing<R: Ranked>(entries: &[Entry<'_, R>]) -> Option<Finding> {
 /// How much a clock that starts at the actual send would hide.
 pub(super) fn hidden_queueing(entries: &[Entry<'_, Tail>], p: f64, at: &str) -> Option<Finding> {
     let hidden = entries.iter().filter_map(|entry| {
-        let uncorrected = Tail::of(entry.good.histograms.get("uncorrected")?, p)?;
+        let uncorrected = entry.good.tail("uncorrected", p)?;
         (uncorrected.value > 0.0).then(|| (entry, uncorrected, entry.result.value / uncorrected.value))
     });
     let (entry, uncorrected, times) = hidden.max_by(|a, b| a.2.total_cmp(&b.2))?;

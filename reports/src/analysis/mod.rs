@@ -64,7 +64,8 @@ impl Ranked for Tail {
     }
 
     fn spread(&self) -> String {
-        format!("95\u{a0}% interval {} to {}", format::duration(self.low), format::duration(self.high))
+        let what = if self.rounds { "rounds from" } else { "95\u{a0}% interval" };
+        format!("{what} {} to {}", format::duration(self.low), format::duration(self.high))
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) fn throughput(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> 
 pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, (p, at): (f64, &str)) -> Vec<Finding> {
     let entry = |(column, good): (usize, _)| {
         let good: &Good<'_> = good;
-        let result = Tail::of(good.histograms.get(histogram)?, p)?;
+        let result = good.tail(histogram, p)?;
         Some(Entry { column: &columns[column], good, result })
     };
     let mut entries: Vec<_> = row.good().filter_map(entry).collect();
