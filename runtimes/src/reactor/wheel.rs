@@ -81,9 +81,11 @@ pub(super) struct Wheel {
 impl Wheel {
     pub(super) fn new() -> Self {
         let level = || Level { occupied: 0, buckets: [Bucket { head: NIL, earliest_ns: u64::MAX }; BUCKETS] };
+        // Collected on the heap: unoptimised, building the array in place takes more than a coroutine's stack.
+        let levels: Box<[Level]> = (0..LEVELS).map(|_| level()).collect();
         Self {
             now_ns: 0,
-            levels: Box::new(std::array::from_fn(|_| level())),
+            levels: levels.try_into().expect("as many as asked for"),
             occupied: 0,
             due: NIL,
             nodes: Vec::new(),
