@@ -85,12 +85,13 @@ fn what_is_refused_is_named() {
     assert!(refused(&["verify", "--param", "ping_pong.pairs=x"], 2).contains("`x` is not a whole number"));
     assert!(refused(&["verify", "--nonesuch"], 2).contains("--nonesuch"));
     assert!(refused(&["nonesuch"], 2).contains("nonesuch"));
+    assert!(refused(&["report", "--results", "/nonexistent/results"], 2).contains("/nonexistent/results"));
     assert!(refused(&["__cell"], 2).contains("no cell request"));
 }
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for arguments in [&["--help"][..], &["list", "--help"], &["verify", "--help"]] {
+    for arguments in [&["--help"][..], &["list", "--help"], &["verify", "--help"], &["report", "--help"]] {
         let output = stampede(arguments);
         assert!(output.status.success(), "{arguments:?}");
         let text = stdout(&output);

@@ -16,6 +16,9 @@ use workloads::Params;
 
 const TOOL: &str = env!("CARGO_BIN_EXE_stampede");
 
+/// Keeps an iteration short in a build without optimisation.
+const SHORT_RING: &str = "--param=ring.laps=3";
+
 /// Runs the throughput harness as `cargo bench -- FLAGS` would, into `dir`.
 fn bench(kind: workloads::Kind, tool: &str, dir: &Path, flags: &[&str]) -> ExitCode {
     let out = dir.to_str().expect("UTF-8");
@@ -49,6 +52,7 @@ fn measured_cells_are_stored_whole() {
         assert!(measurement.counters["spawned"] >= 40 * measurement.counted_iterations);
         assert!(measurement.process["wall_ns"] > 0);
     }
+    assert!(dir.path().join("index.html").exists());
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn a_cell_whose_process_dies_is_stored_as_failed() {
 #[test]
 fn as_a_test_a_failed_cell_fails_and_nothing_is_stored() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let flags = ["--test", "--exact", "ring/local/w1"];
+    let flags = ["--test", "--exact", "ring/local/w1", SHORT_RING];
     assert_eq!(bench(workloads::Kind::Throughput, "/bin/false", dir.path(), &flags), ExitCode::FAILURE);
     assert_eq!(bench(workloads::Kind::Throughput, TOOL, dir.path(), &flags), ExitCode::SUCCESS);
     assert!(!dir.path().join("results").exists());
@@ -90,13 +94,13 @@ fn a_filter_that_matches_nothing_anywhere_is_an_error() {
 fn a_baseline_that_is_missing_is_refused_before_measuring() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let out = dir.path().to_str().expect("UTF-8");
-    let line = ["harness", "--bench", "--quick", "--out", out, "--baseline", "before", "--exact", "ring/local/w1"];
-    let args = Args::try_parse_from(line).expect("well-formed");
+    let cell = ["--quick", "--exact", "ring/local/w1", SHORT_RING];
+    let line = ["harness", "--bench", "--out", out, "--baseline", "before"];
+    let args = Args::try_parse_from(line.iter().chain(&cell)).expect("well-formed");
     let error = run(workloads::Kind::Throughput, &args, TOOL.into()).expect_err("there is none");
     assert!(error.to_string().contains("no baseline `before` for ring/local/w1"), "{error}");
 
-    let flags = ["--quick", "--save-baseline", "before", "--exact", "ring/local/w1", "--param", "ring.laps=3"];
-    bench(workloads::Kind::Throughput, TOOL, dir.path(), &flags);
+    bench(workloads::Kind::Throughput, TOOL, dir.path(), &[&["--save-baseline", "before"], &cell[..]].concat());
     run(workloads::Kind::Throughput, &args, TOOL.into()).expect("now there is one");
     assert!(dir.path().join("criterion/ring/local/w1/change/estimates.json").exists());
 }

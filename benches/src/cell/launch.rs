@@ -29,8 +29,6 @@ pub struct Launcher {
     pub criterion_home: PathBuf,
     /// A child that is silent for so long is taken for hung and killed.
     pub deadline: Duration,
-    /// Whether what children print is passed on to standard error.
-    pub forward: bool,
 }
 
 /// A child that has ended.
@@ -67,7 +65,7 @@ impl Launcher {
     /// Children of the command-line tool `program`, with `flags` for criterion.
     pub fn new(program: PathBuf, flags: &[String], criterion_home: PathBuf, deadline: Duration) -> Self {
         let arguments = std::iter::once(SUBCOMMAND).chain(flags.iter().map(String::as_str)).map(OsString::from);
-        Self { program, arguments: arguments.collect(), criterion_home, deadline, forward: false }
+        Self { program, arguments: arguments.collect(), criterion_home, deadline }
     }
 
     /// Runs a cell in a child process and waits for its end.
@@ -78,7 +76,7 @@ impl Launcher {
         let began = Instant::now();
         let mut child = self.start(request)?;
         let messages = listen(&mut child);
-        let printed = self.keep_output(&mut child);
+        let printed = keep_output(&mut child);
         let heard = self.await_answer(&mut child, &messages);
         let status = child.wait().map_err(LaunchError::Wait)?;
         let printed = printed.and_then(|thread| thread.join().ok()).unwrap_or_default();
@@ -125,24 +123,21 @@ impl Launcher {
             }
         }
     }
+}
 
-    fn keep_output(&self, child: &mut Child) -> Option<JoinHandle<Vec<String>>> {
-        let stderr = child.stderr.take()?;
-        let forward = self.forward;
-        Some(thread::spawn(move || {
-            let mut kept = VecDeque::with_capacity(KEPT_LINES);
-            for line in lines(stderr) {
-                if forward {
-                    eprintln!("{line}");
-                }
-                if kept.len() == KEPT_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
+/// Collects the last lines that the child prints, so that it never waits for a full pipe.
+fn keep_output(child: &mut Child) -> Option<JoinHandle<Vec<String>>> {
+    let stderr = child.stderr.take()?;
+    Some(thread::spawn(move || {
+        let mut kept = VecDeque::with_capacity(KEPT_LINES);
+        for line in lines(stderr) {
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
             }
-            kept.into()
-        }))
-    }
+            kept.push_back(line);
+        }
+        kept.into()
+    }))
 }
 
 const SIGINT: i32 = rustix::process::Signal::INT.as_raw();
@@ -222,7 +217,6 @@ mod tests {
             arguments: vec!["-c".into(), text.into()],
             criterion_home: "/nonexistent".into(),
             deadline: Duration::from_millis(deadline_ms),
-            forward: false,
         };
         launcher.run(&request()).expect("the script starts")
     }

@@ -1,6 +1,7 @@
 //! `cargo stampede`: one file per subcommand.
 
 mod list;
+mod report;
 mod verify;
 
 use std::ffi::OsString;
@@ -11,12 +12,15 @@ use clap::{Parser, Subcommand};
 
 use crate::cell;
 
+pub(crate) use report::render;
+
 const EXAMPLES: &str = "\
 Examples:
   cargo stampede list                     what there is to measure, and on what
   cargo stampede verify                   every workload once on every runtime
   cargo stampede verify '^ring/'          one workload
-  cargo bench -- ring --quick             measure it";
+  cargo bench -- ring --quick             measure it
+  cargo stampede report                   render the page of stored results again";
 
 /// A laboratory for async task schedulers: lists, verifies and shows what `cargo bench` measures.
 #[derive(Debug, Parser)]
@@ -30,6 +34,7 @@ struct Cli {
 enum Command {
     List(list::List),
     Verify(verify::Verify),
+    Report(report::Report),
     /// Run one cell as a child process of ours
     #[command(name = cell::SUBCOMMAND, hide = true)]
     Cell {
@@ -44,6 +49,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List(list) => list.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Report(report) => report.run(),
         Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error: anyhow::Error| {

@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: Option<u16>,
 
-    /// Give a cell up that is silent for so many seconds
+    /// Give a cell up that is silent for so many seconds; large parameters may need more
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub deadline: Duration,
 
@@ -160,6 +160,12 @@ impl Args {
     /// How criterion measures a cell.
     pub fn timing(&self) -> Timing {
         self.criterion.timing(if self.quick { QUICK } else { FULL })
+    }
+
+    /// How long a cell may be silent: a sample, or all of a profile, is one call of the workload.
+    pub fn longest_silence(&self) -> Duration {
+        let Timing { warm_up, measurement, .. } = self.timing();
+        self.deadline + 2 * warm_up + measurement + self.criterion.profile_time()
     }
 
     /// Rounds of each latency cell.
@@ -254,6 +260,13 @@ mod tests {
         let timing = parse("--bench --sample-size 50").timing();
         assert_eq!((timing.samples, timing.adapt), (50, false));
         assert_eq!((parse("--quick").rounds(), parse("").rounds(), parse("--quick --rounds 3").rounds()), (1, 5, 3));
+    }
+
+    #[test]
+    fn a_long_measurement_is_not_taken_for_a_hang() {
+        let silence = |line| parse(line).longest_silence().as_secs();
+        assert_eq!(silence("--measurement-time 500 --warm-up-time 10"), 580);
+        assert_eq!(silence("--profile-time 100 --measurement-time 1 --warm-up-time 1 --deadline 5"), 108);
     }
 
     #[test]

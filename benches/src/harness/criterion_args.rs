@@ -113,6 +113,11 @@ impl CriterionArgs {
         self.profile_time.is_some() || self.load_baseline.is_some()
     }
 
+    /// How long criterion is asked to profile, if at all.
+    pub(super) fn profile_time(&self) -> Duration {
+        self.profile_time.unwrap_or_default()
+    }
+
     /// The comparison asked for.
     pub fn against(&self) -> Option<Against<'_>> {
         let strict = self.baseline.as_deref().map(|baseline| Against { baseline, strict: true });

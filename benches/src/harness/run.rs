@@ -17,6 +17,7 @@ use super::plan::{Step, expected, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
 use crate::cell::{Finished, Launcher, Request, Task};
+use crate::commands::render;
 use crate::matrix::{Cell, of_kind};
 use crate::params::{self, Overrides};
 use crate::paths::Paths;
@@ -47,8 +48,7 @@ pub fn run(kind: Kind, args: &Args, tool: PathBuf) -> Result<ExitCode> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let session = Session::current(args.seed, args.quick, &arguments);
     let home = paths.criterion_home.clone();
-    let mut launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.deadline);
-    launcher.forward = args.criterion.wants_criterions_lines();
+    let launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.longest_silence());
     let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally: Tally::default() };
     run.all(&cells)
 }
@@ -106,7 +106,7 @@ impl Run<'_> {
         drop(progress);
         self.sum_up(cells.len(), &elapsed, interrupted.load(Relaxed));
         if store.is_some() {
-            println!("results: {}", self.paths.results.display());
+            show_page(&self.paths);
         }
         // A failed cell is a result to look at and must not keep Cargo from running the other harness;
         // as a test it is a failure.
@@ -170,7 +170,8 @@ impl Run<'_> {
                 words.push_str(&format!("  {change}"));
             }
         }
-        progress.finish(&words);
+        let criterions = if self.args.criterion.wants_criterions_lines() { &finished.printed[..] } else { &[] };
+        progress.finish(&criterions.iter().map(String::as_str).chain([&*words]).collect::<Vec<_>>().join("\n"));
         Ok(())
     }
 
@@ -199,5 +200,13 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",
+    }
+}
+
+/// Renders all stored results. Failing here must not look as if the measurement had failed.
+fn show_page(paths: &Paths) {
+    match render(&paths.results, &paths.page) {
+        Ok(page) => println!("page: {}", page.display()),
+        Err(error) => eprintln!("the results are stored, but not shown: {error:#}; try `cargo stampede report`"),
     }
 }

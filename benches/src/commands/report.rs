@@ -1,0 +1,43 @@
+//! `cargo stampede report`.
+
+use std::path::{Path, PathBuf, absolute};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::Done;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo stampede report                          render what `cargo bench` stored last
+  cargo stampede report --out /tmp/page.html     write the page elsewhere
+  cargo stampede report --results saved/2025     render results that were put aside";
+
+/// Render the page of stored results again, without measuring.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Report {
+    /// Directory with one JSON file per cell [default: target/stampede/results]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+
+    /// The page to write [default: target/stampede/index.html]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Report {
+    pub(super) fn run(&self) -> Done {
+        let results = self.results.clone().unwrap_or_else(reports::results_dir);
+        let out = self.out.clone().unwrap_or_else(reports::page_path);
+        println!("{}", render(&results, &out)?.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Renders the page and returns its absolute path, which a terminal can open.
+pub(crate) fn render(results: &Path, out: &Path) -> Result<PathBuf> {
+    let page = reports::render(results, out)?;
+    absolute(&page).with_context(|| format!("cannot tell where {} lies", page.display()))
+}
