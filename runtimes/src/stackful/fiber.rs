@@ -30,6 +30,7 @@ use corosensei::stack::{Stack, StackPointer};
 use corosensei::{Coroutine, Yielder};
 
 use super::pool::{self, Shared};
+use super::stack::Geometry;
 
 /// What a job is: called on the fiber's stack. It reads its turn from the header.
 ///
@@ -72,16 +73,16 @@ impl Header {
     /// Whether `address` lies on this fiber's stack.
     pub(super) fn holds(&self, address: usize) -> bool {
         let base = ptr::from_ref(self).addr();
-        (self.lowest()..base).contains(&address)
+        (self.geometry().lowest(base)..base).contains(&address)
     }
 
-    fn lowest(&self) -> usize {
+    fn geometry(&self) -> Geometry {
         // SAFETY: the pool's shared part outlives every fiber that is outside its depot.
-        unsafe { &*self.shared }.geometry().lowest(ptr::from_ref(self).addr())
+        unsafe { &*self.shared }.geometry()
     }
 }
 
-/// The stack as corosensei sees it: from the guard up to the header.
+/// The stack as corosensei sees it: from the low end of the guard up to the header.
 struct Bounds(NonNull<Header>);
 
 // SAFETY: the slot below the header is a stack of at least `MIN_STACK` bytes, less the header and colour,
@@ -94,8 +95,8 @@ unsafe impl Stack for Bounds {
 
     fn limit(&self) -> StackPointer {
         // SAFETY: the header lives as long as the coroutine in it.
-        let lowest = unsafe { self.0.as_ref() }.lowest();
-        NonZeroUsize::new(lowest).expect("stacks do not lie at address zero")
+        let geometry = unsafe { self.0.as_ref() }.geometry();
+        NonZeroUsize::new(geometry.limit(self.0.addr().get())).expect("stacks do not lie at address zero")
     }
 }
 

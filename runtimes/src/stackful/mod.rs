@@ -17,6 +17,13 @@
 //! Direct-style code suspends with its locals on the stack, and those need not be `Send`. It is therefore
 //! pinned: created, run and dropped on one worker. The type says so, [`Direct`] is not `Send`.
 //!
+//! # What a stack costs
+//! Address space of the configured size and one guard; memory only for pages that were touched, one for shallow
+//! code. Every stack is at least 32 KiB: printing the backtrace of a panic takes some 22 KiB of it. Unoptimised builds
+//! need several times what optimised ones do. Code that overflows its stack hits the guard, which ends the process
+//! with `SIGSEGV`. The guard is a page or two, so C code that puts larger arrays on its stack without touching them
+//! in order (Rust does touch them) could step over it, as on any thread.
+//!
 //! # What is not here yet
 //! Time slicing. A preempted coroutine will hold foreign frames as direct-style code does, and be pinned for
 //! as long; voluntary suspensions stay as they are. The task keeps its stack from the first poll to the last

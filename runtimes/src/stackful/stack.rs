@@ -56,6 +56,11 @@ impl Geometry {
         (inside | (self.page - 1)) + 1 - self.stack
     }
 
+    /// The lowest address of the guard below the stack whose topmost page holds the address `inside`.
+    pub(super) fn limit(self, inside: usize) -> usize {
+        self.lowest(inside) - self.guard
+    }
+
     /// The top of the stack whose topmost page `inside` points into.
     pub(super) fn top(self, inside: NonNull<u8>) -> NonNull<u8> {
         inside.map_addr(|address| {

@@ -1,4 +1,37 @@
 //! Direct style: code that looks as if it blocked, on a coroutine of its own.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::Ipv4Addr;
+//!
+//! use runtimes::stackful::direct::{TcpListener, TcpStream};
+//! use runtimes::stackful::{go, wait};
+//! use runtimes::{Config, Runtime, Spawner, schedulers::stackful::Variant};
+//!
+//! let runtime = Variant::start(&Config::new(2))?;
+//! let spawner = runtime.spawner().clone();
+//! let reactor = spawner.reactor().clone();
+//! let listener = TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0))?;
+//! let address = listener.local_addr()?;
+//!
+//! let server = go(&spawner, move || -> std::io::Result<()> {
+//!     let (mut stream, _) = listener.accept()?;
+//!     let mut text = String::new();
+//!     stream.read_to_string(&mut text)?;
+//!     stream.write_all(text.to_uppercase().as_bytes())
+//! });
+//! let client = go(&spawner, move || -> std::io::Result<String> {
+//!     let mut stream = TcpStream::connect(&reactor, address)?;
+//!     stream.write_all(b"hello")?;
+//!     stream.shutdown(std::net::Shutdown::Write)?;
+//!     let mut reply = String::new();
+//!     stream.read_to_string(&mut reply)?;
+//!     wait(server).unwrap()?;
+//!     Ok(reply)
+//! });
+//! assert_eq!(runtime.block_on(client)??, "HELLO");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod current;
 mod net;
@@ -61,7 +94,10 @@ pub struct Cancelled;
 ///
 /// Locals live on across it on the same thread, so they need not be `Send`. But as with any code on one thread that
 /// is interleaved with other code, a `RefCell` borrow or a lock guard held across `wait` is met by the other
-/// tasks, and a lock that another task waits for without suspending is a deadlock.
+/// tasks, and a lock that another task waits for without suspending is a deadlock. Do not suspend inside a callback of
+/// code that sets a thread-local for the callback's length and relies on callbacks ending in the reverse order of
+/// their begin, as crates for scoped thread-locals do: another task's callback may begin and end in between. No
+/// safe stackful coroutine can rule that out.
 ///
 /// # Panics
 /// - With the panic of the future.
