@@ -1,5 +1,6 @@
 //! Running one future to its end on the calling thread.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::worker::{Pause, Worker};
 use crate::scheduler::Scheduler;
 use crate::sync::atomic::{
     AtomicBool,
-    Ordering::{AcqRel, Release},
+    Ordering::{AcqRel, Relaxed, Release},
 };
 
 /// Runs `future` while the calling thread, no worker, sleeps between its polls.
@@ -44,6 +45,10 @@ pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// How many tasks run before a root future that woke itself is polled again, if so many are due. The root counts as
+/// one task among many: a root that yields in a loop must not starve them, nor they it.
+const TASKS_BEFORE_YIELDED_ROOT: u32 = 32;
+
 /// Runs `future` on the thread that is also the runtime's one worker: tasks run between its polls.
 pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &Worker<S>, future: F) -> F::Output {
     struct Root<S: Scheduler> {
@@ -65,8 +70,18 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
     let root = Arc::new(Root { woken: AtomicBool::new(true), core: core.clone() });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
+    // Tasks that still go before the root, which is due.
+    let first = Cell::new(0_u32);
+    let ready = |idle: bool| {
+        if !root.woken.load(Relaxed) {
+            return false;
+        }
+        let left = if idle { 0 } else { first.get() };
+        first.set(left.saturating_sub(1));
+        left == 0
+    };
     loop {
-        match worker.run(|| root.woken.load(std::sync::atomic::Ordering::Relaxed)) {
+        match worker.run(ready) {
             Pause::Ready => {}
             Pause::Stopping => unreachable!("a runtime is not stopped while it blocks its own thread"),
         }
@@ -76,5 +91,7 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
+        // Woken during its own poll, it gave way to others.
+        first.set(if root.woken.load(Relaxed) { TASKS_BEFORE_YIELDED_ROOT } else { 0 });
     }
 }

@@ -80,7 +80,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
     fn work(worker: &Worker<S>, stopped: &Barrier, turn: &Mutex<()>) {
         let _entered = enter(Self::name());
         reactor_thread_setup();
-        let pause = worker.run(|| false);
+        let pause = worker.run(|_idle| false);
         debug_assert_eq!(pause, Pause::Stopping);
         // From here on no worker runs a task; each in turn drops those that only it may drop.
         stopped.wait();

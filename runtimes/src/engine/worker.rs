@@ -141,13 +141,13 @@ impl<S: Scheduler> Worker<S> {
         unsafe { (*self.cache.get()).free(memory, size, &self.core.depot) }
     }
 
-    /// Runs tasks until the runtime stops, or until `ready` says so: it is asked between tasks, and
-    /// whatever makes it true unparks this worker afterwards.
-    pub(super) fn run(&self, ready: impl Fn() -> bool) -> Pause {
+    /// Runs tasks until the runtime stops, or until `ready` says so: it is asked between tasks, and with `true`
+    /// when there are none, and whatever makes it true unparks this worker afterwards.
+    pub(super) fn run(&self, ready: impl Fn(bool) -> bool) -> Pause {
         let _current = self.enter();
         let mut state = Search::No;
         loop {
-            if ready() {
+            if ready(false) {
                 self.leave(state);
                 return Pause::Ready;
             }
@@ -243,14 +243,14 @@ impl<S: Scheduler> Worker<S> {
 
     /// Sleeps until there may be something to do. Returns whether the worker counts as searching.
     #[cold]
-    fn sleep(&self, state: Search, ready: &impl Fn() -> bool) -> Search {
+    fn sleep(&self, state: Search, ready: &impl Fn(bool) -> bool) -> Search {
         if state == Search::Woken {
             self.count(Counter::UselessUnparks, 1);
         }
         let sleep = &self.core.sleep;
         sleep.announce(self.index, state != Search::No);
         barrier::heavy();
-        if self.has_work() || ready() || self.core.stopping.load(Acquire) {
+        if self.has_work() || ready(true) || self.core.stopping.load(Acquire) {
             if !sleep.retract(self.index) {
                 return Search::Woken;
             }

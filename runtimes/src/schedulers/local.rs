@@ -25,6 +25,10 @@ pub type Variant = Executor<Local>;
 /// starve the others. Large enough to keep fork–join trees depth-first.
 const FRESH_RUN: u32 = 64;
 
+/// After this many such turns the *oldest* new task joins the woken ones: newest first would leave it at the bottom for
+/// as long as tasks spawn tasks. Rare, because in a fork–join tree the oldest is the largest piece left.
+const OLDEST_INTERVAL: u32 = 64;
+
 /// The policy's shared part: the inbox.
 #[derive(Debug)]
 pub struct Local {
@@ -34,10 +38,12 @@ pub struct Local {
 /// The worker's own queues.
 #[derive(Debug, Default)]
 pub struct Queues {
-    fresh: Vec<Runnable>,
+    fresh: VecDeque<Runnable>,
     woken: VecDeque<Runnable>,
     /// New tasks run since the last woken one.
     run: u32,
+    /// Turns of the woken since the oldest new task had one.
+    turns: u32,
 }
 
 impl Scheduler for Local {
@@ -54,7 +60,7 @@ impl Scheduler for Local {
         match at {
             Site::Worker(queues) => {
                 match cause {
-                    Cause::Spawned => queues.fresh.push(task),
+                    Cause::Spawned => queues.fresh.push_back(task),
                     Cause::Woken | Cause::Yielded => queues.woken.push_back(task),
                 }
                 Notify::Nobody
@@ -72,13 +78,20 @@ impl Scheduler for Local {
             self.inbox.take_into(&mut queues.woken);
         }
         if queues.run < FRESH_RUN
-            && let Some(task) = queues.fresh.pop()
+            && let Some(task) = queues.fresh.pop_back()
         {
             queues.run += 1;
             return Some(Found::new(task, Origin::Local));
         }
+        if queues.run == FRESH_RUN {
+            queues.turns += 1;
+            if queues.turns == OLDEST_INTERVAL {
+                queues.turns = 0;
+                queues.woken.extend(queues.fresh.pop_front());
+            }
+        }
         queues.run = 0;
-        let task = queues.woken.pop_front().or_else(|| queues.fresh.pop())?;
+        let task = queues.woken.pop_front().or_else(|| queues.fresh.pop_back())?;
         Some(Found::new(task, Origin::Local))
     }
 

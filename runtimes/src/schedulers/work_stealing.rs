@@ -38,6 +38,10 @@ const SLOT_RUN: u32 = 16;
 /// New tasks in a row after which a woken one gets its turn.
 const FRESH_RUN: u32 = 64;
 
+/// Such turns after which the *oldest* new task joins the woken ones: newest first would leave it at the bottom for as
+/// long as tasks spawn tasks, if nobody steals it. Rare, because in a fork–join tree it is the largest piece left.
+const OLDEST_INTERVAL: u32 = 64;
+
 /// The far ends of all queues.
 #[derive(Debug)]
 pub struct WorkStealing {
@@ -62,6 +66,8 @@ pub struct Queues {
     /// Uses of the slot, and new tasks, since another kind had its turn.
     slot_run: u32,
     fresh_run: u32,
+    /// Turns of the woken since the oldest new task had one.
+    turns: u32,
     /// Where the last theft succeeded: the search begins there.
     victim: usize,
 }
@@ -78,6 +84,7 @@ impl Scheduler for WorkStealing {
             woken: Worker::new_fifo(),
             slot_run: 0,
             fresh_run: 0,
+            turns: 0,
             victim: index + 1,
         };
         let locals: Vec<Queues> = (0..workers).map(queues).collect();
@@ -120,6 +127,14 @@ impl Scheduler for WorkStealing {
         {
             queues.fresh_run += 1;
             return Some(Found::new(task, Origin::Local));
+        }
+        if queues.fresh_run == FRESH_RUN {
+            queues.turns += 1;
+            if queues.turns == OLDEST_INTERVAL {
+                queues.turns = 0;
+                let own = &self.victims[queues.index].fresh;
+                steal(|| own.steal()).into_iter().for_each(|oldest| queues.woken.push(oldest));
+            }
         }
         queues.fresh_run = 0;
         if let Some(task) = queues.woken.pop().or_else(|| queues.fresh.pop()) {

@@ -17,13 +17,13 @@ pub(crate) fn conserve_tasks<R: Runtime>(case: &Case<R>) {
             handle.await.unwrap();
         }
         let started = Signal::default();
-        for _ in 0..10 {
+        for round in 1..=10 {
             let raise = started.clone();
             let mut handle = spawner.spawn(async move {
                 raise.raise();
                 pending::<()>().await;
             });
-            started.reached(1).await;
+            started.reached(round).await;
             handle.abort();
             drop(handle.await);
             drop(spawner.spawn(pending::<()>()));
@@ -39,8 +39,9 @@ pub(crate) fn conserve_tasks<R: Runtime>(case: &Case<R>) {
         }
     }
     if let Some(polls) = end.get(Counter::Polls) {
-        // Two for each that yields, one for each that panicked or was seen pending.
-        assert!((211..=221).contains(&polls), "{polls} polls");
+        // Two for each that yields, one for each that panicked or was seen pending. The turns in which tasks are dropped
+        // unfinished may count as well.
+        assert!((211..=241).contains(&polls), "{polls} polls");
     }
 }
 

@@ -133,28 +133,27 @@ pub(crate) fn endless_offspring_starves_nobody<R: Runtime>(case: &Case<R>) {
     if case.deviates(Property::OffspringLetsOthersRun) {
         return;
     }
-    // Where new tasks run first, an endless line of them can keep an older one waiting for ever.
+    // Where new tasks run first, an endless line of them can keep older ones waiting for ever.
     let runtime = case.start();
-    let spawner = runtime.spawner();
+    let spawner = runtime.spawner().clone();
     let stop = Arc::new(AtomicBool::new(false));
     let generations = Signal::default();
-    for _ in 0..2 * case.workers {
-        beget(spawner.clone(), stop.clone(), generations.clone());
-    }
-    runtime.block_on(async {
-        generations.reached(2 * case.workers).await;
-        let mut handles = Vec::new();
-        for _ in 0..10 {
-            handles.push(spawner.spawn(async {
-                for _ in 0..3 {
-                    yield_now().await;
-                }
-            }));
-        }
-        for handle in handles {
-            handle.await.unwrap();
-        }
-    });
+    let family = {
+        let (stop, generations, workers) = (stop.clone(), generations.clone(), case.workers);
+        runtime.spawner().spawn(async move {
+            // The victims come first: at the bottom of a stack, at the head of a queue.
+            let victims: Vec<_> = (0..10).map(|_| spawner.spawn(yield_now())).collect();
+            for _ in 0..2 * workers {
+                beget(spawner.clone(), stop.clone(), generations.clone());
+            }
+            generations.reached(2 * workers).await;
+            let late: Vec<_> = (0..10).map(|_| spawner.spawn(yield_now())).collect();
+            for handle in victims.into_iter().chain(late) {
+                handle.await.unwrap();
+            }
+        })
+    };
+    runtime.block_on(family).unwrap();
     stop.store(true, SeqCst);
     finish(runtime);
 }

@@ -14,8 +14,10 @@ mod join;
 mod migration;
 mod panics;
 mod shutdown;
+mod sockets;
 mod spawn;
 mod support;
+mod timers;
 mod wakers;
 
 /// One test function per line of the list, in a module per theme.
@@ -140,6 +142,28 @@ macro_rules! instantiate {
                     a_pair_that_wakes_each_other_starves_nobody,
                     endless_offspring_starves_nobody,
                     hogs_share,
+                }
+                timers {
+                    a_sleep_lasts_long_enough,
+                    many_sleep_at_once,
+                    a_timeout_ends_what_does_not_end,
+                    an_interval_keeps_its_rate,
+                    a_sleep_moves_between_tasks,
+                    a_dropped_sleep_is_forgotten,
+                    a_plain_thread_sleeps,
+                    hogs_do_not_starve_timers,
+                    sleeping_tasks_are_dropped_by_shutdown,
+                }
+                sockets {
+                    tcp_echo_between_tasks,
+                    tcp_echo_for_blocking_clients,
+                    half_closed_tcp_still_answers,
+                    two_tasks_share_a_stream,
+                    refused_connections_and_lost_peers_are_errors,
+                    udp_echo,
+                    unix_echo,
+                    shutdown_closes_the_sockets_of_its_tasks,
+                    a_socket_outlives_its_runtime,
                 }
                 counters {
                     conserve_tasks,

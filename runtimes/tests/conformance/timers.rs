@@ -1,0 +1,172 @@
+//! Sleeps, timeouts and intervals on the runtime's reactor.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::{block_on, poll_once, yield_now};
+use futures_util::future::join_all;
+use runtimes::time::{interval, sleep, sleep_until, timeout};
+use runtimes::{Runtime, Spawner};
+
+use crate::deviations::Property;
+use crate::support::{Case, Drops, Signal, finish};
+
+/// Long enough to tell a sleep from none, short enough for many of them.
+const SHORT: Duration = Duration::from_millis(5);
+/// Longer than any test may last.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+pub(crate) fn a_sleep_lasts_long_enough<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let handle = runtime.spawner().reactor().clone();
+    let start = Instant::now();
+    runtime.block_on(sleep(&handle, SHORT));
+    assert!(start.elapsed() >= SHORT, "in block_on");
+    let start = Instant::now();
+    runtime.block_on(runtime.spawner().spawn(sleep(&handle, SHORT))).unwrap();
+    assert!(start.elapsed() >= SHORT, "in a task");
+    runtime.block_on(async {
+        sleep(&handle, Duration::ZERO).await;
+        sleep_until(&handle, Instant::now() - SHORT).await;
+    });
+    finish(runtime);
+}
+
+pub(crate) fn many_sleep_at_once<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let spawner = runtime.spawner();
+    runtime.block_on(async {
+        let sleepers = (0..500_u32).map(|i| {
+            let delay = SHORT + Duration::from_micros(u64::from(i * 7 % 100) * 50);
+            let nap = sleep(spawner.reactor(), delay);
+            let start = Instant::now();
+            spawner.spawn(async move {
+                nap.await;
+                assert!(start.elapsed() >= delay);
+            })
+        });
+        for result in join_all(sleepers).await {
+            result.unwrap();
+        }
+    });
+    finish(runtime);
+}
+
+pub(crate) fn a_timeout_ends_what_does_not_end<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let handle = runtime.spawner().reactor().clone();
+    let task = runtime.spawner().spawn(async move {
+        let start = Instant::now();
+        assert!(timeout(&handle, SHORT, pending::<()>()).await.is_err());
+        assert!(start.elapsed() >= SHORT);
+        assert_eq!(timeout(&handle, NEVER, async { 3 }).await.unwrap(), 3);
+        assert_eq!(timeout(&handle, NEVER, sleep(&handle, SHORT)).await, Ok(()));
+    });
+    runtime.block_on(task).unwrap();
+    finish(runtime);
+}
+
+pub(crate) fn an_interval_keeps_its_rate<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let handle = runtime.spawner().reactor().clone();
+    let task = runtime.spawner().spawn(async move {
+        let start = Instant::now();
+        let mut ticks = interval(&handle, SHORT);
+        for _ in 0..4 {
+            ticks.tick().await;
+        }
+        start.elapsed()
+    });
+    assert!(runtime.block_on(task).unwrap() >= 4 * SHORT);
+    finish(runtime);
+}
+
+pub(crate) fn a_sleep_moves_between_tasks<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let spawner = runtime.spawner();
+    let start = Instant::now();
+    runtime.block_on(async {
+        let mut nap = Box::pin(sleep(spawner.reactor(), SHORT));
+        assert!(poll_once(nap.as_mut()).await.is_none() || start.elapsed() >= SHORT);
+        // The waker of the task that polls last counts.
+        spawner.spawn(nap).await.unwrap();
+    });
+    assert!(start.elapsed() >= SHORT);
+    finish(runtime);
+}
+
+pub(crate) fn a_dropped_sleep_is_forgotten<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let handle = runtime.spawner().reactor().clone();
+    runtime.block_on(async {
+        for _ in 0..100 {
+            let mut nap = Box::pin(sleep(&handle, NEVER));
+            assert!(poll_once(nap.as_mut()).await.is_none());
+        }
+        assert_eq!(handle.timers(), 0);
+        sleep(&handle, SHORT).await;
+    });
+    finish(runtime);
+}
+
+pub(crate) fn a_plain_thread_sleeps<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let done = Signal::default();
+    let thread = {
+        let (handle, done) = (runtime.spawner().reactor().clone(), done.clone());
+        thread::spawn(move || {
+            // Whoever waits in epoll is waiting without a deadline, and must be told of this one.
+            let start = Instant::now();
+            block_on(sleep(&handle, SHORT));
+            done.raise();
+            start.elapsed()
+        })
+    };
+    runtime.block_on(done.reached(1));
+    assert!(thread.join().unwrap() >= SHORT);
+    finish(runtime);
+}
+
+pub(crate) fn hogs_do_not_starve_timers<R: Runtime>(case: &Case<R>) {
+    if case.deviates(Property::YieldLetsOthersRun) {
+        return;
+    }
+    let runtime = case.start();
+    let stop = Arc::new(AtomicBool::new(false));
+    let running = Signal::default();
+    for _ in 0..2 * case.workers {
+        let (stop, raise) = (stop.clone(), running.clone());
+        drop(runtime.spawner().spawn(async move {
+            raise.raise();
+            while !stop.load(SeqCst) {
+                yield_now().await;
+            }
+        }));
+    }
+    runtime.block_on(async {
+        running.reached(2 * case.workers).await;
+        runtime.spawner().spawn(sleep(runtime.spawner().reactor(), SHORT)).await.unwrap();
+    });
+    stop.store(true, SeqCst);
+    finish(runtime);
+}
+
+pub(crate) fn sleeping_tasks_are_dropped_by_shutdown<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    let drops = Drops::default();
+    let started = Signal::default();
+    for _ in 0..50 {
+        let (probe, raise, nap) = (drops.probe(), started.clone(), sleep(runtime.spawner().reactor(), NEVER));
+        drop(runtime.spawner().spawn(async move {
+            let _probe = probe;
+            raise.raise();
+            nap.await;
+        }));
+    }
+    runtime.block_on(started.reached(50));
+    finish(runtime);
+    assert_eq!(drops.count(), 50);
+}

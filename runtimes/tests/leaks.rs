@@ -1,0 +1,124 @@
+//! Nothing is left after 1,000 starts and stops: no descriptor, no thread, no memory.
+//!
+//! One test in a process of its own, because it counts what the whole process holds.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use futures_lite::future::{block_on, yield_now};
+use runtimes::{Card, Config, Runtime, Spawner, Visitor, Workers};
+
+/// The system's allocator with a count of the bytes that are allocated.
+struct Counting;
+
+static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.fetch_add(layout.size() as i64, Relaxed);
+        // SAFETY: the caller keeps `GlobalAlloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size() as i64, Relaxed);
+        // SAFETY: the caller keeps `GlobalAlloc`'s contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Starts and stops that count.
+const CYCLES: usize = 1_000;
+/// Starts and stops before, in which thread-local and lazily made things come into being.
+const WARM_UP: usize = 50;
+/// Bytes that may be left over by all cycles together: less than one a cycle, so nothing that recurs.
+const SLACK_BYTES: i64 = CYCLES as i64 / 2;
+
+/// What the process holds.
+#[derive(Debug)]
+struct Holdings {
+    descriptors: usize,
+    threads: usize,
+    bytes: i64,
+}
+
+impl Holdings {
+    fn now() -> Self {
+        let entries = |path| fs::read_dir(path).expect("Linux has /proc").count();
+        let (descriptors, threads) = (entries("/proc/self/fd"), entries("/proc/self/task"));
+        Self { descriptors, threads, bytes: LIVE_BYTES.load(Relaxed) }
+    }
+}
+
+/// One life of a runtime: tasks that finish, one that is woken from outside, a timer, a socket, a handle kept beyond the
+/// end, and tasks still queued at the end.
+fn cycle<R: Runtime>(workers: usize) {
+    let runtime = R::start(&Config::new(workers)).expect("it starts");
+    let spawner = runtime.spawner().clone();
+    let outside = spawner.spawn(async { String::from("from outside") });
+    runtime.block_on(async {
+        let (near, far) = runtimes::net::UnixStream::pair(spawner.reactor()).expect("a pair of sockets");
+        let reader = spawner.spawn(async move {
+            let mut buffer = [0; 1];
+            far.read_exact(&mut buffer).await.expect("a byte");
+        });
+        near.write_all(&[1]).await.expect("room for a byte");
+        reader.await.expect("it read");
+        let (again, inner) = (spawner.clone(), spawner.clone());
+        spawner.spawn(async move { inner.spawn(async move { drop(again) }).await }).await.expect("ran").expect("ran");
+        assert_eq!(outside.await.expect("ran"), "from outside");
+    });
+    let kept = spawner.spawn(yield_now());
+    let nap = runtimes::time::sleep(spawner.reactor(), std::time::Duration::from_secs(3_600));
+    let own = spawner.clone();
+    drop(spawner.spawn(async move {
+        // Asleep at the end, with a spawner of its own.
+        nap.await;
+        drop(own);
+    }));
+    if let Err(broken) = runtime.shutdown().check_final() {
+        panic!("a law of the counters is broken: {broken}");
+    }
+    let _ = block_on(kept);
+    let _ = block_on(spawner.spawn(async {}));
+}
+
+struct Check;
+
+impl Visitor for Check {
+    type Output = ();
+
+    fn visit<R: Runtime>(self, card: &'static Card) {
+        let workers = match card.workers {
+            Workers::Caller => 1,
+            Workers::Many => 2,
+        };
+        for _ in 0..WARM_UP {
+            cycle::<R>(workers);
+        }
+        let before = Holdings::now();
+        for _ in 0..CYCLES {
+            cycle::<R>(workers);
+        }
+        let after = Holdings::now();
+        let name = card.name;
+        println!("{name}: {before:?} before, {after:?} after {CYCLES} cycles");
+        assert_eq!(after.descriptors, before.descriptors, "{name} leaks descriptors");
+        assert_eq!(after.threads, before.threads, "{name} leaks threads");
+        let left = after.bytes - before.bytes;
+        assert!(left <= SLACK_BYTES, "{name} leaks memory: {left} bytes in {CYCLES} cycles");
+    }
+}
+
+#[test]
+fn a_thousand_starts_and_stops_leave_nothing() {
+    for card in runtimes::cards() {
+        let found = runtimes::visit(card.name, Check);
+        assert!(found.is_ok(), "{} has a card and no runtime", card.name);
+    }
+}
