@@ -9,19 +9,19 @@ use futures_lite::future::yield_now;
 use runtimes::{Join, JoinError, Runtime, Spawner};
 
 use crate::deviations::Property;
-use crate::support::{Case, Drops, Signal, WakerTrap, finish};
+use crate::support::{Case, Drops, Launch, Run, Signal, WakerTrap, finish};
 
 pub(crate) fn before_the_first_poll<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let drops = Drops::default();
     for _ in 0..100 {
         let probe = drops.probe();
-        let mut handle = runtime.spawner().spawn(async move {
+        let mut handle = runtime.spawner().launch(async move {
             let _probe = probe;
             pending::<()>().await;
         });
         handle.abort();
-        assert!(matches!(runtime.block_on(handle), Err(JoinError::Cancelled)));
+        assert!(matches!(runtime.run(handle), Err(JoinError::Cancelled)));
     }
     finish(runtime);
     assert_eq!(drops.count(), 100);
@@ -31,12 +31,12 @@ pub(crate) fn while_pending<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (drops, started) = (Drops::default(), Signal::default());
     let (probe, raise) = (drops.probe(), started.clone());
-    let mut handle = runtime.spawner().spawn(async move {
+    let mut handle = runtime.spawner().launch(async move {
         let _probe = probe;
         raise.raise();
         pending::<()>().await;
     });
-    runtime.block_on(async {
+    runtime.run(async {
         started.reached(1).await;
         handle.abort();
         handle.abort(); // twice is once
@@ -53,8 +53,8 @@ pub(crate) fn while_pending<R: Runtime>(case: &Case<R>) {
 pub(crate) fn after_the_end_keeps_the_output<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
-        let mut handle = spawner.spawn(async { 5 });
+    runtime.run(async {
+        let mut handle = spawner.launch(async { 5 });
         // Whatever else is queued runs in the meantime; only the handle can tell that the task has finished.
         let output = futures_lite::future::or(async { Some((&mut handle).await) }, async {
             pending::<()>().await;
@@ -66,11 +66,11 @@ pub(crate) fn after_the_end_keeps_the_output<R: Runtime>(case: &Case<R>) {
     // Finished for certain, awaited for the first time afterwards.
     let started = Signal::default();
     let raise = started.clone();
-    let mut handle = spawner.spawn(async move {
+    let mut handle = spawner.launch(async move {
         raise.raise();
         vec![6]
     });
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     finish(runtime);
     handle.abort();
     assert_eq!(futures_lite::future::block_on(handle).unwrap(), [6]);
@@ -80,11 +80,11 @@ pub(crate) fn a_panic_before_the_abort_is_kept<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let started = Signal::default();
     let raise = started.clone();
-    let mut handle = runtime.spawner().spawn(async move {
+    let mut handle = runtime.spawner().launch(async move {
         raise.raise();
         panic!("first");
     });
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     finish(runtime);
     handle.abort();
     let error = futures_lite::future::block_on(handle).expect_err("it panicked");
@@ -94,10 +94,10 @@ pub(crate) fn a_panic_before_the_abort_is_kept<R: Runtime>(case: &Case<R>) {
 pub(crate) fn by_itself<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (drops, ended) = (Drops::default(), Signal::default());
-    runtime.block_on(async {
+    runtime.run(async {
         let (send, receive) = futures_channel::oneshot::channel();
         let (probe, raise) = (drops.probe(), ended.clone());
-        let handle = runtime.spawner().spawn(async move {
+        let handle = runtime.spawner().launch(async move {
             let _probe = probe;
             let mut own: <R::Spawner as Spawner>::Join<()> = receive.await.expect("its own handle");
             own.abort();
@@ -121,9 +121,9 @@ pub(crate) fn of_a_task_that_yields_for_ever<R: Runtime>(case: &Case<R>) {
     }
     let runtime = case.start();
     let (drops, started) = (Drops::default(), Signal::default());
-    runtime.block_on(async {
+    runtime.run(async {
         let (probe, raise) = (drops.probe(), started.clone());
-        let mut handle = runtime.spawner().spawn(async move {
+        let mut handle = runtime.spawner().launch(async move {
             let _probe = probe;
             raise.raise();
             loop {
@@ -149,7 +149,7 @@ pub(crate) fn of_a_task_that_is_running<R: Runtime>(case: &Case<R>) {
     let (resume, resumed) = mpsc::channel::<()>();
     let (probe, raise) = (drops.probe(), started.clone());
     let mut polls = 0;
-    let mut handle = runtime.spawner().spawn(async move {
+    let mut handle = runtime.spawner().launch(async move {
         let _probe = probe;
         poll_fn(move |cx| {
             polls += 1;
@@ -161,10 +161,10 @@ pub(crate) fn of_a_task_that_is_running<R: Runtime>(case: &Case<R>) {
         })
         .await;
     });
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     handle.abort();
     drop(resume);
-    let outcome = runtime.block_on(&mut handle);
+    let outcome = runtime.run(&mut handle);
     assert!(matches!(outcome, Err(JoinError::Cancelled)), "{outcome:?}");
     finish(runtime);
     assert_eq!(drops.count(), 1);
@@ -174,7 +174,7 @@ pub(crate) fn from_a_plain_thread<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let started = Signal::default();
     let raise = started.clone();
-    let mut handle = runtime.spawner().spawn(async move {
+    let mut handle = runtime.spawner().launch(async move {
         raise.raise();
         pending::<()>().await;
     });
@@ -183,7 +183,7 @@ pub(crate) fn from_a_plain_thread<R: Runtime>(case: &Case<R>) {
         handle.abort();
         handle
     });
-    let outcome = runtime.block_on(async {
+    let outcome = runtime.run(async {
         // The thread cannot be awaited; a yielding root keeps a runtime without threads of its own turning.
         while !aborter.is_finished() {
             yield_now().await;
@@ -198,11 +198,11 @@ pub(crate) fn then_dropping_the_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (drops, trap) = (Drops::default(), WakerTrap::default());
     let (probe, caught) = (drops.probe(), trap.forever());
-    let mut handle = runtime.spawner().spawn(async move {
+    let mut handle = runtime.spawner().launch(async move {
         let _probe = probe;
         caught.await;
     });
-    runtime.block_on(async {
+    runtime.run(async {
         trap.stored(1).await;
         handle.abort();
         drop(handle);
@@ -224,8 +224,8 @@ pub(crate) fn races_with_completion<R: Runtime>(case: &Case<R>) {
     let (mut finished, mut cancelled) = (0, 0);
     for round in 0..300 {
         let probe = drops.probe();
-        let outcome = runtime.block_on(async {
-            let mut handle = runtime.spawner().spawn(async move {
+        let outcome = runtime.run(async {
+            let mut handle = runtime.spawner().launch(async move {
                 yield_now().await;
                 probe
             });

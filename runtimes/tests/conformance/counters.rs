@@ -4,31 +4,31 @@ use std::future::pending;
 
 use futures_lite::future::yield_now;
 use runtimes::metrics::Counter;
-use runtimes::{Join, Runtime, Spawner};
+use runtimes::{Join, Runtime};
 
-use crate::support::{Case, Signal};
+use crate::support::{Case, Launch, Run, Signal};
 
 pub(crate) fn conserve_tasks<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
-        let handles: Vec<_> = (0..100).map(|_| spawner.spawn(yield_now())).collect();
+    runtime.run(async {
+        let handles: Vec<_> = (0..100).map(|_| spawner.launch(yield_now())).collect();
         for handle in handles {
             handle.await.unwrap();
         }
         let started = Signal::default();
         for round in 1..=10 {
             let raise = started.clone();
-            let mut handle = spawner.spawn(async move {
+            let mut handle = spawner.launch(async move {
                 raise.raise();
                 pending::<()>().await;
             });
             started.reached(round).await;
             handle.abort();
             drop(handle.await);
-            drop(spawner.spawn(pending::<()>()));
+            drop(spawner.launch(pending::<()>()));
         }
-        spawner.spawn(async { panic!("counted as completed") }).await.expect_err("it panicked");
+        spawner.launch(async { panic!("counted as completed") }).await.expect_err("it panicked");
     });
     let end = runtime.shutdown();
     end.check_final().unwrap();
@@ -49,7 +49,7 @@ pub(crate) fn only_grow<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let mut before = runtime.metrics();
     for _ in 0..10 {
-        runtime.block_on(runtime.spawner().spawn(yield_now())).unwrap();
+        runtime.run(runtime.spawner().launch(yield_now())).unwrap();
         let now = runtime.metrics();
         for &counter in Counter::ALL {
             assert!(now.get(counter) >= before.get(counter), "{} went back", counter.name());

@@ -4,19 +4,19 @@ use std::future::pending;
 use std::thread;
 
 use futures_lite::future::yield_now;
-use runtimes::{Runtime, Spawner};
+use runtimes::Runtime;
 
 use crate::deviations::Property;
-use crate::support::{Case, Count, Drops, OnDrop, Signal, finish};
+use crate::support::{Case, Count, Drops, Launch, OnDrop, Run, Signal, finish};
 
 pub(crate) fn a_finished_future_is_dropped_once<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let drops = Drops::default();
-    runtime.block_on(async {
+    runtime.run(async {
         let mut handles = Vec::new();
         for _ in 0..200 {
             let probe = drops.probe();
-            handles.push(runtime.spawner().spawn(async move {
+            handles.push(runtime.spawner().launch(async move {
                 let _probe = probe;
                 yield_now().await;
             }));
@@ -38,7 +38,7 @@ pub(crate) fn locals_drop_in_reverse_order<R: Runtime>(case: &Case<R>) {
     let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let started = Signal::default();
     let (push, raise) = (order.clone(), started.clone());
-    drop(runtime.spawner().spawn(async move {
+    drop(runtime.spawner().launch(async move {
         let record = |name| {
             let push = push.clone();
             OnDrop::new(move || push.lock().unwrap().push(name))
@@ -48,7 +48,7 @@ pub(crate) fn locals_drop_in_reverse_order<R: Runtime>(case: &Case<R>) {
         raise.raise();
         pending::<()>().await;
     }));
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     finish(runtime);
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
 }
@@ -57,11 +57,11 @@ pub(crate) fn futures_are_polled_and_dropped_on_the_right_threads<R: Runtime>(ca
     let runtime = case.start();
     let drops = Drops::default();
     let polled_on = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    runtime.block_on(async {
+    runtime.run(async {
         let mut handles = Vec::new();
         for _ in 0..50 {
             let (probe, polled_on) = (drops.probe(), polled_on.clone());
-            handles.push(runtime.spawner().spawn(async move {
+            handles.push(runtime.spawner().launch(async move {
                 let _probe = probe;
                 polled_on.lock().unwrap().push(thread::current().id());
                 yield_now().await;
@@ -93,13 +93,13 @@ pub(crate) fn a_future_left_over_is_never_polled_again<R: Runtime>(case: &Case<R
     let go = Signal::default();
     for _ in 0..20 {
         let (count, raise, go_on) = (polls.clone(), started.clone(), go.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             raise.raise();
             go_on.reached(1).await;
             count.add();
         }));
     }
-    runtime.block_on(started.reached(20));
+    runtime.run(started.reached(20));
     finish(runtime);
     go.raise();
     assert_eq!(polls.get(), 0);

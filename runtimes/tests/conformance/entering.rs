@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::thread;
 
 use futures_lite::future::yield_now;
-use runtimes::{Config, Runtime, Spawner};
+use runtimes::{Config, Runtime};
 
 use crate::deviations::Property;
-use crate::support::{Case, Signal, finish, panic_text};
+use crate::support::{Case, Launch, Signal, finish, panic_text};
 
 /// The refusal names what was called and what to do instead.
 fn assert_is_refusal(text: &str, name: &str) {
@@ -35,12 +35,12 @@ pub(crate) fn again_and_again<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let go = Signal::default();
     let go_on = go.clone();
-    let across = runtime.spawner().spawn(async move {
+    let across = runtime.spawner().launch(async move {
         go_on.reached(50).await;
         "survived"
     });
     for round in 0..50 {
-        assert_eq!(runtime.block_on(runtime.spawner().spawn(async move { round })).unwrap(), round);
+        assert_eq!(runtime.block_on(runtime.spawner().launch(async move { round })).unwrap(), round);
         go.raise();
     }
     assert_eq!(runtime.block_on(across).unwrap(), "survived");
@@ -67,7 +67,7 @@ pub(crate) fn inside_another_runtimes_is_refused<R: Runtime>(case: &Case<R>) {
 pub(crate) fn inside_a_task_is_refused<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (workers, may_drop) = (case.workers, !case.deviates(Property::DropsInsideTasks));
-    let text = runtime.block_on(runtime.spawner().spawn(async move {
+    let text = runtime.block_on(runtime.spawner().launch(async move {
         // A runtime of the task's own: the thread it would block is the worker's all the same.
         let own = R::start(&Config::new(workers)).expect("a second runtime starts");
         let text = panic_text(|| own.block_on(async {}));
@@ -79,17 +79,17 @@ pub(crate) fn inside_a_task_is_refused<R: Runtime>(case: &Case<R>) {
         text
     }));
     assert_is_refusal(&text.unwrap(), case.card.name);
-    assert_eq!(runtime.block_on(runtime.spawner().spawn(async { 1 })).unwrap(), 1);
+    assert_eq!(runtime.block_on(runtime.spawner().launch(async { 1 })).unwrap(), 1);
     finish(runtime);
 }
 
 pub(crate) fn on_a_thread_of_a_tasks_own_is_fine<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let workers = case.workers;
-    let output = runtime.block_on(runtime.spawner().spawn(async move {
+    let output = runtime.block_on(runtime.spawner().launch(async move {
         let thread = thread::spawn(move || {
             let own = R::start(&Config::new(workers)).expect("a second runtime starts");
-            let output = own.block_on(own.spawner().spawn(async { 3 })).unwrap();
+            let output = own.block_on(own.spawner().launch(async { 3 })).unwrap();
             finish(own);
             output
         });
@@ -106,11 +106,11 @@ pub(crate) fn two_runtimes_take_turns<R: Runtime>(case: &Case<R>) {
         let (next, raise, waiting) = (Signal::default(), message.clone(), message.clone());
         let answer = next.clone();
         // A task of one runtime awaits what a task of the other one does.
-        let task = left.spawner().spawn(async move {
+        let task = left.spawner().launch(async move {
             waiting.reached(1).await;
             answer.raise();
         });
-        right.block_on(right.spawner().spawn(async move { raise.raise() })).unwrap();
+        right.block_on(right.spawner().launch(async move { raise.raise() })).unwrap();
         left.block_on(task).unwrap();
         assert_eq!(next.get(), 1);
         message = Signal::default();
@@ -125,7 +125,7 @@ pub(crate) fn spawning_into_another_runtime<R: Runtime>(case: &Case<R>) {
     // From a task of one into the other: the fast path of "my own thread" must not be taken.
     let done = Signal::default();
     let raise = done.clone();
-    let spawning = left.spawner().spawn(async move { drop(into_right.spawn(async move { raise.raise() })) });
+    let spawning = left.spawner().launch(async move { drop(into_right.launch(async move { raise.raise() })) });
     left.block_on(spawning).unwrap();
     right.block_on(done.reached(1));
     finish(right);
@@ -145,7 +145,7 @@ pub(crate) fn a_pending_root_does_not_hold_up_tasks<R: Runtime>(case: &Case<R>) 
     let runtime = case.start();
     let done = Signal::default();
     let raise = done.clone();
-    drop(runtime.spawner().spawn(async move {
+    drop(runtime.spawner().launch(async move {
         for _ in 0..1_000 {
             yield_now().await;
         }

@@ -8,14 +8,14 @@ use futures_lite::future::yield_now;
 use runtimes::{Runtime, Spawner};
 
 use crate::deviations::Property;
-use crate::support::{Case, Signal, finish};
+use crate::support::{Case, Launch, Run, Signal, finish};
 
 /// Keeps every worker busy with tasks that only yield, until `stop` is set.
 fn hog<R: Runtime>(runtime: &R, hogs: usize, stop: &Arc<AtomicBool>) -> Signal {
     let running = Signal::default();
     for _ in 0..hogs {
         let (stop, raise) = (stop.clone(), running.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             raise.raise();
             while !stop.load(SeqCst) {
                 yield_now().await;
@@ -34,7 +34,7 @@ fn beside_hogs<R: Runtime>(case: &Case<R>, body: impl AsyncFnOnce(&R)) {
     let stop = Arc::new(AtomicBool::new(false));
     let hogs = 2 * case.workers;
     let running = hog(&runtime, hogs, &stop);
-    runtime.block_on(async {
+    runtime.run(async {
         running.reached(hogs).await;
         body(&runtime).await;
     });
@@ -45,7 +45,7 @@ fn beside_hogs<R: Runtime>(case: &Case<R>, body: impl AsyncFnOnce(&R)) {
 pub(crate) fn hogs_do_not_starve_a_new_task<R: Runtime>(case: &Case<R>) {
     beside_hogs(case, async |runtime| {
         for _ in 0..10 {
-            runtime.spawner().spawn(yield_now()).await.unwrap();
+            runtime.spawner().launch(yield_now()).await.unwrap();
         }
     });
 }
@@ -57,7 +57,7 @@ pub(crate) fn hogs_do_not_starve_a_task_from_outside<R: Runtime>(case: &Case<R>)
         let thread = thread::spawn(move || {
             for round in 1..=10 {
                 let raise_it = raise.clone();
-                drop(spawner.spawn(async move { raise_it.raise() }));
+                drop(spawner.launch(async move { raise_it.raise() }));
                 raise.wait_for(round);
             }
         });
@@ -70,7 +70,7 @@ pub(crate) fn hogs_do_not_starve_a_woken_task<R: Runtime>(case: &Case<R>) {
     beside_hogs(case, async |runtime| {
         let (ping, pong) = (Signal::default(), Signal::default());
         let (ping_in, pong_in) = (ping.clone(), pong.clone());
-        let task = runtime.spawner().spawn(async move {
+        let task = runtime.spawner().launch(async move {
             for round in 1..=10 {
                 ping_in.reached(round).await;
                 pong_in.raise();
@@ -97,7 +97,7 @@ pub(crate) fn a_pair_that_wakes_each_other_starves_nobody<R: Runtime>(case: &Cas
         let (left, right) = (Signal::default(), Signal::default());
         for (mine, theirs) in [(left.clone(), right.clone()), (right, left)] {
             let (stop, raise) = (stop.clone(), running.clone());
-            drop(spawner.spawn(async move {
+            drop(spawner.launch(async move {
                 raise.raise();
                 for round in 1.. {
                     theirs.raise();
@@ -109,10 +109,10 @@ pub(crate) fn a_pair_that_wakes_each_other_starves_nobody<R: Runtime>(case: &Cas
             }));
         }
     }
-    runtime.block_on(async {
+    runtime.run(async {
         running.reached(2 * case.workers).await;
         for _ in 0..10 {
-            spawner.spawn(yield_now()).await.unwrap();
+            spawner.launch(yield_now()).await.unwrap();
         }
     });
     stop.store(true, SeqCst);
@@ -125,7 +125,7 @@ pub(crate) fn endless_offspring_starves_nobody<R: Runtime>(case: &Case<R>) {
             return;
         }
         let inner = spawner.clone();
-        drop(spawner.spawn(async move {
+        drop(spawner.launch(async move {
             generations.raise();
             beget(inner, stop, generations);
         }));
@@ -140,20 +140,20 @@ pub(crate) fn endless_offspring_starves_nobody<R: Runtime>(case: &Case<R>) {
     let generations = Signal::default();
     let family = {
         let (stop, generations, workers) = (stop.clone(), generations.clone(), case.workers);
-        runtime.spawner().spawn(async move {
+        runtime.spawner().launch(async move {
             // The victims come first: at the bottom of a stack, at the head of a queue.
-            let victims: Vec<_> = (0..10).map(|_| spawner.spawn(yield_now())).collect();
+            let victims: Vec<_> = (0..10).map(|_| spawner.launch(yield_now())).collect();
             for _ in 0..2 * workers {
                 beget(spawner.clone(), stop.clone(), generations.clone());
             }
             generations.reached(2 * workers).await;
-            let late: Vec<_> = (0..10).map(|_| spawner.spawn(yield_now())).collect();
+            let late: Vec<_> = (0..10).map(|_| spawner.launch(yield_now())).collect();
             for handle in victims.into_iter().chain(late) {
                 handle.await.unwrap();
             }
         })
     };
-    runtime.block_on(family).unwrap();
+    runtime.run(family).unwrap();
     stop.store(true, SeqCst);
     finish(runtime);
 }
@@ -166,11 +166,11 @@ pub(crate) fn hogs_share<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let all = Signal::default();
-    runtime.block_on(async {
+    runtime.run(async {
         let handles: Vec<_> = (0..8)
             .map(|_| {
                 let all = all.clone();
-                spawner.spawn(async move {
+                spawner.launch(async move {
                     for _ in 0..100 {
                         yield_now().await;
                     }

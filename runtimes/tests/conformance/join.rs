@@ -7,20 +7,20 @@ use std::thread;
 use futures_lite::future::{block_on, poll_once, yield_now};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use runtimes::{JoinError, Runtime, Spawner};
+use runtimes::{JoinError, Runtime};
 
 use crate::deviations::Property;
-use crate::support::{Case, Drops, Signal, finish};
+use crate::support::{Case, Drops, Launch, Run, Signal, finish};
 
 pub(crate) fn output_arrives<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         // Before and after the task has finished, small and large outputs.
-        assert_eq!(spawner.spawn(async { vec![1, 2, 3] }).await.unwrap(), [1, 2, 3]);
+        assert_eq!(spawner.launch(async { vec![1, 2, 3] }).await.unwrap(), [1, 2, 3]);
         let done = Signal::default();
         let raise = done.clone();
-        let handle = spawner.spawn(async move {
+        let handle = spawner.launch(async move {
             raise.raise();
             [5_u64; 100]
         });
@@ -35,21 +35,21 @@ pub(crate) fn dropping_detaches<R: Runtime>(case: &Case<R>) {
     let done = Signal::default();
     for _ in 0..10 {
         let raise = done.clone();
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             yield_now().await;
             raise.raise();
         }));
     }
-    runtime.block_on(done.reached(10));
+    runtime.run(done.reached(10));
     finish(runtime);
 }
 
 pub(crate) fn dropping_after_a_poll_detaches<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (go, done) = (Signal::default(), Signal::default());
-    runtime.block_on(async {
+    runtime.run(async {
         let (go_on, raise) = (go.clone(), done.clone());
-        let mut handle = runtime.spawner().spawn(async move {
+        let mut handle = runtime.spawner().launch(async move {
             go_on.reached(1).await;
             raise.raise();
         });
@@ -64,18 +64,18 @@ pub(crate) fn dropping_after_a_poll_detaches<R: Runtime>(case: &Case<R>) {
 pub(crate) fn output_is_dropped_once<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let drops = Drops::default();
-    runtime.block_on(async {
+    runtime.run(async {
         let spawner = runtime.spawner();
         // Taken by the handle.
         let probe = drops.probe();
-        let output = spawner.spawn(async move { probe }).await.unwrap();
+        let output = spawner.launch(async move { probe }).await.unwrap();
         assert_eq!(drops.count(), 0);
         drop(output);
         assert_eq!(drops.count(), 1);
         // Left in the task by a handle that is dropped later.
         let (probe, done) = (drops.probe(), Signal::default());
         let raise = done.clone();
-        let handle = spawner.spawn(async move {
+        let handle = spawner.launch(async move {
             raise.raise();
             probe
         });
@@ -83,7 +83,7 @@ pub(crate) fn output_is_dropped_once<R: Runtime>(case: &Case<R>) {
         drop(handle);
         // Never wanted.
         let probe = drops.probe();
-        drop(spawner.spawn(async move { probe }));
+        drop(spawner.launch(async move { probe }));
     });
     finish(runtime);
     assert_eq!(drops.count(), 3);
@@ -110,7 +110,7 @@ pub(crate) fn future_is_gone_when_the_handle_is_ready<R: Runtime>(case: &Case<R>
     let drops = Drops::default();
     for round in 1..=100 {
         let future = Second(Signal::default(), false, drops.probe());
-        runtime.block_on(runtime.spawner().spawn(future)).unwrap();
+        runtime.run(runtime.spawner().launch(future)).unwrap();
         assert_eq!(drops.count(), round, "the output is there only when the future is gone");
     }
     finish(runtime);
@@ -120,9 +120,9 @@ pub(crate) fn handle_moves_between_tasks<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let go = Signal::default();
-    let result = runtime.block_on(async {
+    let result = runtime.run(async {
         let go_on = go.clone();
-        let mut handle = spawner.spawn(async move {
+        let mut handle = spawner.launch(async move {
             go_on.reached(1).await;
             77
         });
@@ -130,7 +130,7 @@ pub(crate) fn handle_moves_between_tasks<R: Runtime>(case: &Case<R>) {
         assert!(poll_once(&mut handle).await.is_none());
         let polled = Signal::default();
         let raise = polled.clone();
-        let second = spawner.spawn(async move {
+        let second = spawner.launch(async move {
             assert!(poll_once(&mut handle).await.is_none());
             raise.raise();
             handle.await.unwrap()
@@ -146,7 +146,7 @@ pub(crate) fn handle_moves_between_tasks<R: Runtime>(case: &Case<R>) {
 pub(crate) fn a_plain_thread_awaits<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let done = Signal::default();
-    let handle = runtime.spawner().spawn(async {
+    let handle = runtime.spawner().launch(async {
         yield_now().await;
         "from the runtime"
     });
@@ -156,7 +156,7 @@ pub(crate) fn a_plain_thread_awaits<R: Runtime>(case: &Case<R>) {
         raise.raise();
         output
     });
-    runtime.block_on(done.reached(1));
+    runtime.run(done.reached(1));
     assert_eq!(thread.join().unwrap(), "from the runtime");
     finish(runtime);
 }
@@ -165,13 +165,13 @@ pub(crate) fn handle_outlives_the_runtime<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let started = Signal::default();
     let raise = started.clone();
-    let finished = runtime.spawner().spawn(async move {
+    let finished = runtime.spawner().launch(async move {
         raise.raise();
         String::from("kept")
     });
-    let unfinished = runtime.spawner().spawn(pending::<()>());
+    let unfinished = runtime.spawner().launch(pending::<()>());
     // From here on the task is in its last poll, which shutdown lets finish.
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     finish(runtime);
     assert_eq!(block_on(finished).unwrap(), "kept");
     if !case.deviates(Property::DropsUnwokenTasks) {
@@ -182,9 +182,9 @@ pub(crate) fn handle_outlives_the_runtime<R: Runtime>(case: &Case<R>) {
 pub(crate) fn a_task_holds_many_futures<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner().clone();
-    let total = runtime.block_on(runtime.spawner().spawn(async move {
+    let total = runtime.run(runtime.spawner().launch(async move {
         let joined: u32 = join_all((0..200).map(|i| {
-            let handle = spawner.spawn(async move {
+            let handle = spawner.launch(async move {
                 yield_now().await;
                 i
             });
@@ -196,7 +196,7 @@ pub(crate) fn a_task_holds_many_futures<R: Runtime>(case: &Case<R>) {
         // The same again, in the order of completion, with futures that are not tasks in between.
         let mut unordered: FuturesUnordered<Pin<Box<dyn Future<Output = u32> + Send>>> = FuturesUnordered::new();
         for i in 0..200 {
-            let handle = spawner.spawn(async move { i });
+            let handle = spawner.launch(async move { i });
             unordered.push(Box::pin(async move { handle.await.unwrap() }));
             unordered.push(Box::pin(async move {
                 yield_now().await;
@@ -217,11 +217,11 @@ pub(crate) fn a_task_may_own_its_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let drops = Drops::default();
     let started = Signal::default();
-    runtime.block_on(async {
+    runtime.run(async {
         // The handle goes into the task itself: a cycle that only shutdown breaks.
         let (send, receive) = futures_channel::oneshot::channel();
         let (probe, start) = (drops.probe(), started.clone());
-        let handle = runtime.spawner().spawn(async move {
+        let handle = runtime.spawner().launch(async move {
             let _probe = probe;
             let _own = receive.await;
             start.raise();

@@ -7,12 +7,12 @@ use futures_lite::future::yield_now;
 use runtimes::{Runtime, Spawner};
 
 use crate::deviations::Property;
-use crate::support::{Case, Signal, WakerTrap, finish};
+use crate::support::{Case, Run, Signal, WakerTrap, finish};
 
 pub(crate) fn a_self_referential_future_keeps_its_references<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let handles: Vec<_> = (0..32_u64)
             .map(|seed| {
                 spawner.spawn(async move {
@@ -65,7 +65,7 @@ pub(crate) fn a_task_moves_away_from_a_blocked_worker<R: Runtime>(case: &Case<R>
         caught.await;
         (thread::current().id(), view.to_vec())
     });
-    runtime.block_on(trap.stored(1));
+    runtime.run(trap.stored(1));
     // Every worker gets blocked; then one that has not polled the task yet is freed.
     let (report, reports) = mpsc::channel::<(ThreadId, mpsc::Sender<()>)>();
     for _ in 0..case.workers {
@@ -82,7 +82,7 @@ pub(crate) fn a_task_moves_away_from_a_blocked_worker<R: Runtime>(case: &Case<R>
     let (freed, release) = blocked.swap_remove(other);
     drop(release);
     trap.wake();
-    let (second, view) = runtime.block_on(moved).unwrap();
+    let (second, view) = runtime.run(moved).unwrap();
     assert_eq!(second, freed, "only one worker was free to run it");
     assert_eq!(view, [2, 3]);
     drop(blocked);
@@ -110,7 +110,7 @@ pub(crate) fn a_blocked_worker_does_not_strand_the_rest<R: Runtime>(case: &Case<
             raise.raise();
             let _ = released.recv();
         });
-        runtime.block_on(async {
+        runtime.run(async {
             blocked.reached(1).await;
             done.reached(10).await;
             drop(release);

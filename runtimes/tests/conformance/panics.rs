@@ -4,18 +4,18 @@ use std::future::pending;
 use std::panic::{self, AssertUnwindSafe, panic_any};
 
 use futures_lite::future::yield_now;
-use runtimes::{Join, JoinError, Runtime, Spawner};
+use runtimes::{Join, JoinError, Runtime};
 
 use crate::deviations::Property;
-use crate::support::{Case, Drops, OnDrop, Signal, finish, panic_text};
+use crate::support::{Case, Drops, Launch, OnDrop, Run, Signal, finish, panic_text};
 
 pub(crate) fn payload_reaches_the_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
-        let literal = spawner.spawn(async { panic!("a literal") }).await;
-        let formatted = spawner.spawn(async { panic!("formatted {}", 1) }).await;
-        let custom = spawner.spawn(async { panic_any(17_u64) }).await;
+    runtime.run(async {
+        let literal = spawner.launch(async { panic!("a literal") }).await;
+        let formatted = spawner.launch(async { panic!("formatted {}", 1) }).await;
+        let custom = spawner.launch(async { panic_any(17_u64) }).await;
         let outcomes: [Result<(), JoinError>; 3] = [literal, formatted, custom];
         let [Err(literal), Err(formatted), Err(JoinError::Panicked(custom))] = outcomes else {
             panic!("all three tasks panicked")
@@ -31,11 +31,11 @@ pub(crate) fn others_do_not_notice<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let drops = Drops::default();
-    runtime.block_on(async {
+    runtime.run(async {
         let mut handles = Vec::new();
         for i in 0..100_u32 {
             let probe = drops.probe();
-            handles.push(spawner.spawn(async move {
+            handles.push(spawner.launch(async move {
                 let _probe = probe;
                 yield_now().await;
                 assert!(i % 2 == 0, "odd");
@@ -57,17 +57,17 @@ pub(crate) fn in_a_detached_task<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let ended = Signal::default();
-    runtime.block_on(async {
+    runtime.run(async {
         for _ in 0..10 {
             let raise = ended.clone();
-            drop(spawner.spawn(async move {
+            drop(spawner.launch(async move {
                 let _on_drop = OnDrop::new(move || raise.raise());
                 yield_now().await;
                 panic!("nobody listens");
             }));
         }
         ended.reached(10).await;
-        assert_eq!(spawner.spawn(async { 1 }).await.unwrap(), 1);
+        assert_eq!(spawner.launch(async { 1 }).await.unwrap(), 1);
     });
     finish(runtime);
 }
@@ -76,19 +76,19 @@ pub(crate) fn in_the_root_future_leaves_block_on<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let done = Signal::default();
     let raise = done.clone();
-    let task = runtime.spawner().spawn(async move {
+    let task = runtime.spawner().launch(async move {
         yield_now().await;
         raise.raise();
     });
     assert_eq!(
-        panic_text(|| runtime.block_on(async {
+        panic_text(|| runtime.run(async {
             yield_now().await;
             panic!("root");
         })),
         "root"
     );
     // The runtime and its tasks are as before.
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     assert_eq!(done.get(), 1);
     finish(runtime);
 }
@@ -99,10 +99,10 @@ pub(crate) fn in_the_destructor_of_an_aborted_task<R: Runtime>(case: &Case<R>) {
     }
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let started = Signal::default();
         let raise = started.clone();
-        let mut handle = spawner.spawn(async move {
+        let mut handle = spawner.launch(async move {
             let _on_drop = OnDrop::new(|| panic!("in a destructor"));
             raise.raise();
             pending::<()>().await;
@@ -113,7 +113,7 @@ pub(crate) fn in_the_destructor_of_an_aborted_task<R: Runtime>(case: &Case<R>) {
             Err(JoinError::Panicked(_) | JoinError::Cancelled) => {}
             Ok(()) => panic!("it was aborted"),
         }
-        assert_eq!(spawner.spawn(async { 1 }).await.unwrap(), 1);
+        assert_eq!(spawner.launch(async { 1 }).await.unwrap(), 1);
     });
     finish(runtime);
 }
@@ -125,10 +125,10 @@ pub(crate) fn in_the_destructor_of_an_unwanted_output<R: Runtime>(case: &Case<R>
     let runtime = case.start();
     let spawner = runtime.spawner();
     let dropped = Signal::default();
-    runtime.block_on(async {
+    runtime.run(async {
         let (go, raise) = (Signal::default(), dropped.clone());
         let go_on = go.clone();
-        drop(spawner.spawn(async move {
+        drop(spawner.launch(async move {
             go_on.reached(1).await;
             OnDrop::new(move || {
                 raise.raise();
@@ -137,7 +137,7 @@ pub(crate) fn in_the_destructor_of_an_unwanted_output<R: Runtime>(case: &Case<R>
         }));
         go.raise();
         dropped.reached(1).await;
-        assert_eq!(spawner.spawn(async { 1 }).await.unwrap(), 1);
+        assert_eq!(spawner.launch(async { 1 }).await.unwrap(), 1);
     });
     finish(runtime);
 }
@@ -151,14 +151,14 @@ pub(crate) fn in_a_destructor_during_shutdown<R: Runtime>(case: &Case<R>) {
     let started = Signal::default();
     for i in 0..10 {
         let (probe, raise) = (drops.probe(), started.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             let _on_drop = OnDrop::new(move || assert!(i % 2 == 0, "in a destructor, during shutdown"));
             raise.raise();
             pending::<()>().await;
         }));
     }
-    runtime.block_on(started.reached(10));
+    runtime.run(started.reached(10));
     // Whether the panic leaves shutdown is the runtime's choice; that the other tasks are dropped is not.
     let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(runtime)));
     assert_eq!(drops.count(), 10);

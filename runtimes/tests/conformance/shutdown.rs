@@ -8,10 +8,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use futures_lite::future::{block_on, yield_now};
-use runtimes::{Join, JoinError, Runtime, Spawner};
+use runtimes::{Join, JoinError, Runtime};
 
 use crate::deviations::Property;
-use crate::support::{Case, Drops, OnDrop, Probe, Signal, WakerTrap, finish};
+use crate::support::{Case, Drops, Launch, OnDrop, Probe, Run, Signal, WakerTrap, finish};
 
 pub(crate) fn without_use<R: Runtime>(case: &Case<R>) {
     for _ in 0..20 {
@@ -26,7 +26,7 @@ pub(crate) fn drops_tasks_that_never_ran<R: Runtime>(case: &Case<R>) {
         let runtime = case.start();
         for _ in 0..100 {
             let probe = drops.probe();
-            drop(runtime.spawner().spawn(async move { drop(probe) }));
+            drop(runtime.spawner().launch(async move { drop(probe) }));
         }
         end(runtime);
     }
@@ -46,17 +46,17 @@ pub(crate) fn drops_pending_tasks<R: Runtime>(case: &Case<R>) {
             // Some whose waker is gone, some whose waker is held elsewhere, half of them detached.
             let (unreachable, held) = (drops.probe(), drops.probe());
             let (raise, caught) = (started.clone(), trap.forever());
-            drop(runtime.spawner().spawn(async move {
+            drop(runtime.spawner().launch(async move {
                 let _probe = unreachable;
                 raise.raise();
                 pending::<()>().await;
             }));
-            handles.push(runtime.spawner().spawn(async move {
+            handles.push(runtime.spawner().launch(async move {
                 let _probe = held;
                 caught.await;
             }));
         }
-        runtime.block_on(async {
+        runtime.run(async {
             started.reached(50).await;
             trap.stored(50).await;
         });
@@ -74,12 +74,12 @@ pub(crate) fn drops_tasks_woken_just_before<R: Runtime>(case: &Case<R>) {
     let traps: Vec<_> = (0..50).map(|_| WakerTrap::default()).collect();
     for trap in &traps {
         let (probe, caught) = (drops.probe(), trap.once());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             caught.await;
         }));
     }
-    runtime.block_on(async {
+    runtime.run(async {
         for trap in &traps {
             trap.stored(1).await;
         }
@@ -95,7 +95,7 @@ pub(crate) fn ends_tasks_that_yield_for_ever<R: Runtime>(case: &Case<R>) {
     // One per worker: more would starve each other where yielding does not let others run.
     for _ in 0..case.workers {
         let (probe, raise) = (drops.probe(), started.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             raise.raise();
             loop {
@@ -103,7 +103,7 @@ pub(crate) fn ends_tasks_that_yield_for_ever<R: Runtime>(case: &Case<R>) {
             }
         }));
     }
-    runtime.block_on(started.reached(case.workers));
+    runtime.run(started.reached(case.workers));
     finish(runtime);
     assert_eq!(drops.count(), case.workers);
 }
@@ -120,13 +120,13 @@ pub(crate) fn joins_its_threads<R: Runtime>(case: &Case<R>) {
     // Each worker is held until all are marked, so that each takes one of the tasks.
     for _ in 0..case.workers {
         let (marked, probe, workers) = (marked.clone(), ended.probe(), case.workers);
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             LAST_WORD.set(Some(probe));
             marked.raise();
             marked.wait_for(workers);
         }));
     }
-    runtime.block_on(marked.reached(case.workers));
+    runtime.run(marked.reached(case.workers));
     finish(runtime);
     assert_eq!(ended.count(), case.workers, "a thread's own storage is gone when the thread has been joined");
 }
@@ -140,10 +140,10 @@ pub(crate) fn with_spawns_from_destructors<R: Runtime>(case: &Case<R>) {
     for _ in 0..20 {
         let (spawner, raise) = (runtime.spawner().clone(), started.clone());
         let (probe, late) = (drops.probe(), drops.probe());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             let _on_drop = OnDrop::new(move || {
-                drop(spawner.spawn(async move {
+                drop(spawner.launch(async move {
                     let _late = late;
                     pending::<()>().await;
                 }));
@@ -152,7 +152,7 @@ pub(crate) fn with_spawns_from_destructors<R: Runtime>(case: &Case<R>) {
             pending::<()>().await;
         }));
     }
-    runtime.block_on(started.reached(20));
+    runtime.run(started.reached(20));
     finish(runtime);
     assert_eq!(drops.count(), 40, "what a destructor spawns during shutdown is dropped as well");
 }
@@ -167,7 +167,7 @@ pub(crate) fn with_handles_inside_tasks<R: Runtime>(case: &Case<R>) {
     let mut inner = None;
     for _ in 0..20 {
         let (probe, raise, mut owned) = (drops.probe(), started.clone(), inner.take());
-        inner = Some(runtime.spawner().spawn(async move {
+        inner = Some(runtime.spawner().launch(async move {
             let _probe = probe;
             let _on_drop = OnDrop::new(move || {
                 if let Some(handle) = &mut owned {
@@ -178,7 +178,7 @@ pub(crate) fn with_handles_inside_tasks<R: Runtime>(case: &Case<R>) {
             pending::<()>().await;
         }));
     }
-    runtime.block_on(started.reached(20));
+    runtime.run(started.reached(20));
     finish(runtime);
     assert_eq!(drops.count(), 20);
 }
@@ -196,14 +196,14 @@ pub(crate) fn while_other_threads_spawn<R: Runtime>(case: &Case<R>) {
                     let mut handles = Vec::new();
                     while !stop.load(SeqCst) {
                         let probe = drops.probe();
-                        handles.push(spawner.spawn(async move { drop(probe) }));
+                        handles.push(spawner.launch(async move { drop(probe) }));
                         made.raise();
                     }
                     handles
                 })
             })
             .collect();
-        runtime.block_on(made.reached(30));
+        runtime.run(made.reached(30));
         finish(runtime);
         // A few more, after the end.
         made.wait_for(made.get() + 10);
@@ -224,7 +224,7 @@ pub(crate) fn reaches_whoever_awaits_a_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let started = Signal::default();
     let raise = started.clone();
-    let handle = runtime.spawner().spawn(async move {
+    let handle = runtime.spawner().launch(async move {
         raise.raise();
         pending::<()>().await;
     });
@@ -233,7 +233,7 @@ pub(crate) fn reaches_whoever_awaits_a_handle<R: Runtime>(case: &Case<R>) {
         about_to_wait.send(()).unwrap();
         block_on(handle)
     });
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     waiting.recv().unwrap();
     finish(runtime);
     assert!(matches!(thread.join().unwrap(), Err(JoinError::Cancelled)));
@@ -245,12 +245,12 @@ pub(crate) fn while_a_panic_unwinds<R: Runtime>(case: &Case<R>) {
         let runtime = case.start();
         let (probe, raise, trap) = (drops.probe(), started.clone(), WakerTrap::default());
         let caught = trap.once();
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             raise.raise();
             caught.await;
         }));
-        runtime.block_on(trap.stored(1));
+        runtime.run(trap.stored(1));
         trap.wake();
         panic!("with a runtime on the stack");
     }));
@@ -268,19 +268,19 @@ pub(crate) fn two_at_once<R: Runtime>(case: &Case<R>) {
     let started = Signal::default();
     for (at, other) in [(&left, &right), (&right, &left)] {
         let (spawner, probe, late, raise) = (other.spawner().clone(), drops.probe(), drops.probe(), started.clone());
-        drop(at.spawner().spawn(async move {
+        drop(at.spawner().launch(async move {
             let _probe = probe;
-            let _on_drop = OnDrop::new(move || drop(spawner.spawn(async move { drop(late) })));
+            let _on_drop = OnDrop::new(move || drop(spawner.launch(async move { drop(late) })));
             raise.raise();
             pending::<()>().await;
         }));
     }
-    left.block_on(async {
+    left.run(async {
         while started.get() == 0 {
             yield_now().await;
         }
     });
-    right.block_on(started.reached(2));
+    right.run(started.reached(2));
     finish(left);
     finish(right);
     assert_eq!(drops.count(), 4);

@@ -10,7 +10,7 @@ use runtimes::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use runtimes::reactor::is_shut_down_error;
 use runtimes::{Runtime, Spawner};
 
-use crate::support::{Case, Drops, Signal, finish};
+use crate::support::{Case, Drops, Launch, Run, Signal, finish};
 
 /// Any free port of the loopback interface.
 fn loopback() -> SocketAddr {
@@ -33,11 +33,11 @@ fn serve<S: Spawner>(spawner: &S, connections: usize) -> (S::Join<()>, SocketAdd
     let listener = TcpListener::bind(spawner.reactor(), loopback()).unwrap();
     let address = listener.local_addr().unwrap();
     let inner = spawner.clone();
-    let server = spawner.spawn(async move {
+    let server = spawner.launch(async move {
         let mut served = Vec::new();
         for _ in 0..connections {
             let (stream, _) = listener.accept().await.unwrap();
-            served.push(inner.spawn(echo(stream)));
+            served.push(inner.launch(echo(stream)));
         }
         for connection in served {
             connection.await.unwrap();
@@ -49,12 +49,12 @@ fn serve<S: Spawner>(spawner: &S, connections: usize) -> (S::Join<()>, SocketAdd
 pub(crate) fn tcp_echo_between_tasks<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let (server, address) = serve(spawner, 8);
         let clients: Vec<_> = (0..8_u8)
             .map(|i| {
                 let handle = spawner.reactor().clone();
-                spawner.spawn(async move {
+                spawner.launch(async move {
                     let stream = TcpStream::connect(&handle, address).await.unwrap();
                     stream.set_nodelay(true).unwrap();
                     let (sent, mut received) = ([i; 64], [0; 64]);
@@ -90,7 +90,7 @@ pub(crate) fn tcp_echo_for_blocking_clients<R: Runtime>(case: &Case<R>) {
             })
         })
         .collect();
-    runtime.block_on(server).unwrap();
+    runtime.run(server).unwrap();
     clients.into_iter().for_each(|client| client.join().unwrap());
     finish(runtime);
 }
@@ -100,7 +100,7 @@ pub(crate) fn half_closed_tcp_still_answers<R: Runtime>(case: &Case<R>) {
     let spawner = runtime.spawner();
     let listener = TcpListener::bind(spawner.reactor(), loopback()).unwrap();
     let address = listener.local_addr().unwrap();
-    let server = spawner.spawn(async move {
+    let server = spawner.launch(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let (mut total, mut buffer) = (0, [0; 128]);
         loop {
@@ -113,7 +113,7 @@ pub(crate) fn half_closed_tcp_still_answers<R: Runtime>(case: &Case<R>) {
         stream.write_all(&(total as u64).to_le_bytes()).await.unwrap();
     });
     let handle = spawner.reactor().clone();
-    let client = spawner.spawn(async move {
+    let client = spawner.launch(async move {
         let stream = TcpStream::connect(&handle, address).await.unwrap();
         stream.write_all(&[1; 1_000]).await.unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -122,8 +122,8 @@ pub(crate) fn half_closed_tcp_still_answers<R: Runtime>(case: &Case<R>) {
         assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
         u64::from_le_bytes(answer)
     });
-    assert_eq!(runtime.block_on(client).unwrap(), 1_000);
-    runtime.block_on(server).unwrap();
+    assert_eq!(runtime.run(client).unwrap(), 1_000);
+    runtime.run(server).unwrap();
     finish(runtime);
 }
 
@@ -132,18 +132,18 @@ pub(crate) fn two_tasks_share_a_stream<R: Runtime>(case: &Case<R>) {
     const BYTES: usize = 4 << 20;
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let (server, address) = serve(spawner, 1);
         let stream = Arc::new(TcpStream::connect(spawner.reactor(), address).await.unwrap());
         let writer = {
             let stream = Arc::clone(&stream);
-            spawner.spawn(async move {
+            spawner.launch(async move {
                 let block: Vec<u8> = (0..=u8::MAX).cycle().take(BYTES).collect();
                 stream.write_all(&block).await.unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
             })
         };
-        let reader = spawner.spawn(async move {
+        let reader = spawner.launch(async move {
             let mut received = vec![0; BYTES];
             stream.read_exact(&mut received).await.unwrap();
             received.iter().zip((0..=u8::MAX).cycle()).all(|(&got, want)| got == want)
@@ -161,13 +161,13 @@ pub(crate) fn refused_connections_and_lost_peers_are_errors<R: Runtime>(case: &C
     let handle = spawner.reactor().clone();
     // A port that was free a moment ago.
     let unused = std::net::TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
-    let refused = spawner.spawn(async move { TcpStream::connect(&handle, unused).await.map(drop) });
-    let error = runtime.block_on(refused).unwrap().unwrap_err();
+    let refused = spawner.launch(async move { TcpStream::connect(&handle, unused).await.map(drop) });
+    let error = runtime.run(refused).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     // A peer that goes away with unread bytes resets the connection.
     let listener = TcpListener::bind(spawner.reactor(), loopback()).unwrap();
     let address = listener.local_addr().unwrap();
-    let server = spawner.spawn(async move {
+    let server = spawner.launch(async move {
         let (stream, _) = listener.accept().await.unwrap();
         stream.write_all(&[0; 64]).await.unwrap();
         let mut buffer = [0; 1];
@@ -178,7 +178,7 @@ pub(crate) fn refused_connections_and_lost_peers_are_errors<R: Runtime>(case: &C
         while stream.peek(&mut [0; 64]).unwrap() < 64 {}
         drop(stream);
     });
-    let outcome = runtime.block_on(server).unwrap();
+    let outcome = runtime.run(server).unwrap();
     assert!(outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset), "{outcome:?}");
     client.join().unwrap();
     finish(runtime);
@@ -189,7 +189,7 @@ pub(crate) fn udp_echo<R: Runtime>(case: &Case<R>) {
     let spawner = runtime.spawner();
     let server_socket = UdpSocket::bind(spawner.reactor(), loopback()).unwrap();
     let server_address = server_socket.local_addr().unwrap();
-    let server = spawner.spawn(async move {
+    let server = spawner.launch(async move {
         let mut buffer = [0; 64];
         for _ in 0..50 {
             let (n, from) = server_socket.recv_from(&mut buffer).await.unwrap();
@@ -197,7 +197,7 @@ pub(crate) fn udp_echo<R: Runtime>(case: &Case<R>) {
         }
     });
     let client_socket = UdpSocket::bind(spawner.reactor(), loopback()).unwrap();
-    let client = spawner.spawn(async move {
+    let client = spawner.launch(async move {
         client_socket.connect(server_address).unwrap();
         let mut buffer = [0; 64];
         for i in 0..50_u8 {
@@ -206,8 +206,8 @@ pub(crate) fn udp_echo<R: Runtime>(case: &Case<R>) {
             assert_eq!(buffer[..n], [i; 10]);
         }
     });
-    runtime.block_on(client).unwrap();
-    runtime.block_on(server).unwrap();
+    runtime.run(client).unwrap();
+    runtime.run(server).unwrap();
     finish(runtime);
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn unix_echo<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let (near, far) = UnixStream::pair(spawner.reactor()).unwrap();
-    let server = spawner.spawn(async move {
+    let server = spawner.launch(async move {
         let mut buffer = [0; 64];
         loop {
             match far.read(&mut buffer).await.unwrap() {
@@ -224,7 +224,7 @@ pub(crate) fn unix_echo<R: Runtime>(case: &Case<R>) {
             }
         }
     });
-    let client = spawner.spawn(async move {
+    let client = spawner.launch(async move {
         let mut buffer = [0; 10];
         for i in 0..50_u8 {
             near.write_all(&[i; 10]).await.unwrap();
@@ -235,8 +235,8 @@ pub(crate) fn unix_echo<R: Runtime>(case: &Case<R>) {
         near.shutdown(Shutdown::Write).unwrap();
         assert_eq!(near.read(&mut buffer).await.unwrap(), 0);
     });
-    runtime.block_on(client).unwrap();
-    runtime.block_on(server).unwrap();
+    runtime.run(client).unwrap();
+    runtime.run(server).unwrap();
     finish(runtime);
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn shutdown_closes_the_sockets_of_its_tasks<R: Runtime>(case: &Case<R
     let listener = TcpListener::bind(runtime.spawner().reactor(), loopback()).unwrap();
     let address = listener.local_addr().unwrap();
     let (probe, raise) = (drops.probe(), started.clone());
-    drop(runtime.spawner().spawn(async move {
+    drop(runtime.spawner().launch(async move {
         let _probe = probe;
         let (stream, _) = listener.accept().await.unwrap();
         raise.raise();
@@ -257,7 +257,7 @@ pub(crate) fn shutdown_closes_the_sockets_of_its_tasks<R: Runtime>(case: &Case<R
         futures_lite::future::or(read, accept).await;
     }));
     let mut client = std::net::TcpStream::connect(address).unwrap();
-    runtime.block_on(started.reached(1));
+    runtime.run(started.reached(1));
     finish(runtime);
     assert_eq!(drops.count(), 1);
     assert_eq!(client.read(&mut [0; 1]).unwrap(), 0, "the connection is closed");
@@ -269,7 +269,7 @@ pub(crate) fn a_socket_outlives_its_runtime<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
     let (near, far) = UnixStream::pair(&handle).unwrap();
-    runtime.block_on(near.write_all(&[1])).unwrap();
+    runtime.run(near.write_all(&[1])).unwrap();
     finish(runtime);
     // No reactor will ever report readiness: an error is the only answer that is not a hang.
     let error = block_on(async {

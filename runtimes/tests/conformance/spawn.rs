@@ -8,19 +8,19 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::{JoinError, Runtime, Spawner};
 
-use crate::support::{Case, Drops, OnDrop, Signal, finish};
+use crate::support::{Case, Drops, OnDrop, Run, Signal, finish};
 
 pub(crate) fn from_outside_before_block_on<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().spawn(async { 6 * 7 });
-    assert_eq!(runtime.block_on(handle).unwrap(), 42);
+    assert_eq!(runtime.run(handle).unwrap(), 42);
     finish(runtime);
 }
 
 pub(crate) fn from_block_on<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    assert_eq!(runtime.block_on(async { spawner.spawn(async { "done" }).await.unwrap() }), "done");
+    assert_eq!(runtime.run(async { spawner.spawn(async { "done" }).await.unwrap() }), "done");
     finish(runtime);
 }
 
@@ -36,14 +36,14 @@ pub(crate) fn nested<R: Runtime>(case: &Case<R>) {
     }
     let runtime = case.start();
     let root = descend(runtime.spawner().clone(), 100);
-    assert_eq!(runtime.block_on(runtime.spawner().spawn(root)).unwrap(), 100);
+    assert_eq!(runtime.run(runtime.spawner().spawn(root)).unwrap(), 100);
     finish(runtime);
 }
 
 pub(crate) fn many_each_runs_once<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    let sum: u64 = runtime.block_on(async {
+    let sum: u64 = runtime.run(async {
         let handles: Vec<_> = (0..3_000_u64)
             .map(|i| {
                 spawner.spawn(async move {
@@ -76,7 +76,7 @@ pub(crate) fn from_another_thread_while_idle<R: Runtime>(case: &Case<R>) {
             }
         })
     };
-    runtime.block_on(done.reached(100));
+    runtime.run(done.reached(100));
     from_outside.join().unwrap();
     finish(runtime);
 }
@@ -97,7 +97,7 @@ pub(crate) fn from_several_threads_at_once<R: Runtime>(case: &Case<R>) {
             })
         })
         .collect();
-    runtime.block_on(done.reached(THREADS * TASKS));
+    runtime.run(done.reached(THREADS * TASKS));
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     finish(runtime);
     assert_eq!(done.get(), THREADS * TASKS, "each task runs once");
@@ -109,7 +109,7 @@ pub(crate) fn from_the_destructor_of_a_finished_task<R: Runtime>(case: &Case<R>)
     let (spawner, raise) = (runtime.spawner().clone(), done.clone());
     let on_drop = OnDrop::new(move || drop(spawner.spawn(async move { raise.raise() })));
     drop(runtime.spawner().spawn(async move { drop(on_drop) }));
-    runtime.block_on(done.reached(1));
+    runtime.run(done.reached(1));
     finish(runtime);
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn from_the_destructor_of_an_aborted_task<R: Runtime>(case: &Case<R>)
         start.raise();
         pending::<()>().await;
     });
-    runtime.block_on(async {
+    runtime.run(async {
         started.reached(1).await;
         handle.abort();
         done.reached(1).await;
@@ -155,7 +155,7 @@ pub(crate) fn alignment_and_size_are_respected<R: Runtime>(case: &Case<R>) {
     struct Aligned([u8; 256]);
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let aligned = Aligned([7; 256]);
         let handle = spawner.spawn(async move {
             let held = aligned;
@@ -181,7 +181,7 @@ pub(crate) fn a_spawner_goes_everywhere<R: Runtime>(case: &Case<R>) {
     let (send, receive) = mpsc::channel();
     let spawner = runtime.spawner().clone();
     runtime
-        .block_on(runtime.spawner().spawn(async move {
+        .run(runtime.spawner().spawn(async move {
             // Out of a task into a thread, and from there back into a task.
             let thread = thread::spawn(move || {
                 let again = spawner.clone();
@@ -191,7 +191,7 @@ pub(crate) fn a_spawner_goes_everywhere<R: Runtime>(case: &Case<R>) {
         }))
         .unwrap();
     // A runtime without threads of its own needs another turn for the two tasks.
-    runtime.block_on(async {
+    runtime.run(async {
         while receive.try_recv().is_err() {
             yield_now().await;
         }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe, resume_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
@@ -11,7 +12,7 @@ use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use runtimes::{Card, Config, Runtime, Workers};
+use runtimes::{Card, Config, Runtime, Spawner, Workers};
 
 use crate::deviations::{self, Property};
 
@@ -79,6 +80,28 @@ pub(crate) fn finish<R: Runtime>(runtime: R) {
         panic!("a law of the counters is broken: {broken}");
     }
 }
+
+/// Spawns boxed futures. A spawner makes a task type of every future type, and a thousand of them for each of a
+/// dozen runtimes take minutes to compile; boxed there is one per output type. What depends on the future's own
+/// size, alignment or address (`spawn`, `migration`) calls `Spawner::spawn`.
+pub(crate) trait Launch: Spawner {
+    /// Spawns `future` in a box.
+    fn launch<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Join<T> {
+        self.spawn(Box::pin(future) as Pin<Box<dyn Future<Output = T> + Send>>)
+    }
+}
+
+impl<S: Spawner> Launch for S {}
+
+/// Blocks on boxed futures, for the same reason.
+pub(crate) trait Run: Runtime {
+    /// Blocks on `future` in a box.
+    fn run<'a, T>(&self, future: impl Future<Output = T> + 'a) -> T {
+        self.block_on(Box::pin(future) as Pin<Box<dyn Future<Output = T> + 'a>>)
+    }
+}
+
+impl<R: Runtime> Run for R {}
 
 /// The text that `body` panics with.
 pub(crate) fn panic_text(body: impl FnOnce()) -> String {

@@ -12,7 +12,7 @@ use runtimes::time::{interval, sleep, sleep_until, timeout};
 use runtimes::{Runtime, Spawner};
 
 use crate::deviations::Property;
-use crate::support::{Case, Drops, Signal, finish};
+use crate::support::{Case, Drops, Launch, Run, Signal, finish};
 
 /// Long enough to tell a sleep from none, short enough for many of them.
 const SHORT: Duration = Duration::from_millis(5);
@@ -23,12 +23,12 @@ pub(crate) fn a_sleep_lasts_long_enough<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
     let start = Instant::now();
-    runtime.block_on(sleep(&handle, SHORT));
+    runtime.run(sleep(&handle, SHORT));
     assert!(start.elapsed() >= SHORT, "in block_on");
     let start = Instant::now();
-    runtime.block_on(runtime.spawner().spawn(sleep(&handle, SHORT))).unwrap();
+    runtime.run(runtime.spawner().launch(sleep(&handle, SHORT))).unwrap();
     assert!(start.elapsed() >= SHORT, "in a task");
-    runtime.block_on(async {
+    runtime.run(async {
         sleep(&handle, Duration::ZERO).await;
         sleep_until(&handle, Instant::now() - SHORT).await;
     });
@@ -38,12 +38,12 @@ pub(crate) fn a_sleep_lasts_long_enough<R: Runtime>(case: &Case<R>) {
 pub(crate) fn many_sleep_at_once<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
-    runtime.block_on(async {
+    runtime.run(async {
         let sleepers = (0..500_u32).map(|i| {
             let delay = SHORT + Duration::from_micros(u64::from(i * 7 % 100) * 50);
             let nap = sleep(spawner.reactor(), delay);
             let start = Instant::now();
-            spawner.spawn(async move {
+            spawner.launch(async move {
                 nap.await;
                 assert!(start.elapsed() >= delay);
             })
@@ -58,21 +58,21 @@ pub(crate) fn many_sleep_at_once<R: Runtime>(case: &Case<R>) {
 pub(crate) fn a_timeout_ends_what_does_not_end<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
-    let task = runtime.spawner().spawn(async move {
+    let task = runtime.spawner().launch(async move {
         let start = Instant::now();
         assert!(timeout(&handle, SHORT, pending::<()>()).await.is_err());
         assert!(start.elapsed() >= SHORT);
         assert_eq!(timeout(&handle, NEVER, async { 3 }).await.unwrap(), 3);
         assert_eq!(timeout(&handle, NEVER, sleep(&handle, SHORT)).await, Ok(()));
     });
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     finish(runtime);
 }
 
 pub(crate) fn an_interval_keeps_its_rate<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
-    let task = runtime.spawner().spawn(async move {
+    let task = runtime.spawner().launch(async move {
         let start = Instant::now();
         let mut ticks = interval(&handle, SHORT);
         for _ in 0..4 {
@@ -80,7 +80,7 @@ pub(crate) fn an_interval_keeps_its_rate<R: Runtime>(case: &Case<R>) {
         }
         start.elapsed()
     });
-    assert!(runtime.block_on(task).unwrap() >= 4 * SHORT);
+    assert!(runtime.run(task).unwrap() >= 4 * SHORT);
     finish(runtime);
 }
 
@@ -88,11 +88,11 @@ pub(crate) fn a_sleep_moves_between_tasks<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let spawner = runtime.spawner();
     let start = Instant::now();
-    runtime.block_on(async {
+    runtime.run(async {
         let mut nap = Box::pin(sleep(spawner.reactor(), SHORT));
         assert!(poll_once(nap.as_mut()).await.is_none() || start.elapsed() >= SHORT);
         // The waker of the task that polls last counts.
-        spawner.spawn(nap).await.unwrap();
+        spawner.launch(nap).await.unwrap();
     });
     assert!(start.elapsed() >= SHORT);
     finish(runtime);
@@ -101,7 +101,7 @@ pub(crate) fn a_sleep_moves_between_tasks<R: Runtime>(case: &Case<R>) {
 pub(crate) fn a_dropped_sleep_is_forgotten<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
-    runtime.block_on(async {
+    runtime.run(async {
         for _ in 0..100 {
             let mut nap = Box::pin(sleep(&handle, NEVER));
             assert!(poll_once(nap.as_mut()).await.is_none());
@@ -125,7 +125,7 @@ pub(crate) fn a_plain_thread_sleeps<R: Runtime>(case: &Case<R>) {
             start.elapsed()
         })
     };
-    runtime.block_on(done.reached(1));
+    runtime.run(done.reached(1));
     assert!(thread.join().unwrap() >= SHORT);
     finish(runtime);
 }
@@ -139,16 +139,16 @@ pub(crate) fn hogs_do_not_starve_timers<R: Runtime>(case: &Case<R>) {
     let running = Signal::default();
     for _ in 0..2 * case.workers {
         let (stop, raise) = (stop.clone(), running.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             raise.raise();
             while !stop.load(SeqCst) {
                 yield_now().await;
             }
         }));
     }
-    runtime.block_on(async {
+    runtime.run(async {
         running.reached(2 * case.workers).await;
-        runtime.spawner().spawn(sleep(runtime.spawner().reactor(), SHORT)).await.unwrap();
+        runtime.spawner().launch(sleep(runtime.spawner().reactor(), SHORT)).await.unwrap();
     });
     stop.store(true, SeqCst);
     finish(runtime);
@@ -160,13 +160,13 @@ pub(crate) fn sleeping_tasks_are_dropped_by_shutdown<R: Runtime>(case: &Case<R>)
     let started = Signal::default();
     for _ in 0..50 {
         let (probe, raise, nap) = (drops.probe(), started.clone(), sleep(runtime.spawner().reactor(), NEVER));
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             raise.raise();
             nap.await;
         }));
     }
-    runtime.block_on(started.reached(50));
+    runtime.run(started.reached(50));
     finish(runtime);
     assert_eq!(drops.count(), 50);
 }

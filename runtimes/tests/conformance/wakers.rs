@@ -8,15 +8,15 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use futures_lite::future::yield_now;
-use runtimes::{Runtime, Spawner};
+use runtimes::Runtime;
 
 use crate::deviations::Property;
-use crate::support::{Case, Count, Drops, OnDrop, Signal, WakerTrap, finish};
+use crate::support::{Case, Count, Drops, Launch, OnDrop, Run, Signal, WakerTrap, finish};
 
 pub(crate) fn from_another_thread<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let trap = WakerTrap::default();
-    let task = runtime.spawner().spawn(trap.once());
+    let task = runtime.spawner().launch(trap.once());
     let waker_thread = {
         let trap = trap.clone();
         thread::spawn(move || {
@@ -24,7 +24,7 @@ pub(crate) fn from_another_thread<R: Runtime>(case: &Case<R>) {
             trap.take().wake();
         })
     };
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     waker_thread.join().unwrap();
     finish(runtime);
 }
@@ -43,13 +43,13 @@ pub(crate) fn ping_pong_with_a_thread<R: Runtime>(case: &Case<R>) {
             }
         })
     };
-    let task = runtime.spawner().spawn(async move {
+    let task = runtime.spawner().launch(async move {
         for round in 1..=ROUNDS {
             ping.reached(round).await;
             pong.raise();
         }
     });
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     thread.join().unwrap();
     finish(runtime);
 }
@@ -70,7 +70,7 @@ pub(crate) fn during_the_poll<R: Runtime>(case: &Case<R>) {
     ];
     for wake in wakes {
         let mut polls = 0;
-        let task = runtime.spawner().spawn(poll_fn(move |cx| {
+        let task = runtime.spawner().launch(poll_fn(move |cx| {
             polls += 1;
             if polls == 50 {
                 return Poll::Ready(polls);
@@ -78,7 +78,7 @@ pub(crate) fn during_the_poll<R: Runtime>(case: &Case<R>) {
             wake(cx.waker());
             Poll::Pending
         }));
-        assert_eq!(runtime.block_on(task).unwrap(), 50);
+        assert_eq!(runtime.run(task).unwrap(), 50);
     }
     finish(runtime);
 }
@@ -94,7 +94,7 @@ pub(crate) fn by_a_thread_during_the_poll<R: Runtime>(case: &Case<R>) {
         }
     });
     let mut polls = 0;
-    let task = runtime.spawner().spawn(poll_fn(move |cx| {
+    let task = runtime.spawner().launch(poll_fn(move |cx| {
         polls += 1;
         if polls > 200 {
             return Poll::Ready(());
@@ -104,7 +104,7 @@ pub(crate) fn by_a_thread_during_the_poll<R: Runtime>(case: &Case<R>) {
         answered.recv().unwrap();
         Poll::Pending
     }));
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     finish(runtime);
     thread.join().unwrap();
 }
@@ -118,13 +118,13 @@ pub(crate) fn between_two_wakes_at_least_one_poll<R: Runtime>(case: &Case<R>) {
     let task = {
         let (published, trap) = (published.clone(), trap.clone());
         let mut caught = trap.forever();
-        runtime.spawner().spawn(poll_fn(move |cx| {
+        runtime.spawner().launch(poll_fn(move |cx| {
             let _ = Pin::new(&mut caught).poll(cx);
             // What was published before a wake-up is seen by the poll that follows it.
             if published.load(SeqCst) == THREADS * WAKES { Poll::Ready(()) } else { Poll::Pending }
         }))
     };
-    runtime.block_on(trap.stored(1));
+    runtime.run(trap.stored(1));
     let waker = trap.take();
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -137,7 +137,7 @@ pub(crate) fn between_two_wakes_at_least_one_poll<R: Runtime>(case: &Case<R>) {
             })
         })
         .collect();
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     finish(runtime);
 }
@@ -147,12 +147,12 @@ pub(crate) fn after_completion<R: Runtime>(case: &Case<R>) {
     let polls = Count::default();
     let (count, trap) = (polls.clone(), WakerTrap::default());
     let caught = trap.once();
-    let task = runtime.spawner().spawn(async move {
+    let task = runtime.spawner().launch(async move {
         count.add();
         caught.await;
         count.add();
     });
-    runtime.block_on(async {
+    runtime.run(async {
         trap.stored(1).await;
         let waker = trap.take();
         waker.wake_by_ref();
@@ -172,9 +172,9 @@ pub(crate) fn after_completion<R: Runtime>(case: &Case<R>) {
 pub(crate) fn outlives_the_runtime<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let (pending_task, finished_task) = (WakerTrap::default(), WakerTrap::default());
-    drop(runtime.spawner().spawn(pending_task.forever()));
-    let finished = runtime.spawner().spawn(finished_task.once());
-    let wakers = runtime.block_on(async {
+    drop(runtime.spawner().launch(pending_task.forever()));
+    let finished = runtime.spawner().launch(finished_task.once());
+    let wakers = runtime.run(async {
         pending_task.stored(1).await;
         finished_task.stored(1).await;
         let wakers = [pending_task.take(), finished_task.take()];
@@ -196,7 +196,7 @@ pub(crate) fn of_the_root_outlives_block_on<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let trap = WakerTrap::default();
     let caught = trap.once();
-    runtime.block_on(async {
+    runtime.run(async {
         let wake = async {
             trap.stored(1).await;
             trap.take().wake();
@@ -204,7 +204,7 @@ pub(crate) fn of_the_root_outlives_block_on<R: Runtime>(case: &Case<R>) {
         futures_lite::future::zip(caught, wake).await;
     });
     let mut old = None;
-    runtime.block_on(poll_fn(|cx| {
+    runtime.run(poll_fn(|cx| {
         old = Some(cx.waker().clone());
         Poll::Ready(())
     }));
@@ -213,8 +213,8 @@ pub(crate) fn of_the_root_outlives_block_on<R: Runtime>(case: &Case<R>) {
     // A wake-up of a root that has ended must not end or disturb the next one.
     let done = Signal::default();
     let raise = done.clone();
-    drop(runtime.spawner().spawn(async move { raise.raise() }));
-    runtime.block_on(done.reached(1));
+    drop(runtime.spawner().launch(async move { raise.raise() }));
+    runtime.run(done.reached(1));
     finish(runtime);
     old.wake();
 }
@@ -222,10 +222,10 @@ pub(crate) fn of_the_root_outlives_block_on<R: Runtime>(case: &Case<R>) {
 pub(crate) fn while_nobody_is_in_block_on<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let trap = WakerTrap::default();
-    let task = runtime.spawner().spawn(trap.once());
-    runtime.block_on(trap.stored(1));
+    let task = runtime.spawner().launch(trap.once());
+    runtime.run(trap.stored(1));
     trap.take().wake();
-    runtime.block_on(task).unwrap();
+    runtime.run(task).unwrap();
     finish(runtime);
 }
 
@@ -234,14 +234,14 @@ pub(crate) fn dropped_unused_leaves_the_task_pending<R: Runtime>(case: &Case<R>)
     let drops = Drops::default();
     let trap = WakerTrap::default();
     let (probe, caught) = (drops.probe(), trap.forever());
-    drop(runtime.spawner().spawn(async move {
+    drop(runtime.spawner().launch(async move {
         let _probe = probe;
         caught.await;
     }));
-    runtime.block_on(async {
+    runtime.run(async {
         trap.stored(1).await;
         drop(trap.take());
-        runtime.spawner().spawn(yield_now()).await.unwrap();
+        runtime.spawner().launch(yield_now()).await.unwrap();
     });
     // Unreachable now. Some runtimes drop it at once, the others at shutdown.
     assert!(drops.count() <= 1);
@@ -261,14 +261,14 @@ pub(crate) fn from_the_destructor_of_another_task<R: Runtime>(case: &Case<R>) {
     let traps: Vec<_> = (0..20).map(|_| WakerTrap::default()).collect();
     for trap in &traps {
         let (probe, caught, all) = (drops.probe(), trap.once(), traps.clone());
-        drop(runtime.spawner().spawn(async move {
+        drop(runtime.spawner().launch(async move {
             let _probe = probe;
             let _on_drop = OnDrop::new(move || all.iter().for_each(WakerTrap::wake));
             caught.await;
             pending::<()>().await;
         }));
     }
-    runtime.block_on(async {
+    runtime.run(async {
         for trap in &traps {
             trap.stored(1).await;
         }
