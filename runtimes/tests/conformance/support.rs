@@ -29,7 +29,12 @@ pub(crate) struct Case<R> {
 impl<R: Runtime> Case<R> {
     /// Starts the runtime under test.
     pub(crate) fn start(&self) -> R {
-        R::start(&Config::new(self.workers)).unwrap_or_else(|error| panic!("{} did not start: {error}", self.card.name))
+        self.start_with(&Config::new(self.workers))
+    }
+
+    /// Starts it with a configuration of the test's own.
+    pub(crate) fn start_with(&self, config: &Config) -> R {
+        R::start(config).unwrap_or_else(|error| panic!("{} did not start: {error}", self.card.name))
     }
 
     /// Whether this runtime by its own design does not promise `property`.
