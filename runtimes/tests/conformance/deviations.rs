@@ -115,12 +115,12 @@ fn our_own_runtimes_have_none() {
     }
 }
 
-#[cfg(feature = "peers")]
 #[test]
 fn each_names_a_registered_runtime_once_and_says_why() {
     for (index, deviation) in DEVIATIONS.iter().enumerate() {
         let Deviation { runtime, property, reason } = *deviation;
-        assert!(runtimes::cards().iter().any(|card| card.name == runtime), "no runtime is called {runtime}");
+        let registered = runtimes::cards().iter().any(|card| card.name == runtime);
+        assert!(registered || !cfg!(feature = "peers"), "no runtime is called {runtime}");
         assert!(reason.len() > 20, "{runtime}, {property:?}: say why");
         let again = DEVIATIONS[index + 1..].iter().any(|other| (other.runtime, other.property) == (runtime, property));
         assert!(!again, "{runtime}, {property:?} is listed twice");
