@@ -41,8 +41,8 @@ pub(crate) fn many_sleep_at_once<R: Runtime>(case: &Case<R>) {
     runtime.run(async {
         let sleepers = (0..500_u32).map(|i| {
             let delay = SHORT + Duration::from_micros(u64::from(i * 7 % 100) * 50);
-            let nap = sleep(spawner.reactor(), delay);
             let start = Instant::now();
+            let nap = sleep(spawner.reactor(), delay);
             spawner.launch(async move {
                 nap.await;
                 assert!(start.elapsed() >= delay);
