@@ -100,22 +100,23 @@ impl<E: 'static> Inbox<E> {
     /// Spawns what arrives, for ever: the future of a task that each runtime gives its own executor.
     pub(super) fn serve(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         poll_fn(move |cx| {
-            loop {
-                let jobs = {
-                    let mut state = self.lock();
-                    if state.jobs.is_empty() {
-                        state.waker = Some(cx.waker().clone());
-                        return Poll::Pending;
-                    }
-                    mem::take(&mut state.jobs)
-                };
-                let (inbox, executor) = HERE.get();
-                assert!(ptr::eq(inbox, Arc::as_ptr(&self).cast()), "an executor runs only inside its own block_on");
-                for job in jobs {
-                    // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the executor.
-                    job(unsafe { &*executor.cast::<E>() });
+            let jobs = {
+                let mut state = self.lock();
+                if state.jobs.is_empty() {
+                    state.waker = Some(cx.waker().clone());
+                    return Poll::Pending;
                 }
+                mem::take(&mut state.jobs)
+            };
+            let (inbox, executor) = HERE.get();
+            assert!(ptr::eq(inbox, Arc::as_ptr(&self).cast()), "an executor runs only inside its own block_on");
+            for job in jobs {
+                // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the executor.
+                job(unsafe { &*executor.cast::<E>() });
             }
+            // What came in the meantime waits for the next turn: fast senders must not keep the others from theirs.
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
     }
 

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::future::pending;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use futures_lite::future::{block_on, yield_now};
@@ -184,36 +183,43 @@ pub(crate) fn with_handles_inside_tasks<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn while_other_threads_spawn<R: Runtime>(case: &Case<R>) {
+    const THREADS: usize = 3;
     for _ in 0..10 {
         let runtime = case.start();
-        let (made, drops) = (Signal::default(), Drops::default());
-        let stop = Arc::new(AtomicBool::new(false));
-        let threads: Vec<_> = (0..3)
+        let (spawned, ended, drops) = (Signal::default(), Signal::default(), Drops::default());
+        let threads: Vec<_> = (0..THREADS)
             .map(|_| {
-                let (spawner, made, drops, stop) =
-                    (runtime.spawner().clone(), made.clone(), drops.clone(), stop.clone());
+                let (spawner, spawned, ended, drops) =
+                    (runtime.spawner().clone(), spawned.clone(), ended.clone(), drops.clone());
                 thread::spawn(move || {
                     let mut handles = Vec::new();
-                    while !stop.load(SeqCst) {
+                    let mut spawn = || {
                         let probe = drops.probe();
                         handles.push(spawner.launch(async move { drop(probe) }));
-                        made.raise();
+                        spawned.raise();
+                    };
+                    // Some before, some during, some after the end.
+                    for _ in 0..1_000 {
+                        if ended.get() > 0 {
+                            break;
+                        }
+                        spawn();
                     }
+                    ended.wait_for(1);
+                    (0..10).for_each(|_| spawn());
                     handles
                 })
             })
             .collect();
-        runtime.run(made.reached(30));
+        runtime.run(spawned.reached(10 * THREADS));
         finish(runtime);
-        // A few more, after the end.
-        made.wait_for(made.get() + 10);
-        stop.store(true, SeqCst);
+        ended.raise();
         let handles: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-        let spawned = handles.len();
+        let made = handles.len();
         for handle in handles {
             assert!(matches!(block_on(handle), Ok(()) | Err(JoinError::Cancelled)), "no handle waits for ever");
         }
-        assert_eq!(drops.count(), spawned);
+        assert_eq!(drops.count(), made);
     }
 }
 
