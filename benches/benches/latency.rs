@@ -1,7 +1,8 @@
 //! `cargo bench --bench latency`.
+#![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+mod hand_over;
 
-fn main() -> ExitCode {
-    benches::harness::main(workloads::Kind::Latency, env!("CARGO_BIN_EXE_stampede"))
+fn main() -> std::process::ExitCode {
+    hand_over::to_tool("latency")
 }

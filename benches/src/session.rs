@@ -3,6 +3,7 @@
 //! Cargo runs the harnesses as separate processes and tells them nothing of each other. What they
 //! share is Cargo itself as their parent, so its process id and start time make the run's identity.
 
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process;
@@ -28,16 +29,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session that this process belongs to. `seed` and `command` are the user's; without a seed
-    /// every run draws another one.
-    pub fn current(seed: Option<u64>, quick: bool, command: &[String]) -> Self {
+    /// The session that this process belongs to. `seed` and `arguments` are the user's; without a
+    /// seed every run draws another one.
+    pub fn current(seed: Option<u64>, quick: bool, arguments: &[OsString]) -> Self {
         let identity = Identity::of_run();
         let seed = seed.unwrap_or_else(|| identity.seed());
         Self {
             id: format!("{:016x}", identity.hash()),
             seed,
             quick,
-            command: command_line(command, seed),
+            command: command_line(arguments, seed),
             started_unix_s: now_unix_s(),
             machine: machine::facts(),
         }
@@ -99,8 +100,9 @@ fn start_ticks(stat: &str) -> Option<&str> {
 }
 
 /// `cargo bench -- …` with the seed that was drawn, fit for a shell.
-fn command_line(arguments: &[String], seed: u64) -> String {
+fn command_line(arguments: &[OsString], seed: u64) -> String {
     let mut line = String::from("cargo bench --");
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     for argument in arguments.iter().filter(|argument| *argument != "--bench") {
         line.push(' ');
         line.push_str(&quoted(argument));
@@ -124,8 +126,8 @@ fn quoted(argument: &str) -> String {
 mod tests {
     use super::*;
 
-    fn owned(arguments: &[&str]) -> Vec<String> {
-        arguments.iter().map(|&a| a.to_owned()).collect()
+    fn owned(arguments: &[&str]) -> Vec<OsString> {
+        arguments.iter().map(OsString::from).collect()
     }
 
     #[test]

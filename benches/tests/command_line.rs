@@ -90,12 +90,28 @@ fn what_is_refused_is_named() {
 }
 
 #[test]
+fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
+    let list = |kind| stdout(&stampede(&["__bench", kind, "--list", "--bench", "/local/w1$"]));
+    assert!(list("throughput").contains("ping_pong/local/w1: benchmark\n"));
+    assert!(!list("throughput").contains("timers/"));
+    assert!(list("latency").contains("timers/local/w1: benchmark\n"));
+    for kind in ["throughput", "latency"] {
+        let text = refused(&["__bench", kind, "--bench", "--nonesuch"], 2);
+        assert!(text.contains("'--nonesuch'") && text.contains("--sample-size"), "{text}");
+        assert!(refused(&["__bench", kind, "--bench", "nonesuch"], 2).contains("nonesuch"));
+        let help = stdout(&stampede(&["__bench", kind, "--help"]));
+        assert!(help.contains("Usage: cargo bench -- [OPTIONS] [FILTER]"), "{help}");
+        assert!(help.contains("cargo bench -- --quick") && help.contains("--save-baseline"), "{help}");
+    }
+}
+
+#[test]
 fn every_command_has_help_with_examples() {
     for arguments in [&["--help"][..], &["list", "--help"], &["verify", "--help"], &["report", "--help"]] {
         let output = stampede(arguments);
         assert!(output.status.success(), "{arguments:?}");
         let text = stdout(&output);
         assert!(text.contains("Examples:") && text.contains("cargo stampede"), "{text}");
-        assert!(!text.contains("__cell"), "{text}");
+        assert!(!text.contains("__"), "{text}");
     }
 }

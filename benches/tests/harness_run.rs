@@ -24,7 +24,7 @@ fn bench(kind: workloads::Kind, tool: &str, dir: &Path, flags: &[&str]) -> ExitC
     let out = dir.to_str().expect("UTF-8");
     let fixed = ["harness", "--bench", "--out", out, "--seed", "7"];
     let args = Args::try_parse_from(fixed.iter().chain(flags)).unwrap_or_else(|e| panic!("{e}"));
-    run(kind, &args, tool.into()).unwrap_or_else(|e| panic!("{e:#}"))
+    run(kind, &args, &[], tool.into()).unwrap_or_else(|e| panic!("{e:#}"))
 }
 
 fn records(dir: &Path) -> Vec<Record> {
@@ -86,7 +86,7 @@ fn a_harness_without_matching_cells_leaves_them_to_the_other() {
 #[test]
 fn a_filter_that_matches_nothing_anywhere_is_an_error() {
     let args = Args::try_parse_from(["harness", "--bench", "nonesuch"]).expect("well-formed");
-    let error = run(workloads::Kind::Throughput, &args, TOOL.into()).expect_err("nothing matches");
+    let error = run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect_err("nothing matches");
     assert!(error.to_string().contains("nonesuch"), "{error}");
 }
 
@@ -97,11 +97,11 @@ fn a_baseline_that_is_missing_is_refused_before_measuring() {
     let cell = ["--quick", "--exact", "ring/local/w1", SHORT_RING];
     let line = ["harness", "--bench", "--out", out, "--baseline", "before"];
     let args = Args::try_parse_from(line.iter().chain(&cell)).expect("well-formed");
-    let error = run(workloads::Kind::Throughput, &args, TOOL.into()).expect_err("there is none");
+    let error = run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect_err("there is none");
     assert!(error.to_string().contains("no baseline `before` for ring/local/w1"), "{error}");
 
     bench(workloads::Kind::Throughput, TOOL, dir.path(), &[&["--save-baseline", "before"], &cell[..]].concat());
-    run(workloads::Kind::Throughput, &args, TOOL.into()).expect("now there is one");
+    run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect("now there is one");
     assert!(dir.path().join("criterion/ring/local/w1/change/estimates.json").exists());
 }
 

@@ -8,9 +8,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use workloads::Kind;
 
-use crate::cell;
+use crate::{cell, harness};
 
 pub(crate) use report::render;
 
@@ -35,6 +36,14 @@ enum Command {
     List(list::List),
     Verify(verify::Verify),
     Report(report::Report),
+    /// Be a harness of `cargo bench`
+    #[command(name = harness::SUBCOMMAND, hide = true, disable_help_flag = true)]
+    Bench {
+        kind: HarnessKind,
+        /// The flags of `cargo bench`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Run one cell as a child process of ours
     #[command(name = cell::SUBCOMMAND, hide = true)]
     Cell {
@@ -44,12 +53,21 @@ enum Command {
     },
 }
 
+/// The harnesses by the names of their targets.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum HarnessKind {
+    Throughput,
+    Latency,
+}
+
 /// Carries out the command line of this process.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List(list) => list.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
+        Command::Bench { kind: HarnessKind::Throughput, flags } => harness::main(Kind::Throughput, &flags),
+        Command::Bench { kind: HarnessKind::Latency, flags } => harness::main(Kind::Latency, &flags),
         Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error: anyhow::Error| {

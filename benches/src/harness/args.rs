@@ -3,6 +3,7 @@
 //! Cargo hands the same command line to each harness, so all of them take all flags, and what one has
 //! no use for is accepted and has no effect there.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -117,10 +118,11 @@ pub enum Mode {
 }
 
 impl Args {
-    /// The arguments of this process. Ends it with help where they ask for it, and with code 2 and the
-    /// list of flags where they are refused.
-    pub fn from_process() -> Self {
-        Self::try_parse().unwrap_or_else(|error| {
+    /// The arguments of a harness. Ends the process with help where they ask for it, and with code 2 and
+    /// the list of flags where they are refused.
+    pub(super) fn from_harness(arguments: &[OsString]) -> Self {
+        let name = OsString::from("cargo bench --");
+        Self::try_parse_from(std::iter::once(&name).chain(arguments)).unwrap_or_else(|error| {
             // Nothing is left to be done when the terminal is gone.
             let _ = error.print();
             if error.kind() == ErrorKind::UnknownArgument {
@@ -203,8 +205,6 @@ fn known_flags() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     fn parse(line: &str) -> Args {

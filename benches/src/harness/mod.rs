@@ -1,7 +1,6 @@
 //! What `cargo bench` runs: each harness measures its kind of workload and renders the page.
 //!
-//! The harness itself only plans, watches and stores. The cells run in child processes of the tool
-//! `stampede`, which alone holds the compiled matrix.
+//! The harness itself only plans, watches and stores; the cells run in child processes.
 
 mod args;
 mod baseline;
@@ -11,9 +10,11 @@ mod plan;
 mod rounds;
 mod run;
 
-use std::path::PathBuf;
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use workloads::Kind;
 
 pub use args::{Args, Mode};
@@ -21,14 +22,15 @@ pub use criterion_args::{Against, CriterionArgs};
 pub use plan::{Step, plan};
 pub use run::run;
 
-/// The whole of a harness for workloads of `kind`. `tool` is the built command-line tool.
-pub fn main(kind: Kind, tool: &str) -> ExitCode {
-    let args = Args::from_process();
-    match run(kind, &args, PathBuf::from(tool)) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+/// The hidden subcommand that makes the tool a harness; a kind and the flags of `cargo bench` follow.
+pub const SUBCOMMAND: &str = "__bench";
+
+/// The harness for workloads of `kind`, given the arguments that `cargo bench` passed.
+///
+/// # Errors
+/// When nothing could be run or stored.
+pub fn main(kind: Kind, arguments: &[OsString]) -> Result<ExitCode> {
+    let args = Args::from_harness(arguments);
+    let tool = env::current_exe().context("cannot find this program's own file")?;
+    run(kind, &args, arguments, tool)
 }

@@ -1,6 +1,7 @@
 //! One run of a harness, from the selection of cells to the page.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,10 +28,11 @@ use crate::session::Session;
 use crate::{machine, units};
 
 /// Carries out what `args` ask for on the cells of `kind`, with children of the command-line `tool`.
+/// `arguments` are what `args` were read from: the records quote them.
 ///
 /// # Errors
 /// When nothing could be run or stored. A cell that fails is a stored result, no error.
-pub fn run(kind: Kind, args: &Args, tool: PathBuf) -> Result<ExitCode> {
+pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Result<ExitCode> {
     let selected = args.selection()?.cells(machine::cores())?;
     let cells = of_kind(&selected, kind);
     let overrides = if args.quick { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
@@ -45,8 +47,7 @@ pub fn run(kind: Kind, args: &Args, tool: PathBuf) -> Result<ExitCode> {
     let paths = Paths::new(args.out.as_deref());
     let baselines = Baselines::new(&args.criterion, &paths)?;
     baselines.check(&cells)?;
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let session = Session::current(args.seed, args.quick, &arguments);
+    let session = Session::current(args.seed, args.quick, arguments);
     let home = paths.criterion_home.clone();
     let launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.longest_silence());
     let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally: Tally::default() };
