@@ -15,6 +15,7 @@ use futures_channel::oneshot;
 use futures_lite::future::block_on;
 
 use super::async_task_join::TaskJoin;
+use super::driver::Driver;
 use super::gate::{Gate, Resident};
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
@@ -34,8 +35,7 @@ pub const CARD: Card = Card {
 pub struct Variant {
     workers: Vec<Worker>,
     spawner: ExecutorSpawner,
-    /// `None` once stopped.
-    reactor: Option<reactor::Thread>,
+    driver: Driver,
 }
 
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Variant {
         }
         // The reactor before the executor: a wake-up of its that overlaps the executor's drop would leave the woken task in
         // a queue that nobody empties any more.
-        self.reactor = None;
+        self.driver.stop();
         self.spawner.shared.gate.close();
         drop(self.spawner.shared.gate.take());
     }
@@ -87,11 +87,11 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
-        let reactor = super::start_reactor()?;
+        let driver = Driver::start()?;
         let gate = Arc::new(Gate::new(Executor::new()));
-        let shared = Arc::new(Shared { gate, reactor: reactor.handle().clone() });
+        let shared = Arc::new(Shared { gate, reactor: driver.handle().clone() });
         let spawner = ExecutorSpawner { shared };
-        let mut runtime = Self { workers: Vec::with_capacity(config.workers), spawner, reactor: Some(reactor) };
+        let mut runtime = Self { workers: Vec::with_capacity(config.workers), spawner, driver };
         for index in 0..config.workers {
             // When one fails, dropping `runtime` stops those before it.
             let worker = Worker::start(index, Arc::clone(&runtime.spawner.shared.gate))
@@ -111,9 +111,9 @@ impl Runtime for Variant {
         block_on(future)
     }
 
-    /// Empty: async-executor counts nothing.
+    /// The reactor's counters; async-executor has none.
     fn metrics(&self) -> Snapshot {
-        Snapshot::default()
+        self.driver.snapshot(&[])
     }
 
     fn shutdown(mut self) -> Snapshot {

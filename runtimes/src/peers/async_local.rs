@@ -8,6 +8,7 @@ use async_executor::LocalExecutor;
 use futures_lite::future::block_on;
 
 use super::async_task_join::TaskJoin;
+use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
@@ -28,8 +29,7 @@ pub struct Variant {
     /// `None` once stopped.
     executor: Option<Rc<LocalExecutor<'static>>>,
     spawner: LocalSpawner,
-    /// `None` once stopped.
-    reactor: Option<reactor::Thread>,
+    driver: Driver,
 }
 
 impl Variant {
@@ -37,7 +37,7 @@ impl Variant {
         self.spawner.shared.inbox.close();
         // The reactor first: a wake-up of its that overlaps the executor's drop would leave the woken task in a
         // queue that nobody empties any more.
-        self.reactor = None;
+        self.driver.stop();
         self.executor = None;
     }
 }
@@ -53,12 +53,12 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
-        let reactor = super::start_reactor()?;
+        let driver = Driver::start()?;
         let executor = Rc::new(LocalExecutor::new());
         let inbox = Arc::new(Inbox::new());
         executor.spawn(Arc::clone(&inbox).serve()).detach();
-        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: reactor.handle().clone() }) };
-        Ok(Self { executor: Some(executor), spawner, reactor: Some(reactor) })
+        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
+        Ok(Self { executor: Some(executor), spawner, driver })
     }
 
     fn spawner(&self) -> &LocalSpawner {
@@ -71,9 +71,9 @@ impl Runtime for Variant {
         self.spawner.shared.inbox.attend(executor, || block_on(executor.run(future)))
     }
 
-    /// Empty: async-executor counts nothing.
+    /// The reactor's counters; async-executor has none.
     fn metrics(&self) -> Snapshot {
-        Snapshot::default()
+        self.driver.snapshot(&[])
     }
 
     fn shutdown(mut self) -> Snapshot {

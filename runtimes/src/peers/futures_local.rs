@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_executor::LocalPool;
 use futures_util::task::LocalSpawnExt;
 
+use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
 use super::remote_join::RemoteJoin;
 use crate::metrics::Snapshot;
@@ -30,8 +31,7 @@ pub struct Variant {
     /// The pool's own handle, which stays on its thread.
     local: futures_executor::LocalSpawner,
     spawner: LocalSpawner,
-    /// `None` once stopped.
-    reactor: Option<reactor::Thread>,
+    driver: Driver,
 }
 
 impl Variant {
@@ -39,7 +39,7 @@ impl Variant {
         self.spawner.shared.inbox.close();
         let pool = self.pool.get_mut().take();
         drop(pool); // its futures deregister from the reactor, which is still there
-        self.reactor = None;
+        self.driver.stop();
     }
 }
 
@@ -54,13 +54,13 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
-        let reactor = super::start_reactor()?;
+        let driver = Driver::start()?;
         let pool = LocalPool::new();
         let local = pool.spawner();
         let inbox = Arc::new(Inbox::new());
         local.spawn_local(Arc::clone(&inbox).serve()).expect("the pool exists");
-        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: reactor.handle().clone() }) };
-        Ok(Self { pool: RefCell::new(Some(pool)), local, spawner, reactor: Some(reactor) })
+        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
+        Ok(Self { pool: RefCell::new(Some(pool)), local, spawner, driver })
     }
 
     fn spawner(&self) -> &LocalSpawner {
@@ -74,9 +74,9 @@ impl Runtime for Variant {
         self.spawner.shared.inbox.attend(&self.local, || pool.run_until(future))
     }
 
-    /// Empty: futures-executor counts nothing.
+    /// The reactor's counters; futures-executor has none.
     fn metrics(&self) -> Snapshot {
-        Snapshot::default()
+        self.driver.snapshot(&[])
     }
 
     fn shutdown(mut self) -> Snapshot {

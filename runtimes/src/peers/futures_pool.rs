@@ -2,7 +2,7 @@
 //!
 //! A pool ends when its last clone is dropped, and every pending task holds clones: left to itself a pool with pending tasks
 //! would keep its threads for ever. The adapter therefore ends the threads with a task each that unwinds out of
-//! the worker's loop ([`Pill`]), and lets no task be polled once shutdown has begun ([`Guarded`]). What
+//! the worker's loop (`Pill`), and lets no task be polled once shutdown has begun (`Guarded`). What
 //! remains is a pending task that nobody wakes: it and its waker own each other, out of anybody's reach.
 
 use std::cell::{Cell, RefCell};
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use futures_executor::{ThreadPool, block_on};
 use futures_util::future::FutureExt;
 
+use super::driver::Driver;
 use super::gate::{self, Gate, Resident};
 use super::remote_join::RemoteJoin;
 use crate::enter::Entered;
@@ -39,8 +40,7 @@ pub const CARD: Card = Card {
 #[derive(Debug)]
 pub struct Variant {
     spawner: PoolSpawner,
-    /// `None` once stopped.
-    reactor: Option<reactor::Thread>,
+    driver: Driver,
 }
 
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Variant {
         let Some(pool) = shared.gate.pass(ThreadPool::clone) else { return };
         shared.gate.close();
         // Before the threads end: a task that the reactor wakes for the last time still gets dropped by them.
-        self.reactor = None;
+        self.driver.stop();
         for _ in 0..shared.workers {
             pool.spawn_ok(Pill { pool: pool.clone(), last: false });
         }
@@ -183,7 +183,7 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
-        let reactor = super::start_reactor()?;
+        let driver = Driver::start()?;
         // The pool's threads start before there is a pool to share; they wait for it here.
         let announced: Arc<OnceLock<Option<Arc<Shared>>>> = Arc::default();
         let awaited = Arc::clone(&announced);
@@ -199,7 +199,7 @@ impl Runtime for Variant {
         let shared = pool.map(|pool| {
             Arc::new(Shared {
                 gate: Arc::new(Gate::new(pool)),
-                reactor: reactor.handle().clone(),
+                reactor: driver.handle().clone(),
                 workers: config.workers,
                 taking: AtomicUsize::new(config.workers),
                 ended: Mutex::default(),
@@ -208,7 +208,7 @@ impl Runtime for Variant {
         });
         let _ = announced.set(shared.as_ref().ok().cloned());
         let shared = shared.map_err(|source| StartError::Os { what: "worker threads", source })?;
-        Ok(Self { spawner: PoolSpawner { shared }, reactor: Some(reactor) })
+        Ok(Self { spawner: PoolSpawner { shared }, driver })
     }
 
     fn spawner(&self) -> &PoolSpawner {
@@ -221,9 +221,9 @@ impl Runtime for Variant {
         block_on(future)
     }
 
-    /// Empty: futures-executor counts nothing.
+    /// The reactor's counters; futures-executor has none.
     fn metrics(&self) -> Snapshot {
-        Snapshot::default()
+        self.driver.snapshot(&[])
     }
 
     fn shutdown(mut self) -> Snapshot {
@@ -241,7 +241,7 @@ pub struct PoolSpawner {
 impl Spawner for PoolSpawner {
     type Join<T: Send + 'static> = RemoteJoin<T>;
 
-    /// What `spawn_with_handle` does, with [`Guarded`] in between.
+    /// What `spawn_with_handle` does, with `Guarded` in between.
     #[inline]
     fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
     where

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
-use super::{check_workers, start_reactor};
+use super::check_workers;
+use super::driver::Driver;
 use crate::metrics::{Counter, Snapshot};
 use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
 
@@ -17,8 +18,7 @@ pub(super) struct Tokio {
     /// `None` once stopped.
     runtime: Option<runtime::Runtime>,
     spawner: TokioSpawner,
-    /// `None` once stopped.
-    reactor: Option<reactor::Thread>,
+    driver: Driver,
 }
 
 impl Tokio {
@@ -29,10 +29,10 @@ impl Tokio {
         mut builder: runtime::Builder,
     ) -> Result<Self, StartError> {
         check_workers(card, config)?;
-        let reactor = start_reactor()?;
+        let driver = Driver::start()?;
         let runtime = builder.build().map_err(|source| StartError::Os { what: "tokio runtime", source })?;
-        let spawner = TokioSpawner { handle: runtime.handle().clone(), reactor: reactor.handle().clone() };
-        Ok(Self { runtime: Some(runtime), spawner, reactor: Some(reactor) })
+        let spawner = TokioSpawner { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
+        Ok(Self { runtime: Some(runtime), spawner, driver })
     }
 
     pub(super) fn spawner(&self) -> &TokioSpawner {
@@ -45,11 +45,11 @@ impl Tokio {
         runtime.block_on(future)
     }
 
-    /// The one counter of ours that tokio keeps without `--cfg tokio_unstable`.
+    /// The reactor's counters, and the one of ours that tokio keeps without `--cfg tokio_unstable`.
     pub(super) fn metrics(&self) -> Snapshot {
         let metrics = self.spawner.handle.metrics();
         let parks = (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
-        Snapshot::only(&[(Counter::Parks, parks)])
+        self.driver.snapshot(&[(Counter::Parks, parks)])
     }
 
     pub(super) fn shutdown(mut self) -> Snapshot {
@@ -61,7 +61,7 @@ impl Tokio {
     /// futures deregister from it.
     fn stop(&mut self) {
         self.runtime = None;
-        self.reactor = None;
+        self.driver.stop();
     }
 }
 
