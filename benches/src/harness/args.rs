@@ -65,7 +65,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["test", "profile_time"])]
     pub list: bool,
 
-    /// Independent rounds of each latency cell [default: 5, with --quick 1]
+    /// Independent rounds of each latency cell [default: 3, with --quick 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: Option<u16>,
 
@@ -172,7 +172,7 @@ impl Args {
 
     /// Rounds of each latency cell.
     pub fn rounds(&self) -> u16 {
-        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+        self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
     }
 }
 
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(timing, Timing { measurement: Duration::from_millis(500), ..QUICK });
         let timing = parse("--bench --sample-size 50").timing();
         assert_eq!((timing.samples, timing.adapt), (50, false));
-        assert_eq!((parse("--quick").rounds(), parse("").rounds(), parse("--quick --rounds 3").rounds()), (1, 5, 3));
+        assert_eq!((parse("--quick").rounds(), parse("").rounds(), parse("--quick --rounds 4").rounds()), (1, 3, 4));
     }
 
     #[test]

@@ -27,7 +27,8 @@ fn figures(measurement: &Measurement, unit: &str) -> String {
         let per_second = measurement.operations_per_iteration * 1e9 / median;
         parts.push(format!("{} {unit}/s", units::count(per_second)));
     }
-    for (name, text) in &measurement.histograms {
+    // What a closed loop would have seen stands on the page, beside its explanation.
+    for (name, text) in measurement.histograms.iter().filter(|(name, _)| *name != "uncorrected") {
         if let Ok(histogram) = histogram::decode(text) {
             parts.push(format!("{name} {}", percentiles(&histogram)));
         }
