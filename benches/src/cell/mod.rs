@@ -18,6 +18,9 @@ use std::time::Duration;
 use reports::schema::Outcome;
 use serde::{Deserialize, Serialize};
 
+use crate::matrix;
+use crate::params::{self, Overrides};
+
 pub use bed::{Bed, prepare};
 pub use launch::{Finished, LaunchError, Launcher};
 pub use measure::execute;
@@ -39,9 +42,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// The cell's id, as filters and criterion's directories have it.
-    pub fn id(&self) -> String {
-        format!("{}/{}/w{}", self.workload, self.runtime, self.workers)
+    /// `task` on a cell of the matrix.
+    pub fn new(cell: &matrix::Cell, overrides: &Overrides, task: Task) -> Self {
+        Self {
+            workload: cell.workload.name.to_owned(),
+            runtime: cell.runtime.name.to_owned(),
+            workers: cell.workers,
+            params: params::to_map(&overrides.of(cell.workload)),
+            task,
+        }
     }
 }
 

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use anyhow::{Context, Result};
+use anyhow::Context;
 use clap::Args;
 use regex::Regex;
 use reports::schema::Outcome;
 
 use super::Done;
-use crate::cell::{Launcher, Request, Task};
+use crate::cell::{Finished, Launcher, Request, Task};
 use crate::matrix::{Cell, Filter, Selection};
-use crate::params::{self, Overrides};
+use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::value::seconds;
@@ -85,8 +85,9 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     let mut void = 0;
     for cell in cells {
         progress.begin(&cell.to_string());
-        let (style, verdict, reason) = match run(cell, overrides, launcher)? {
-            Outcome::Measured(_) => (GOOD, "ok", String::new()),
+        let Finished { outcome, elapsed, .. } = launcher.run(&Request::new(cell, overrides, Task::Verify))?;
+        let (style, verdict, reason) = match outcome {
+            Outcome::Measured(_) => (GOOD, "ok", format!("  {}", units::time(elapsed.as_nanos() as f64))),
             // The result was right, only the measurement does not count.
             Outcome::Skipped { reason } => {
                 void += 1;
@@ -109,15 +110,4 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     }
     anstream::eprintln!("{BAD}failed{BAD:#}: {}", failed.join(", "));
     Ok(ExitCode::FAILURE)
-}
-
-fn run(cell: &Cell, overrides: &Overrides, launcher: &Launcher) -> Result<Outcome> {
-    let request = Request {
-        workload: cell.workload.name.to_owned(),
-        runtime: cell.runtime.name.to_owned(),
-        workers: cell.workers,
-        params: params::to_map(&overrides.of(cell.workload)),
-        task: Task::Verify,
-    };
-    Ok(launcher.run(&request)?.outcome)
 }

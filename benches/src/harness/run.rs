@@ -20,7 +20,7 @@ use super::{Args, Mode, line};
 use crate::cell::{Finished, Launcher, Request, Task};
 use crate::commands::render;
 use crate::matrix::{Cell, of_kind};
-use crate::params::{self, Overrides};
+use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::record::record;
@@ -35,13 +35,18 @@ use crate::{machine, units};
 pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Result<ExitCode> {
     let selected = args.selection()?.cells(machine::cores())?;
     let cells = of_kind(&selected, kind);
-    let overrides = if args.quick { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
+    let short = args.quick || args.mode() == Mode::Test;
+    let overrides = if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
     if args.mode() == Mode::List {
         cells.iter().for_each(|cell| println!("{}: benchmark", cell.id()));
         return Ok(ExitCode::SUCCESS);
     }
-    // The filter may mean cells of the other harness alone, or an option criterion alone.
-    if cells.is_empty() || (args.mode() == Mode::Unrecorded && kind == Kind::Latency) {
+    // The filter may mean cells of the other harness alone.
+    if cells.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.mode() == Mode::Unrecorded && kind == Kind::Latency {
+        eprintln!("latency: passed over, criterion profiles and compares throughput workloads only");
         return Ok(ExitCode::SUCCESS);
     }
     let paths = Paths::new(args.out.as_deref());
@@ -95,7 +100,7 @@ impl Run<'_> {
                 continue;
             }
             progress.begin(&step.cell.to_string());
-            let finished = self.launcher.run(&self.request(step))?;
+            let finished = self.launcher.run(&Request::new(&step.cell, &self.overrides, step.task.clone()))?;
             if finished.interrupted || interrupted.load(Relaxed) {
                 interrupted.store(true, Relaxed);
                 break;
@@ -122,17 +127,6 @@ impl Run<'_> {
         let kind = kind_name(self.kind);
         let rounds = if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
         println!("{kind}: {cells} cells{rounds}, seed {}", self.session.seed);
-    }
-
-    fn request(&self, step: &Step) -> Request {
-        let Cell { workload, runtime, workers } = step.cell;
-        Request {
-            workload: workload.name.to_owned(),
-            runtime: runtime.name.to_owned(),
-            workers,
-            params: params::to_map(&self.overrides.of(workload)),
-            task: step.task.clone(),
-        }
     }
 
     /// Stores the cell as it stands after this step, so that a run that is killed keeps it.
