@@ -27,3 +27,8 @@ pub use engine::{EngineSpawner, Executor};
 pub use registry::{Visitor, cards, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError};
 pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};
+
+/// Compiles and runs the example in the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../ADDING.md")]
+struct Adding;
