@@ -27,31 +27,84 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Blocking on a word: the system call, or under loom a yield, which lets the other threads of the model run.
-pub(crate) mod futex {
-    use super::atomic::AtomicU32;
+/// A word on which one thread blocks and others wake it.
+#[derive(Debug)]
+pub(crate) struct Futex {
+    word: atomic::AtomicU32,
+    /// Under loom, which cannot see into the kernel: its queue of waiting threads.
+    #[cfg(stampede_loom)]
+    queue: (imp::Mutex<()>, imp::Condvar),
+}
+
+impl Futex {
+    pub(crate) fn new(value: u32) -> Self {
+        Self {
+            word: atomic::AtomicU32::new(value),
+            #[cfg(stampede_loom)]
+            queue: (imp::Mutex::new(()), imp::Condvar::new()),
+        }
+    }
 
     /// Blocks while the word is `expected`, until a wake or for no reason at all: the caller looks again.
     #[cfg(not(stampede_loom))]
-    pub(crate) fn wait(word: &AtomicU32, expected: u32) {
+    pub(crate) fn wait(&self, expected: u32) {
         use rustix::thread::futex;
         // An error is EAGAIN (the word changed) or EINTR.
-        let _ = futex::wait(word, futex::Flags::PRIVATE, expected, None);
+        let _ = futex::wait(&self.word, futex::Flags::PRIVATE, expected, None);
     }
 
-    /// Wakes one thread that blocks on the word.
+    /// Wakes a thread that blocks on the word.
     #[cfg(not(stampede_loom))]
-    pub(crate) fn wake_one(word: &AtomicU32) {
+    pub(crate) fn wake_one(&self) {
         use rustix::thread::futex;
         // No error is possible for a private futex of this process.
-        let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
+        let _ = futex::wake(&self.word, futex::Flags::PRIVATE, 1);
     }
 
     #[cfg(stampede_loom)]
-    pub(crate) fn wait(_: &AtomicU32, _: u32) {
-        loom::thread::yield_now();
+    pub(crate) fn wait(&self, expected: u32) {
+        let guard = self.queue.0.lock().unwrap();
+        // The kernel looks at the word under the lock of its queue, too.
+        if self.word.load(atomic::Ordering::Relaxed) == expected {
+            drop(self.queue.1.wait(guard).unwrap());
+        }
     }
 
     #[cfg(stampede_loom)]
-    pub(crate) fn wake_one(_: &AtomicU32) {}
+    pub(crate) fn wake_one(&self) {
+        let _guard = self.queue.0.lock().unwrap();
+        self.queue.1.notify_one();
+    }
+}
+
+impl std::ops::Deref for Futex {
+    type Target = atomic::AtomicU32;
+
+    #[inline]
+    fn deref(&self) -> &atomic::AtomicU32 {
+        &self.word
+    }
+}
+
+/// Runs `model` in every interleaving with at most `preemptions` switches that no thread asked for, and in
+/// every memory order. Fails on a panic anywhere in it, also on one that was caught.
+#[cfg(all(test, stampede_loom))]
+pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    use std::cell::Cell;
+    // Loom runs all threads of a model on the thread that checks it.
+    thread_local!(static PANICKED: Cell<bool> = const { Cell::new(false) });
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICKED.set(true);
+            report(info);
+        }));
+    });
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(move || {
+        model();
+        assert!(!PANICKED.get(), "something panicked in the model");
+    });
 }

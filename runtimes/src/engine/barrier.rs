@@ -8,8 +8,10 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
-    compiler_fence, fence,
+    compiler_fence,
 };
+
+use crate::sync::atomic::fence;
 
 /// Whether `membarrier` was registered for this process. Written once, before any engine runs.
 static EXPEDITED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
@@ -29,7 +31,7 @@ pub(crate) fn register() {
 /// was stored before that [`heavy`].
 #[inline]
 pub(crate) fn light() {
-    if EXPEDITED.load(Relaxed) {
+    if expedited() {
         compiler_fence(SeqCst);
     } else {
         fence(SeqCst);
@@ -43,6 +45,12 @@ pub(crate) fn heavy() {
     if EXPEDITED.load(Relaxed) {
         membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
     }
+}
+
+/// Never under loom, which knows fences but no membarrier.
+#[inline]
+fn expedited() -> bool {
+    !cfg!(stampede_loom) && EXPEDITED.load(Relaxed)
 }
 
 fn membarrier(command: libc::c_int) -> bool {

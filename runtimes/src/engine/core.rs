@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::park::Parker;
 use super::pool::{Cache, Depot};
 use super::sleep::Sleep;
-use super::{barrier, worker::Worker};
+use super::worker::Worker;
 use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
 use crate::reactor::{self, Reactor};
@@ -160,51 +160,22 @@ impl<S: Scheduler> Core<S> {
         self.notify(Notify::Worker(worker), &self.outside_counters, true);
     }
 
-    /// Wakes whom the policy named. `shared`: `counters` has other writers.
+    /// Wakes whom the policy named for a push. `shared`: `counters` has other writers.
     #[inline]
     pub(super) fn notify(&self, notify: Notify, counters: &Block, shared: bool) {
-        if notify == Notify::Nobody {
-            return;
-        }
-        // Between the push and the look at the sleepers; see `sleep`.
-        barrier::light();
-        if self.sleep.has_sleepers() {
-            self.wake(notify, counters, shared);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake(&self, notify: Notify, counters: &Block, shared: bool) {
-        let unpark = |worker: usize| {
+        self.sleep.notify(notify, |worker| {
             if shared {
                 counters.add_shared(Counter::Unparks, 1);
             } else {
                 counters.add(Counter::Unparks, 1);
             }
             self.unpark(worker);
-        };
-        match notify {
-            Notify::Nobody => {}
-            Notify::One => {
-                if self.sleep.wants_wake()
-                    && let Some(worker) = self.sleep.pick_one()
-                {
-                    unpark(worker);
-                }
-            }
-            Notify::All => self.sleep.pick_all(unpark),
-            Notify::Worker(worker) => {
-                if self.sleep.pick(worker) {
-                    unpark(worker);
-                }
-            }
-        }
+        });
     }
 
     /// Interrupts a worker's sleep, now or the next one.
     pub(super) fn unpark(&self, worker: usize) {
-        self.workers[worker].parker.unpark(self.reactor.handle());
+        self.workers[worker].parker.unpark(|| self.reactor.handle().notify());
     }
 
     pub(super) fn reactor(&self) -> &reactor::Handle {

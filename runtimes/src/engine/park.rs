@@ -1,17 +1,17 @@
 //! How one worker blocks: on a futex, or in epoll when it drives the reactor.
 //!
-//! The word is a token: `unpark` sets it, `park` consumes it. A worker that is about to block first
+//! The word is a token: `unpark` leaves it, `park` consumes it. A worker that is about to block first
 //! turns EMPTY into the state that says how it blocks; an `unpark` swaps in NOTIFIED and does what the
 //! state it replaced asks for. Both act on one word, so either the worker sees NOTIFIED and does not block,
 //! or the unparker sees how it blocks. A stale token makes one later park return at once, which its
 //! caller must (and does) tolerate.
+//!
+//! **Orderings.** What an unparker did before its swap (Release) is visible to the worker once it has
+//! consumed the token (Acquire). Consuming must be a read-modify-write: a second unparker may have replaced
+//! the token that the worker saw, and a plain store would wipe out its token without reading it.
 
-use crate::reactor;
-use crate::sync::atomic::{
-    AtomicU32,
-    Ordering::{AcqRel, Acquire, Release},
-};
-use crate::sync::futex;
+use crate::sync::Futex;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
@@ -20,11 +20,11 @@ const IN_EPOLL: u32 = 3;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Parker(AtomicU32);
+pub(crate) struct Parker(Futex);
 
 impl Parker {
     pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(EMPTY))
+        Self(Futex::new(EMPTY))
     }
 
     /// Blocks until [`unpark`](Self::unpark).
@@ -32,42 +32,47 @@ impl Parker {
         if !self.block_as(ON_FUTEX) {
             return;
         }
-        // Acquire pairs with the Release half of the swap in `unpark`.
-        while self.0.load(Acquire) == ON_FUTEX {
-            futex::wait(&self.0, ON_FUTEX);
+        while self.0.load(Relaxed) == ON_FUTEX {
+            self.0.wait(ON_FUTEX);
         }
-        self.0.store(EMPTY, Release);
+        self.consume();
     }
 
     /// Calls `turn`, which blocks in epoll, unless the token is there already. An `unpark` meanwhile
-    /// interrupts it through the reactor's notifier.
+    /// interrupts it.
     pub(crate) fn park_in<T>(&self, turn: impl FnOnce() -> T) -> Option<T> {
         if !self.block_as(IN_EPOLL) {
             return None;
         }
         let result = turn();
-        // Whatever ended the turn, a token that came meanwhile is consumed with it. Acquire pairs with
-        // the swap in `unpark`.
-        self.0.swap(EMPTY, AcqRel);
+        // Whatever ended the turn, a token that came meanwhile is consumed with it.
+        self.consume();
         Some(result)
     }
 
     /// Announces how the worker blocks. False: a token was there, and is consumed.
     fn block_as(&self, how: u32) -> bool {
-        // AcqRel: Acquire to see what an unparker wrote before its swap, Release for the next unparker.
-        if self.0.compare_exchange(EMPTY, how, AcqRel, Acquire).is_ok() {
+        // Relaxed: the announcement publishes nothing but itself.
+        if self.0.compare_exchange(EMPTY, how, Relaxed, Relaxed).is_ok() {
             return true;
         }
-        self.0.store(EMPTY, Release);
+        self.consume();
         false
     }
 
-    /// Leaves the token, and interrupts the worker if it blocks.
-    pub(crate) fn unpark(&self, reactor: &reactor::Handle) {
-        // Release publishes what the unparker did; Acquire orders it after the worker's announcement.
-        match self.0.swap(NOTIFIED, AcqRel) {
-            ON_FUTEX => futex::wake_one(&self.0),
-            IN_EPOLL => reactor.notify(),
+    fn consume(&self) {
+        // Acquire pairs with the Release swap of each unparker whose token this is: their swaps form one
+        // release sequence.
+        self.0.swap(EMPTY, Acquire);
+    }
+
+    /// Leaves the token, and wakes the worker if it blocks on the futex, or calls `interrupt` if it blocks in
+    /// epoll.
+    pub(crate) fn unpark(&self, interrupt: impl FnOnce()) {
+        // Release pairs with the Acquire swap in `consume`.
+        match self.0.swap(NOTIFIED, Release) {
+            ON_FUTEX => self.0.wake_one(),
+            IN_EPOLL => interrupt(),
             _ => {}
         }
     }

@@ -3,20 +3,21 @@
 //! **Vocabulary.** A worker *runs*, *searches* (its own queues are empty; it looks at others'), or
 //! *sleeps* (it is on the list, and blocks in its parker soon).
 //!
-//! **No wake-up is lost.** A worker that goes to sleep (1) puts itself on the list, (2) executes the
-//! heavy side of [`barrier`], (3) asks the policy once more for work, and blocks only if there is none.
-//! A push (a) puts the task into a queue, (b) executes the light side, (c) reads the counts. Either the
-//! push comes before the barrier as seen by (3), which then finds the task, or (c) sees the sleeper and
-//! wakes it. A push that wakes nobody because somebody searches relies on that searcher: it ends its
-//! search either with a task, and then passes the search on ([`stop_search`] says it was the last), or by
+//! **No wake-up is lost.** A worker that goes to sleep ([`Sleep::sleep`]) (1) puts itself on the list, (2)
+//! executes the heavy side of [`barrier`], (3) asks once more for work, and blocks only if there is none.
+//! A push (a) puts the task into a queue, then in [`Sleep::notify`] (b) executes the light side, (c) reads the
+//! counts. Either the push comes before the barrier as seen by (3), which then finds the task, or (c) sees the
+//! sleeper and wakes it. A push that wakes nobody because somebody searches relies on that searcher: it ends
+//! its search either with a task, and then passes the search on ([`stop_search`] says it was the last), or by
 //! going to sleep through (1) to (3), where it finds the task.
 //!
 //! A worker that is taken off the list by a push counts as searching from that moment, so that a burst of
 //! pushes wakes one worker, not all.
 //!
-//! [`barrier`]: super::barrier
 //! [`stop_search`]: Sleep::stop_search
 
+use super::barrier;
+use crate::scheduler::Notify;
 use crate::sync::Mutex;
 use crate::sync::atomic::{
     AtomicU32,
@@ -40,6 +41,17 @@ pub(crate) struct Sleep {
     list: Mutex<Vec<usize>>,
 }
 
+/// Whether a worker counts as searching, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// It does not.
+    No,
+    /// It began by itself.
+    Own,
+    /// It was woken to search.
+    Woken,
+}
+
 impl Sleep {
     pub(crate) fn new(workers: usize) -> Self {
         debug_assert!(workers <= MAX_WORKERS);
@@ -47,28 +59,73 @@ impl Sleep {
         Self { workers: workers as u32, counts: AtomicU32::new(0), list }
     }
 
-    /// Whether a push should wake somebody: there is a sleeper and nobody searches.
+    /// After a push: takes the sleepers that `notify` names off the list, and calls `unpark` for each.
     #[inline]
-    pub(crate) fn wants_wake(&self) -> bool {
-        // Relaxed: ordered after the push by the barrier between them.
-        let counts = self.counts.load(Relaxed);
-        counts >= SLEEPER && counts & SEARCHING == 0
+    pub(crate) fn notify(&self, notify: Notify, unpark: impl FnMut(usize)) {
+        if notify == Notify::Nobody {
+            return;
+        }
+        // Between the push and the look at the sleepers; see the module.
+        barrier::light();
+        if self.counts.load(Relaxed) >= SLEEPER {
+            self.wake(notify, unpark);
+        }
     }
 
-    /// Whether anybody sleeps.
-    pub(crate) fn has_sleepers(&self) -> bool {
-        self.counts.load(Relaxed) >= SLEEPER
+    #[cold]
+    #[inline(never)]
+    fn wake(&self, notify: Notify, mut unpark: impl FnMut(usize)) {
+        match notify {
+            Notify::Nobody => {}
+            Notify::One => {
+                if self.wants_searcher()
+                    && let Some(worker) = self.pick_one()
+                {
+                    unpark(worker);
+                }
+            }
+            Notify::All => self.pick_all(unpark),
+            Notify::Worker(worker) => {
+                if self.take_off(worker, SLEEPER - 1) {
+                    unpark(worker);
+                }
+            }
+        }
     }
 
-    /// Lets the caller search, unless half of the workers do. `force` lets it search in any case.
-    pub(crate) fn start_search(&self, force: bool) -> bool {
-        let counts = self.counts.load(Relaxed);
+    /// Sleeps, with `block`, unless `wanted` says that there is something to do. Both are called when the
+    /// worker is on the list already. Returns whether it counts as searching afterwards.
+    pub(crate) fn sleep(
+        &self,
+        worker: usize,
+        state: Search,
+        wanted: impl FnOnce() -> bool,
+        block: impl FnOnce(),
+    ) -> Search {
+        self.announce(worker, state != Search::No);
+        barrier::heavy();
+        if wanted() {
+            if !self.retract(worker) {
+                return Search::Woken;
+            }
+            // There is work, so search for it even if others do.
+            self.counts.fetch_add(1, AcqRel);
+            return Search::Own;
+        }
+        block();
+        if self.retract(worker) { Search::No } else { Search::Woken }
+    }
+
+    /// Lets the caller search, unless half of the workers do.
+    pub(crate) fn start_search(&self) -> bool {
+        // Relaxed: a limit that is now and then missed by one is a limit.
+        let searching = self.counts.load(Relaxed) & SEARCHING;
         // More searchers than this mostly find each other's empty queues (as Tokio and Go limit it).
-        if !force && 2 * (counts & SEARCHING) >= self.workers {
+        if 2 * searching >= self.workers {
             return false;
         }
-        // AcqRel: pairs with the same in `stop_search` and `announce`; the counts hand nothing over but
-        // themselves, and are exact at every moment.
+        // AcqRel, here and at every other change of the counts, each of which pairs with all the others:
+        // what a worker did before it changed them is visible to whoever reads its change in making the next.
         self.counts.fetch_add(1, AcqRel);
         true
     }
@@ -79,7 +136,7 @@ impl Sleep {
     }
 
     /// Puts a worker on the list, and ends its search if it searched.
-    pub(crate) fn announce(&self, worker: usize, searching: bool) {
+    fn announce(&self, worker: usize, searching: bool) {
         let mut list = self.list.lock();
         list.push(worker);
         self.counts.fetch_add(SLEEPER - u32::from(searching), AcqRel);
@@ -87,18 +144,30 @@ impl Sleep {
 
     /// Takes the caller off the list. False: somebody took it off before, to wake it, and the caller
     /// counts as searching.
-    pub(crate) fn retract(&self, worker: usize) -> bool {
+    fn retract(&self, worker: usize) -> bool {
+        self.take_off(worker, SLEEPER)
+    }
+
+    /// Takes `worker` off the list, if it is on it, and `from` off the counts.
+    fn take_off(&self, worker: usize, from: u32) -> bool {
         let mut list = self.list.lock();
         let Some(position) = list.iter().rposition(|&w| w == worker) else { return false };
         list.remove(position);
-        self.counts.fetch_sub(SLEEPER, AcqRel);
+        self.counts.fetch_sub(from, AcqRel);
         true
     }
 
+    /// Whether there is a sleeper and nobody searches.
+    fn wants_searcher(&self) -> bool {
+        // Relaxed: ordered after the push by the barrier between them.
+        let counts = self.counts.load(Relaxed);
+        counts >= SLEEPER && counts & SEARCHING == 0
+    }
+
     /// Takes the latest sleeper off the list, if there is one and nobody searches: the caller unparks it.
-    pub(crate) fn pick_one(&self) -> Option<usize> {
+    fn pick_one(&self) -> Option<usize> {
         let mut list = self.list.lock();
-        if !self.wants_wake() {
+        if !self.wants_searcher() {
             return None;
         }
         let worker = list.pop()?;
@@ -106,24 +175,14 @@ impl Sleep {
         Some(worker)
     }
 
-    /// Takes a certain worker off the list, if it is on it: the caller unparks it.
-    pub(crate) fn pick(&self, worker: usize) -> bool {
-        let mut list = self.list.lock();
-        let Some(position) = list.iter().rposition(|&w| w == worker) else { return false };
-        list.remove(position);
-        self.counts.fetch_sub(SLEEPER - 1, AcqRel);
-        true
-    }
-
     /// Takes every sleeper off the list and calls `unpark` for each.
-    pub(crate) fn pick_all(&self, mut unpark: impl FnMut(usize)) {
+    fn pick_all(&self, unpark: impl FnMut(usize)) {
         let sleepers = {
             let mut list = self.list.lock();
             let sleepers = std::mem::take(&mut *list);
-            let n = sleepers.len() as u32;
-            self.counts.fetch_sub(n * (SLEEPER - 1), AcqRel);
+            self.counts.fetch_sub(sleepers.len() as u32 * (SLEEPER - 1), AcqRel);
             sleepers
         };
-        sleepers.into_iter().for_each(&mut unpark);
+        sleepers.into_iter().for_each(unpark);
     }
 }

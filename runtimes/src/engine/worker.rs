@@ -6,10 +6,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::barrier;
 use super::context::{self, Context};
 use super::core::{Core, Shared};
 use super::pool::Cache;
+use super::sleep::Search;
 use crate::metrics::Counter;
 use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
 use crate::sync::atomic::Ordering::Acquire;
@@ -201,7 +201,7 @@ impl<S: Scheduler> Worker<S> {
             return self.next_pinned();
         }
         if *state == Search::No {
-            if !self.core.sleep.start_search(false) {
+            if !self.core.sleep.start_search() {
                 return None;
             }
             *state = Search::Own;
@@ -247,17 +247,12 @@ impl<S: Scheduler> Worker<S> {
         if state == Search::Woken {
             self.count(Counter::UselessUnparks, 1);
         }
-        let sleep = &self.core.sleep;
-        sleep.announce(self.index, state != Search::No);
-        barrier::heavy();
-        if self.has_work() || ready(true) || self.core.stopping.load(Acquire) {
-            if !sleep.retract(self.index) {
-                return Search::Woken;
-            }
-            // There is work, so search for it even if others do.
-            sleep.start_search(true);
-            return Search::Own;
-        }
+        let wanted = || self.has_work() || ready(true) || self.core.stopping.load(Acquire);
+        self.core.sleep.sleep(self.index, state, wanted, || self.park())
+    }
+
+    /// Blocks: in epoll if nobody else does, otherwise on a futex.
+    fn park(&self) {
         self.count(Counter::Parks, 1);
         let parker = &self.shared().parker;
         match self.core.reactor.try_driver() {
@@ -266,7 +261,6 @@ impl<S: Scheduler> Worker<S> {
             }
             None => parker.park(),
         }
-        if sleep.retract(self.index) { Search::No } else { Search::Woken }
     }
 
     fn has_work(&self) -> bool {
@@ -309,14 +303,4 @@ impl<S: Scheduler> Worker<S> {
         drop(local);
         cache.into_inner().live
     }
-}
-
-/// Whether a worker counts as searching, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Search {
-    No,
-    /// It began by itself.
-    Own,
-    /// It was woken to search.
-    Woken,
 }

@@ -8,6 +8,8 @@ mod body;
 mod cell;
 mod error;
 mod join;
+#[cfg(all(test, stampede_loom))]
+pub(crate) mod models;
 mod runnable;
 mod state;
 mod waker;

@@ -110,6 +110,13 @@ impl State {
         self.0.store(0, crate::sync::atomic::Ordering::Release);
     }
 
+    /// Marks the slot as free and asks loom whether every access so far happened before. Every later one
+    /// would be a use after free, and so would one at the same time: loom fails on both.
+    #[cfg(all(test, stampede_loom))]
+    pub(super) fn retire(&mut self) {
+        self.0.with_mut(|word| *word = 0);
+    }
+
     /// A wake. True: the caller must queue the task.
     #[inline]
     pub(crate) fn wake(&self) -> bool {
@@ -274,8 +281,15 @@ impl State {
     /// After [`Release::Reap`], when no queue accepts the task any more: drops the waker all the same and
     /// leaves the task, cancelled, to the shutdown that is under way. True: the caller frees the memory.
     pub(crate) fn abandon(&self) -> bool {
-        let after = self.0.fetch_sub(WAKER + SCHEDULED, AcqRel) - (WAKER + SCHEDULED);
-        after & DONE != 0 && Self::is_last(after)
+        let mut now = self.0.load(Acquire);
+        loop {
+            // Shutdown may have claimed and ended the task meanwhile, and SCHEDULED is off already.
+            let next = (now & !SCHEDULED) - WAKER;
+            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
+                Ok(_) => return next & DONE != 0 && Self::is_last(next),
+                Err(actual) => now = actual,
+            }
+        }
     }
 
     /// Drops the handle, whose slot is empty ([`reclaim_slot`](Self::reclaim_slot)). `None`: the task is
