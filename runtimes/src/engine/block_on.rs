@@ -5,20 +5,46 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 
 use super::core::Core;
 use super::worker::{Pause, Worker};
 use crate::scheduler::Scheduler;
 use crate::sync::atomic::{
     AtomicBool,
-    Ordering::{AcqRel, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
 };
+use crate::sync::thread::{self, Thread};
+
+/// Whether the future was woken and has not been polled since.
+#[derive(Debug)]
+pub(super) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(super) fn new(raised: bool) -> Self {
+        Self(AtomicBool::new(raised))
+    }
+
+    /// A wake. True: nobody else has interrupted the thread for this, so the caller must.
+    pub(super) fn raise(&self) -> bool {
+        // Release pairs with the Acquire swap in `take`, which a chain of these swaps leads to.
+        !self.0.swap(true, Release)
+    }
+
+    /// Whether there is a wake to answer. A thread that sees none and blocks is interrupted by the wake.
+    pub(super) fn is_raised(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// Before the poll that answers: what those who raised it did before is visible to it.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Acquire)
+    }
+}
 
 /// Runs `future` while the calling thread, no worker, sleeps between its polls.
 pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
     struct Unpark {
-        woken: AtomicBool,
+        woken: Flag,
         thread: Thread,
     }
     impl Wake for Unpark {
@@ -26,20 +52,20 @@ pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
             self.wake_by_ref();
         }
         fn wake_by_ref(self: &Arc<Self>) {
-            // Release pairs with the AcqRel swap below; the flag tells a wake from a stray unpark.
-            if !self.woken.swap(true, Release) {
+            if self.woken.raise() {
                 self.thread.unpark();
             }
         }
     }
-    let unpark = Arc::new(Unpark { woken: AtomicBool::new(false), thread: thread::current() });
+    let unpark = Arc::new(Unpark { woken: Flag::new(false), thread: thread::current() });
     let waker = Waker::from(unpark.clone());
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        while !unpark.woken.swap(false, AcqRel) {
+        // The flag tells a wake from a stray unpark.
+        while !unpark.woken.take() {
             thread::park();
         }
     }
@@ -52,7 +78,7 @@ const TASKS_BEFORE_YIELDED_ROOT: u32 = 32;
 /// Runs `future` on the thread that is also the runtime's one worker: tasks run between its polls.
 pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &Worker<S>, future: F) -> F::Output {
     struct Root<S: Scheduler> {
-        woken: AtomicBool,
+        woken: Flag,
         core: Arc<Core<S>>,
     }
     impl<S: Scheduler> Wake for Root<S> {
@@ -60,20 +86,19 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
             self.wake_by_ref();
         }
         fn wake_by_ref(self: &Arc<Self>) {
-            // Release pairs with the AcqRel swap below. A worker about to sleep asks for the flag after it
-            // announced how it sleeps, or finds the token that this leaves; see `park`.
-            if !self.woken.swap(true, Release) {
+            // A worker about to sleep either sees the flag or finds the token that this leaves; see `park`.
+            if self.woken.raise() {
                 self.core.unpark(0);
             }
         }
     }
-    let root = Arc::new(Root { woken: AtomicBool::new(true), core: core.clone() });
+    let root = Arc::new(Root { woken: Flag::new(true), core: core.clone() });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
     // Tasks that still go before the root, which is due.
     let first = Cell::new(0_u32);
     let ready = |idle: bool| {
-        if !root.woken.load(Relaxed) {
+        if !root.woken.is_raised() {
             return false;
         }
         let left = if idle { 0 } else { first.get() };
@@ -85,13 +110,12 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
             Pause::Ready => {}
             Pause::Stopping => unreachable!("a runtime is not stopped while it blocks its own thread"),
         }
-        // AcqRel pairs with the Release swap of the waker.
-        root.woken.swap(false, AcqRel);
+        root.woken.take();
         let _current = worker.enter();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
         // Woken during its own poll, it gave way to others.
-        first.set(if root.woken.load(Relaxed) { TASKS_BEFORE_YIELDED_ROOT } else { 0 });
+        first.set(if root.woken.is_raised() { TASKS_BEFORE_YIELDED_ROOT } else { 0 });
     }
 }

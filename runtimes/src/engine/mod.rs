@@ -10,6 +10,8 @@ mod context;
 mod core;
 mod executor;
 mod gate;
+#[cfg(all(test, stampede_loom))]
+mod models;
 mod park;
 mod pool;
 mod sleep;

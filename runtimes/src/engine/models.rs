@@ -1,0 +1,337 @@
+//! Models of the engine's protocols that loom explores in every interleaving and memory order.
+//!
+//! They run the real gate, parker, sleep list and flag; queues are counters, and the kernel is a condition
+//! variable. A lost wake-up shows as a deadlock, which loom reports.
+
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use loom::thread;
+
+use super::block_on::{self, Flag};
+use super::gate::Gate;
+use super::park::Parker;
+use super::sleep::{Search, Sleep};
+use crate::scheduler::Notify;
+use crate::sync::{Futex, explore};
+
+/// Nobody enters after the gate is closed, and what those before did happened before: the policy can go.
+///
+/// Fails when leaving or the wait in `close` is Relaxed, and when `enter` looks before it counts itself.
+#[test]
+fn a_closed_gate_has_nobody_inside() {
+    struct Guarded {
+        gate: Gate,
+        policy: UnsafeCell<bool>,
+    }
+    explore(3, || {
+        let shared = Arc::new(Guarded { gate: Gate::new(), policy: UnsafeCell::new(true) });
+        let entrants = [(); 2].map(|()| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let Some(_inside) = shared.gate.enter() else { return };
+                // SAFETY: loom checks it.
+                shared.policy.with(|alive| assert!(unsafe { *alive }));
+            })
+        });
+        shared.gate.close();
+        // SAFETY: loom checks it.
+        shared.policy.with_mut(|alive| unsafe { *alive = false });
+        entrants.into_iter().for_each(|entrant| entrant.join().unwrap());
+    });
+}
+
+/// How the worker of a model blocks.
+#[derive(Clone, Copy)]
+enum How {
+    OnFutex,
+    InEpoll,
+}
+
+/// A parker, and what stands for the eventfd that ends a wait in epoll: once written, it stays so until read.
+struct Bed {
+    parker: Parker,
+    event: Futex,
+}
+
+impl Bed {
+    fn new() -> Self {
+        Self { parker: Parker::new(), event: Futex::new(0) }
+    }
+
+    fn park(&self, how: How) {
+        match how {
+            How::OnFutex => self.parker.park(),
+            How::InEpoll => {
+                self.parker.park_in(|| {
+                    // Relaxed: the parker itself must order what the unparker did.
+                    while self.event.swap(0, Relaxed) == 0 {
+                        self.event.wait(0);
+                    }
+                });
+            }
+        }
+    }
+
+    fn unpark(&self) {
+        self.parker.unpark(|| {
+            self.event.store(1, Relaxed);
+            self.event.wake_one();
+        });
+    }
+}
+
+/// A worker that parks until it has seen what two others did before they unparked it.
+///
+/// Fails when `consume` is a plain store, when it or the swap in `unpark` is Relaxed, when `unpark` does not wake or
+/// interrupt, and when `block_as` does not look whether a token is there.
+#[test]
+fn no_token_is_lost() {
+    for how in [How::OnFutex, How::InEpoll] {
+        explore(3, move || {
+            let shared = Arc::new((Bed::new(), [AtomicBool::new(false), AtomicBool::new(false)]));
+            let unparkers = [0, 1].map(|i| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    shared.1[i].store(true, Relaxed);
+                    shared.0.unpark();
+                })
+            });
+            while !shared.1.iter().all(|done| done.load(Relaxed)) {
+                shared.0.park(how);
+            }
+            unparkers.into_iter().for_each(|unparker| unparker.join().unwrap());
+        });
+    }
+}
+
+/// What the workers of a model share: a queue that is a count, and how many tasks were run.
+struct Pool {
+    sleep: Sleep,
+    beds: Vec<Bed>,
+    queue: AtomicUsize,
+    run: AtomicUsize,
+    expected: usize,
+    stopping: AtomicBool,
+}
+
+impl Pool {
+    fn new(workers: usize, expected: usize) -> Arc<Self> {
+        Arc::new(Self {
+            sleep: Sleep::new(workers),
+            beds: (0..workers).map(|_| Bed::new()).collect(),
+            queue: AtomicUsize::new(0),
+            run: AtomicUsize::new(0),
+            expected,
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// As `Core` pushes: the queue orders nothing, so that the barriers must.
+    fn push(&self, notify: Notify) {
+        self.queue.fetch_add(1, Relaxed);
+        self.notify(notify);
+    }
+
+    fn notify(&self, notify: Notify) {
+        self.sleep.notify(notify, |worker| self.beds[worker].unpark());
+    }
+
+    fn has_work(&self) -> bool {
+        self.queue.load(Relaxed) > 0
+    }
+
+    fn take(&self) -> bool {
+        self.has_work() && self.queue.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok()
+    }
+
+    /// As `Worker::run`. With `search_only` the tasks are another worker's: only a search finds them.
+    fn work(&self, index: usize, search_only: bool) {
+        let mut state = Search::No;
+        loop {
+            let mut found = !search_only && self.take();
+            if !found {
+                if state == Search::No && self.sleep.start_search() {
+                    state = Search::Own;
+                }
+                found = state != Search::No && self.take();
+            }
+            if found {
+                if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search() {
+                    self.notify(Notify::One);
+                }
+                if self.run.fetch_add(1, Relaxed) + 1 == self.expected {
+                    return self.stop();
+                }
+                continue;
+            }
+            let wanted = || self.has_work() || self.stopping.load(Acquire);
+            state = self.sleep.sleep(index, state, wanted, || self.beds[index].park(How::OnFutex));
+            if self.stopping.load(Acquire) {
+                return;
+            }
+        }
+    }
+
+    /// As `Core::begin_shutdown`.
+    fn stop(&self) {
+        self.stopping.store(true, Release);
+        self.beds.iter().for_each(Bed::unpark);
+    }
+}
+
+/// One worker goes to sleep while a task is pushed.
+///
+/// Fails without either side of the barrier, and when the worker does not look again before it blocks.
+#[test]
+fn a_push_meets_a_worker_going_to_sleep() {
+    for notify in [Notify::One, Notify::All, Notify::Worker(0)] {
+        explore(3, move || {
+            let pool = Pool::new(1, 1);
+            let pusher = thread::spawn({
+                let pool = pool.clone();
+                move || pool.push(notify)
+            });
+            pool.work(0, false);
+            pusher.join().unwrap();
+        });
+    }
+}
+
+/// Two workers with the throttle on searching, and pushes from outside.
+///
+/// Fails without either side of the barrier.
+#[test]
+fn two_workers_and_two_pushes() {
+    explore(2, || {
+        let pool = Pool::new(2, 2);
+        let threads = [0, 1].map(|i| {
+            let pool = pool.clone();
+            thread::spawn(move || if i == 0 { pool.work(1, false) } else { pool.push(Notify::One) })
+        });
+        pool.push(Notify::One);
+        pool.work(0, false);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// Two workers that only a search, of which one at a time is allowed, leads to the tasks.
+///
+/// Fails when a worker that found something does not pass the search on, and when the one that
+/// is woken does not count as searching.
+#[test]
+fn the_last_searcher_passes_the_search_on() {
+    explore(2, || {
+        let pool = Pool::new(2, 2);
+        let thief = thread::spawn({
+            let pool = pool.clone();
+            move || pool.work(1, true)
+        });
+        let busy = thread::spawn({
+            let pool = pool.clone();
+            move || {
+                pool.push(Notify::One);
+                pool.push(Notify::One);
+            }
+        });
+        pool.work(0, true);
+        thief.join().unwrap();
+        busy.join().unwrap();
+    });
+}
+
+/// Workers that go to sleep see that the runtime stops.
+///
+/// Fails when stopping does not unpark, and when a worker does not ask whether it stops before it blocks.
+#[test]
+fn a_stop_reaches_every_worker() {
+    explore(3, || {
+        let pool = Pool::new(2, usize::MAX);
+        let worker = thread::spawn({
+            let pool = pool.clone();
+            move || pool.work(1, false)
+        });
+        let stopper = thread::spawn({
+            let pool = pool.clone();
+            move || pool.stop()
+        });
+        pool.work(0, false);
+        worker.join().unwrap();
+        stopper.join().unwrap();
+    });
+}
+
+/// What two other threads do before they wake, and the poll that must see both.
+struct Wakes([AtomicBool; 2]);
+
+impl Wakes {
+    fn are_seen(&self) -> bool {
+        self.0.iter().all(|done| done.load(Relaxed))
+    }
+}
+
+/// `block_on` of a thread that is no worker: every wake leads to a poll that sees what came before it.
+///
+/// Fails when `raise` or `take` is Relaxed, and when the flag is lowered after the poll.
+#[test]
+fn block_on_polls_after_every_wake() {
+    explore(3, || {
+        let wakes = Arc::new(Wakes([AtomicBool::new(false), AtomicBool::new(false)]));
+        let mut wakers = Vec::new();
+        block_on::on_thread(std::future::poll_fn(|cx| {
+            if wakers.is_empty() {
+                wakers = (0..2).map(|i| wake_elsewhere(wakes.clone(), i, cx.waker().clone())).collect();
+            }
+            if wakes.are_seen() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+    });
+}
+
+fn wake_elsewhere(wakes: Arc<Wakes>, i: usize, waker: Waker) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        wakes.0[i].store(true, Relaxed);
+        waker.wake();
+    })
+}
+
+/// `block_on` of the thread that is the worker: the flag, the sleep list and the parker together.
+///
+/// Fails when the worker does not look at the flag before it blocks and `raise` does not unpark, when `consume` in
+/// the parker is a plain store, and when `raise` or `take` is Relaxed.
+#[test]
+fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
+    for how in [How::OnFutex, How::InEpoll] {
+        explore(3, move || {
+            let wakes = Wakes([AtomicBool::new(false), AtomicBool::new(false)]);
+            let shared = Arc::new((Sleep::new(1), Bed::new(), Flag::new(true), wakes));
+            let wakers = [0, 1].map(|i| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (_, bed, flag, wakes) = &*shared;
+                    wakes.0[i].store(true, Relaxed);
+                    if flag.raise() {
+                        bed.unpark();
+                    }
+                })
+            });
+            let (sleep, bed, flag, wakes) = &*shared;
+            loop {
+                if flag.is_raised() {
+                    flag.take();
+                    if wakes.are_seen() {
+                        break;
+                    }
+                } else {
+                    sleep.sleep(0, Search::No, || flag.is_raised(), || bed.park(how));
+                }
+            }
+            wakers.into_iter().for_each(|waker| waker.join().unwrap());
+        });
+    }
+}
