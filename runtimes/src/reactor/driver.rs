@@ -16,7 +16,7 @@ use std::sync::MutexGuard;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::epoll::{Clock, Events};
+use super::epoll::{Events, WaitClock};
 use super::notifier::Reason;
 use super::slots::Key;
 use super::{NOTIFIER, Shared};
@@ -59,7 +59,7 @@ impl<'a> Driver<'a> {
 
     /// Waits for events and timers, and wakes the tasks that waited for them, on this thread, before it returns.
     ///
-    /// - `Some(Duration::ZERO)` takes what is there and returns.
+    /// - `Some(Duration::ZERO)` takes what is there and returns; without any source it makes no system call.
     /// - `Some(timeout)` returns when a task was woken, after a [`notify`](super::Handle::notify), or when the timeout
     ///   is over.
     /// - `None` has no timeout.
@@ -77,7 +77,12 @@ impl<'a> Driver<'a> {
             return Err(super::shut_down_error());
         }
         if timeout == Some(Duration::ZERO) {
-            self.wait(Some(Duration::ZERO), &mut turn)?;
+            if self.shared.slots.live() == 0 {
+                // Without sources there is nothing to ask the kernel; the events of the last wait are not seen twice.
+                self.buffers.events.clear();
+            } else {
+                self.wait(Some(Duration::ZERO), &mut turn)?;
+            }
             self.dispatch(&mut turn);
             return Ok(turn);
         }
@@ -106,7 +111,7 @@ impl<'a> Driver<'a> {
     /// How long to sleep in one wait on the way to `until_ns`.
     fn time_to_wait(&self, until_ns: Option<u64>) -> Option<Duration> {
         let left_ns = until_ns?.saturating_sub(self.shared.clock.now_ns());
-        let exact = self.shared.epoll.clock() == Clock::Nanoseconds;
+        let exact = self.shared.epoll.clock() == WaitClock::Nanoseconds;
         Some(Duration::from_nanos(if exact { shorten(left_ns) } else { left_ns }))
     }
 

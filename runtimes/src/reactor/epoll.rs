@@ -25,7 +25,7 @@ const INTEREST: EventFlags =
 
 /// How a blocking wait tells the kernel when to give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum WaitClock {
     /// `epoll_pwait2`, nanoseconds.
     Nanoseconds,
     /// `epoll_wait`, milliseconds rounded up: kernels before 5.11, and sandboxes that refuse the newer call.
@@ -35,7 +35,7 @@ pub enum Clock {
 #[derive(Debug)]
 pub(super) struct Epoll {
     fd: OwnedFd,
-    clock: Clock,
+    clock: WaitClock,
 }
 
 /// The buffer that one driver reuses for every wait.
@@ -50,13 +50,13 @@ pub(super) struct Event {
 
 impl Epoll {
     /// An epoll instance; `wanted` is lowered to milliseconds where the kernel refuses nanoseconds.
-    pub(super) fn new(wanted: Clock) -> io::Result<Self> {
+    pub(super) fn new(wanted: WaitClock) -> io::Result<Self> {
         let mut this = Self { fd: epoll::create(CreateFlags::CLOEXEC)?, clock: wanted };
-        if wanted == Clock::Nanoseconds {
+        if wanted == WaitClock::Nanoseconds {
             // Asked here, once, so that no wait has to. EPERM is what a seccomp filter answers.
             match this.wait(&mut Events::new(), Some(Duration::ZERO)) {
                 Err(e) if [Some(Errno::NOSYS), Some(Errno::PERM)].contains(&Errno::from_io_error(&e)) => {
-                    this.clock = Clock::Milliseconds;
+                    this.clock = WaitClock::Milliseconds;
                 }
                 other => other?,
             }
@@ -64,7 +64,7 @@ impl Epoll {
         Ok(this)
     }
 
-    pub(super) fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> WaitClock {
         self.clock
     }
 
@@ -88,12 +88,12 @@ impl Epoll {
     pub(super) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         let outcome = match self.clock {
-            Clock::Nanoseconds => {
+            WaitClock::Nanoseconds => {
                 // A timeout beyond the range of a timespec is no timeout.
                 let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
                 epoll::wait(&self.fd, spare_capacity(&mut events.0), timeout.as_ref())
             }
-            Clock::Milliseconds => self.wait_milliseconds(events, timeout),
+            WaitClock::Milliseconds => self.wait_milliseconds(events, timeout),
         };
         match outcome {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -130,6 +130,10 @@ impl fmt::Debug for Events {
 impl Events {
     pub(super) fn new() -> Self {
         Self(Vec::with_capacity(BATCH))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Event> + '_ {

@@ -58,9 +58,9 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 pub use driver::{Driver, Turn};
-pub use epoll::Clock as WaitClock;
+pub use epoll::WaitClock;
 pub(crate) use operation::Left;
-pub use source::{Io, RawSource, Ready, Source};
+pub use source::{RawSource, Ready, Source};
 pub use thread::{Thread, Totals};
 pub(crate) use timers::{Armed, Timer};
 

@@ -154,9 +154,8 @@ impl<T: AsFd> AsFd for Source<T> {
 }
 
 /// The future of an operation on a [`Source`].
-#[derive(Debug)]
 #[must_use = "an operation does nothing unless it is awaited"]
-pub struct Io<'a, T: AsFd, F> {
+pub(crate) struct Io<'a, T: AsFd, F> {
     source: &'a Source<T>,
     interest: Interest,
     token: Token,

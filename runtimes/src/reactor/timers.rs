@@ -94,7 +94,8 @@ impl Timers {
     pub(super) fn arm(&self, deadline_ns: u64, waker: &Waker) -> Armed {
         let waker = waker.clone();
         let mut state = self.state.lock();
-        if state.shut_down {
+        // The clone of the waker outlives the lock.
+        if state.shut_down || deadline_ns <= state.wheel.now_ns() {
             return Armed::Fired;
         }
         let Some(key) = state.wheel.insert(deadline_ns, waker) else { return Armed::Fired };
