@@ -65,6 +65,21 @@ fn accept_recovers_from_running_out_of_descriptors() {
 }
 
 #[test]
+fn a_peer_that_is_gone_is_no_signal() {
+    if !in_child("limits::a_peer_that_is_gone_is_no_signal") {
+        return;
+    }
+    // Rust programs ignore SIGPIPE; those that embed this library may not.
+    // SAFETY: restoring the default action runs no code of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let reactor = threaded();
+    let (a, b) = UnixStream::pair(reactor.handle()).expect("pair");
+    drop(b);
+    let error = block_on(a.write(b"x")).expect_err("the peer is gone");
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+}
+
+#[test]
 fn a_reactor_that_cannot_be_made_is_an_error() {
     if !in_child("limits::a_reactor_that_cannot_be_made_is_an_error") {
         return;
