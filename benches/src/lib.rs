@@ -1,11 +1,13 @@
 //! The matrix runtime × workload × workers: what measures it and what shows it on a terminal.
 //!
 //! Reading order: [`matrix`] (which cells there are), [`cell`] (how one is run), [`harness`] (how
-//! `cargo bench` runs many), [`commands`] (the tool `cargo stampede`).
+//! `cargo bench` runs many), [`compare`] (runtimes side by side), [`commands`] (the tool
+//! `cargo stampede`).
 #![forbid(unsafe_code)]
 
 pub mod cell;
 pub mod commands;
+pub mod compare;
 pub mod harness;
 pub mod machine;
 pub mod matrix;
@@ -14,5 +16,6 @@ pub mod paths;
 pub mod progress;
 pub mod record;
 pub mod session;
+pub mod stats;
 pub mod units;
 pub mod value;

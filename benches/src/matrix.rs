@@ -12,6 +12,11 @@ use workloads::Kind;
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
 
+/// The worker counts that are measured on a machine with `cores` cores unless told otherwise.
+pub fn default_workers(cores: usize) -> Vec<usize> {
+    DEFAULT_WORKERS.into_iter().filter(|&n| n <= cores.max(1)).collect()
+}
+
 /// One workload on one runtime with one worker count.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
@@ -140,7 +145,7 @@ impl Selection {
     fn worker_counts(&self, runtime: &runtimes::Card, cores: usize) -> Vec<usize> {
         let mut counts = self.workers.clone();
         if counts.is_empty() {
-            counts = DEFAULT_WORKERS.into_iter().filter(|&n| n <= cores.max(1)).collect();
+            counts = default_workers(cores);
         }
         counts.sort_unstable();
         counts.dedup();

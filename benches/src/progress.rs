@@ -54,6 +54,19 @@ impl Progress {
         self.estimate.done += 1;
     }
 
+    /// Ends a step that makes no line of its own.
+    pub fn advance(&mut self) {
+        self.estimate.done += 1;
+    }
+
+    /// Says on standard error how far everything is. Nothing is shown on a terminal, where the line that
+    /// is rewritten tells.
+    pub fn report(&self, line: &str) {
+        if self.bar.is_none() {
+            anstream::eprintln!("{line} — {}", self.estimate.left());
+        }
+    }
+
     fn print_with_place(&self, line: &str) {
         let estimate = &self.estimate;
         if estimate.done < estimate.total {

@@ -114,7 +114,7 @@ fn command_line(arguments: &[OsString], seed: u64) -> String {
 }
 
 /// In single quotes where a shell would read more into it than we do.
-fn quoted(argument: &str) -> String {
+pub(crate) fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+%@".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();

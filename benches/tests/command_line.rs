@@ -107,8 +107,9 @@ fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for arguments in [&["--help"][..], &["list", "--help"], &["verify", "--help"], &["report", "--help"]] {
-        let output = stampede(arguments);
+    for command in [&[][..], &["compare"], &["list"], &["report"], &["verify"]] {
+        let arguments = [command, &["--help"]].concat();
+        let output = stampede(&arguments);
         assert!(output.status.success(), "{arguments:?}");
         let text = stdout(&output);
         assert!(text.contains("Examples:") && text.contains("cargo stampede"), "{text}");

@@ -1,5 +1,6 @@
 //! `cargo stampede`: one file per subcommand.
 
+mod compare;
 mod list;
 mod report;
 mod verify;
@@ -21,7 +22,8 @@ Examples:
   cargo stampede verify                   every workload once on every runtime
   cargo stampede verify '^ring/'          one workload
   cargo bench -- ring --quick             measure it
-  cargo stampede report                   render the page of stored results again";
+  cargo stampede report                   render the page of stored results again
+  cargo stampede compare local tokio-ct   side by side, with a verdict";
 
 /// A laboratory for async task schedulers: lists, verifies and shows what `cargo bench` measures.
 #[derive(Debug, Parser)]
@@ -33,6 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Compare(compare::Compare),
     List(list::List),
     Verify(verify::Verify),
     Report(report::Report),
@@ -63,6 +66,7 @@ enum HarnessKind {
 /// Carries out the command line of this process.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Compare(compare) => compare.run(),
         Command::List(list) => list.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),

@@ -1,0 +1,236 @@
+//! `cargo stampede compare`.
+
+use std::env;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context, Result};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use regex::Regex;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::Done;
+use crate::cell::Launcher;
+use crate::compare::contest::Contest;
+use crate::compare::file::ResultFile;
+use crate::compare::noise::{Gate, percent};
+use crate::compare::run::{Options, Race};
+use crate::compare::sheet::Sheet;
+use crate::compare::table;
+use crate::compare::verdict::least_rounds;
+use crate::params::Overrides;
+use crate::paths::Paths;
+use crate::session::quoted;
+use crate::value::seconds;
+use crate::{machine, matrix, units};
+
+const DETAILS: &str = "\
+How it is measured:
+  In each round every runtime runs each workload in a process of its own, the runtimes of a workload
+  one right after the other, in an order that is drawn anew (--seed). A run has as many iterations for
+  one runtime as for the others, chosen once so that they take about --measurement-time, after a
+  warm-up of a quarter of that. Results are verified; a runtime that fails is named and not timed.
+
+How it is judged:
+  RATIO is the time of a runtime over that of the first one named, taken within each round; shown are
+  the median over the rounds and its 95 % interval from a bootstrap of the rounds (10,000 resamples).
+  faster     the whole interval lies below 1/1.05: it is at least 5 % faster than the first one
+  slower     the whole interval lies above 1.05
+  tie        the whole interval lies between the two (and there are 6 rounds or more)
+  undecided  anything else: take more rounds, or a quieter machine
+  A difference must also pass a sign test over the rounds after Holm's correction for all comparisons
+  of the command, which takes more rounds the more is compared; the command says when it has too few.
+
+  Throughput workloads are compared by time per operation, latency workloads by their 99th percentile.
+  Without --workload the throughput workloads are meant; means are never taken over both kinds.
+
+Examples:
+  cargo stampede compare work-stealing tokio-mt async-executor
+  cargo stampede compare local tokio-ct --workload '^(fib|ring)$' --rounds 25
+  cargo stampede compare work-stealing tokio-mt --workload poisson --workers 2
+  cargo stampede compare work-stealing work-stealing       the same twice: must come out as a tie
+  cargo stampede compare local futures-local --json out.json && jq '.[] | [.workload, .ratio]' out.json
+
+Exit code: 0 when everything was measured, 1 when a cell failed or none of its rounds counts, 2 when
+nothing could be run, 130 after Ctrl-C, which keeps and shows what was measured before.";
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Measure runtimes side by side in interleaved rounds and say which is faster.
+#[derive(Debug, Args)]
+#[command(after_help = DETAILS)]
+pub(super) struct Compare {
+    /// The runtimes; each is compared with the first. One named twice is measured twice
+    #[arg(required = true, num_args = 2.., value_name = "RUNTIME", hide_possible_values = true, value_parser = names())]
+    runtimes: Vec<String>,
+
+    /// The workloads whose name matches this regular expression [default: all throughput workloads]
+    #[arg(long, value_name = "REGEX")]
+    workload: Option<Regex>,
+
+    /// Worker counts, which may exceed the cores [default: 1,2]
+    #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Vec<u16>,
+
+    /// Rounds, each in fresh processes
+    #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// Seed of the order and of the bootstrap; without it every run draws and prints one
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Set a workload's parameter, for example ping_pong.pairs=100; may be repeated
+    #[arg(long, value_name = "WORKLOAD.NAME=VALUE")]
+    param: Vec<String>,
+
+    /// Write the results to this file, an array with one object per workload, worker count and runtime
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// How long the work under the clock takes in each run, about
+    #[arg(long, value_name = "SECONDS", default_value = "0.15", value_parser = seconds)]
+    measurement_time: Duration,
+
+    /// Reject a round in which the hypervisor took more than this much of the processors' time
+    #[arg(long, value_name = "PERCENT", default_value = "2", value_parser = share)]
+    max_steal: f64,
+
+    /// A cell that is silent for so many seconds has failed
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    deadline: Duration,
+}
+
+/// The registered names, so that a misspelt one is answered with its neighbour.
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(runtimes::cards().into_iter().map(|card| card.name))
+}
+
+/// A percentage as a share of 1.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "must be a percentage between 0 and 100".to_owned())
+}
+
+impl Compare {
+    pub(super) fn run(&self) -> Done {
+        let contest = Contest::new(&self.runtimes, self.workload.as_ref(), &self.counts())?;
+        let options = Options {
+            rounds: usize::from(self.rounds),
+            // Short enough to be typed again.
+            seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000),
+            time: self.measurement_time,
+            gate: Gate { steal: self.max_steal },
+            overrides: Overrides::short().parse_more(&self.param)?,
+        };
+        let file = self.json.as_deref().map(ResultFile::prepare).transpose()?;
+        let program = env::current_exe().context("cannot find this program's own file")?;
+        let launcher = Launcher::new(program, &[], Paths::new(None).criterion_home, self.deadline);
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot watch for Ctrl-C")?;
+        }
+        announce(&contest, &options);
+        let began = Instant::now();
+        let mut race = Race::new(&contest, &options, &launcher, &interrupted, file.as_ref());
+        let ended = race.run();
+        anstream::print!("{}", table::render(&contest, race.sheets(), &race.verdicts()));
+        let done = if interrupted.load(Relaxed) { "interrupted" } else { "done" };
+        let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
+        anstream::println!("\n{done} after {}; again: {command}", units::about(began.elapsed().as_secs_f64()));
+        // Shown before anything is complained about: the table is what the user has waited for.
+        race.store()?;
+        ended?;
+        Ok(if interrupted.load(Relaxed) { ExitCode::from(130) } else { exit_code(race.sheets()) })
+    }
+
+    fn counts(&self) -> Vec<usize> {
+        if self.workers.is_empty() {
+            return matrix::default_workers(machine::cores());
+        }
+        let mut counts: Vec<_> = self.workers.iter().copied().map(usize::from).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        counts
+    }
+}
+
+/// Says on standard error what will be done and under which rules, before anything is measured.
+fn announce(contest: &Contest, options: &Options) {
+    let labels: Vec<_> = contest.entrants.iter().map(|entrant| entrant.label.as_str()).collect();
+    let (first, others) = (labels[0], labels[1..].join(", "));
+    let (endpoints, rounds) = (contest.endpoints.len(), options.rounds);
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    anstream::eprintln!(
+        "comparing {others} with {first}: {endpoints} case{} in {rounds} round{}, seed {}; \
+         rounds with more than {} steal time are rejected",
+        plural(endpoints),
+        plural(rounds),
+        options.seed,
+        percent(options.gate.steal),
+    );
+    contest.absent.iter().for_each(|absence| anstream::eprintln!("note: {absence}, so it is left out there"));
+    let (comparisons, least) = (contest.comparisons(), least_rounds(contest.comparisons()));
+    if rounds < least {
+        let among = if comparisons == 1 { "a comparison".to_owned() } else { format!("{comparisons} comparisons") };
+        anstream::eprintln!("note: {rounds} round{} cannot decide {among}: take at least {least}", plural(rounds));
+    }
+    if cfg!(debug_assertions) {
+        anstream::eprintln!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");
+    }
+}
+
+fn exit_code(sheets: &[Sheet]) -> ExitCode {
+    let mut bad = Vec::new();
+    for sheet in sheets {
+        for (lane, row) in sheet.rows().iter().enumerate() {
+            if let Some(reason) = &row.reason {
+                bad.push(format!("{}: {reason}", sheet.endpoint.id(lane)));
+            }
+        }
+    }
+    bad.iter().for_each(|line| anstream::eprintln!("{BAD}no result{BAD:#} for {line}"));
+    if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The command with the seed that was drawn, fit for a shell.
+fn command_line(arguments: &[String], seed: u64) -> String {
+    let mut line = String::from("cargo stampede");
+    for argument in arguments {
+        line.push(' ');
+        line.push_str(&quoted(argument));
+    }
+    if !arguments.iter().any(|argument| argument == "--seed" || argument.starts_with("--seed=")) {
+        line.push_str(&format!(" --seed {seed}"));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_become_shares() {
+        assert_eq!((share("2"), share("0"), share("100")), (Ok(0.02), Ok(0.0), Ok(1.0)));
+        for refused in ["-1", "101", "NaN", "two", ""] {
+            assert!(share(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_command_repeats_the_comparison() {
+        let line = |arguments: &[&str]| command_line(&arguments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>(), 7);
+        assert_eq!(line(&["compare", "a", "b"]), "cargo stampede compare a b --seed 7");
+        assert_eq!(
+            line(&["compare", "--workload", "^a$", "--seed=3"]),
+            "cargo stampede compare --workload '^a$' --seed=3"
+        );
+    }
+}

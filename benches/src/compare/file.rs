@@ -1,0 +1,257 @@
+//! `--json FILE`: one object per endpoint and runtime, the file replaced whole or not at all.
+
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tempfile::NamedTempFile;
+use workloads::Kind;
+
+use super::sheet::{Run, Sheet};
+use super::verdict::Verdict;
+
+/// One runtime on one workload with one worker count.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry<'a> {
+    /// The workload's name.
+    pub workload: &'a str,
+    /// The runtime's name, `NAME#2` where it was named before.
+    pub runtime: &'a str,
+    /// Threads that ran tasks.
+    pub workers: usize,
+    /// What `median_ns` is the median of: `ns per operation`, or `p99 latency in ns`.
+    pub measure: &'a str,
+    /// The median over the rounds that count.
+    pub median_ns: Option<f64>,
+    /// Its time over that of the first named; 1 for that one itself.
+    pub ratio: Option<f64>,
+    /// The lower end of the ratio's interval.
+    pub ratio_low: Option<f64>,
+    /// The upper end of the ratio's interval.
+    pub ratio_high: Option<f64>,
+    /// How it compares with the first named, which ties with itself.
+    pub verdict: Verdict,
+    /// The rounds that count: for all but the first named, those in which both do.
+    pub rounds: usize,
+    /// Whether it is the one that the others are compared with.
+    pub reference: bool,
+    /// Why there is no result.
+    pub reason: Option<&'a str>,
+    /// Iterations under the clock in each run.
+    pub iterations: u64,
+    /// Each round that was run, for whoever wants to do the statistics again.
+    pub samples: Vec<Sample<'a>>,
+    /// The seed of the order and of the bootstrap.
+    pub seed: u64,
+}
+
+/// One round of an entry.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sample<'a> {
+    /// Which, from 1.
+    pub round: usize,
+    /// The time; none when the run is void or did not take place.
+    pub ns: Option<f64>,
+    /// Why it does not count.
+    pub rejected: Option<&'a str>,
+}
+
+/// What the figures of a workload are.
+pub fn measure(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Throughput => "ns per operation",
+        Kind::Latency => "p99 latency in ns",
+    }
+}
+
+/// The entries of all sheets, with the verdicts of all lanes but the first of each, in order.
+pub fn entries<'a>(sheets: &'a [Sheet], verdicts: &[Verdict], seed: u64) -> Vec<Entry<'a>> {
+    let mut verdicts = verdicts.iter().copied();
+    let mut entries = Vec::new();
+    for sheet in sheets {
+        for lane in 0..sheet.rows().len() {
+            let reference = lane == 0;
+            let verdict = if reference { Verdict::Tie } else { verdicts.next().unwrap_or(Verdict::Undecided) };
+            entries.push(entry(sheet, lane, verdict, seed));
+        }
+    }
+    entries
+}
+
+fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
+    let row = &sheet.rows()[lane];
+    let reference = lane == 0;
+    let itself = (reference && row.median_ns.is_some()).then_some((1.0, 1.0, 1.0));
+    let ratio = itself.or(row.comparison.map(|c| (c.ratio, c.interval.low, c.interval.high)));
+    Entry {
+        workload: sheet.endpoint.workload.name,
+        runtime: &sheet.endpoint.lanes[lane].label,
+        workers: sheet.endpoint.workers,
+        measure: measure(sheet.endpoint.workload.kind),
+        median_ns: row.median_ns,
+        ratio: ratio.map(|(ratio, ..)| ratio),
+        ratio_low: ratio.map(|(_, low, _)| low),
+        ratio_high: ratio.map(|(.., high)| high),
+        verdict: if reference && row.median_ns.is_none() { Verdict::Undecided } else { verdict },
+        rounds: row.rounds,
+        reference,
+        reason: row.reason.as_deref(),
+        iterations: sheet.iterations,
+        samples: samples(sheet, lane),
+        seed,
+    }
+}
+
+fn samples(sheet: &Sheet, lane: usize) -> Vec<Sample<'_>> {
+    let mut samples = Vec::with_capacity(sheet.blocks.len());
+    for block in &sheet.blocks {
+        let (ns, void) = match &block.runs[lane] {
+            Run::Measured(figures) => (Some(figures.ns), None),
+            Run::Void(reason) => (None, Some(reason.as_str())),
+            Run::Missing => continue,
+        };
+        samples.push(Sample { round: block.round, ns, rejected: void.or(block.rejection.as_deref()) });
+    }
+    samples
+}
+
+/// Why a result could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The file that entries are written to.
+#[derive(Clone, Debug)]
+pub struct ResultFile {
+    path: PathBuf,
+}
+
+impl ResultFile {
+    /// A file at `path`, which is not touched until there is something to write.
+    ///
+    /// # Errors
+    /// [`WriteError`] when it could not be written later: hours of measuring must not end so.
+    pub fn prepare(path: &Path) -> Result<Self, WriteError> {
+        let file = Self { path: path.to_owned() };
+        // The new file takes the name of the old one, which must not be that of a device or a pipe.
+        if path.exists() && !path.is_file() {
+            return Err(file.error(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
+        }
+        file.temporary().map_err(|source| file.error(source))?;
+        Ok(file)
+    }
+
+    /// Replaces the file: a reader, and a process that is killed, see the old one or the new one.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the old file is then untouched.
+    pub fn write(&self, entries: &[Entry<'_>]) -> Result<(), WriteError> {
+        self.replace(entries).map_err(|source| self.error(source))
+    }
+
+    fn replace(&self, entries: &[Entry<'_>]) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(entries)?;
+        text.push(b'\n');
+        let mut file = self.temporary()?;
+        file.write_all(&text)?;
+        // Without this a crash of the machine may leave the new name on an empty file.
+        file.as_file().sync_all()?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+
+    /// Beside the file itself: a name can only be changed within one file system.
+    fn temporary(&self) -> io::Result<NamedTempFile> {
+        let directory = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".stampede-").suffix(".tmp").permissions(Permissions::from_mode(0o644)).tempfile_in(directory)
+    }
+
+    fn error(&self, source: io::Error) -> WriteError {
+        WriteError { path: self.path.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::Value;
+
+    use super::super::sheet::tests::{block, rejected, sheet};
+    use super::*;
+
+    fn finished() -> Sheet {
+        let mut sheet = sheet();
+        sheet.iterations = 40;
+        sheet.push(block(1, [10.0, 10.0, 30.0]), 1);
+        sheet.push(rejected(block(2, [99.0, 99.0, 99.0])), 1);
+        sheet.push(block(3, [10.0, -1.0, 30.0]), 1);
+        sheet
+    }
+
+    fn json(sheets: &[Sheet], verdicts: &[Verdict]) -> Value {
+        serde_json::to_value(entries(sheets, verdicts, 7)).expect("plain data")
+    }
+
+    #[test]
+    fn one_object_per_runtime_with_the_names_that_were_promised() {
+        let entries = json(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        let third = &entries[2];
+        assert_eq!((&third["workload"], &third["runtime"]), (&"ping_pong".into(), &"global-queue".into()));
+        assert_eq!((&third["workers"], &third["rounds"]), (&1.into(), &2.into()));
+        assert_eq!((&third["median_ns"], &third["verdict"]), (&30.0.into(), &"slower".into()));
+        for name in ["ratio", "ratio_low", "ratio_high"] {
+            assert!((third[name].as_f64().expect("a number") - 3.0).abs() < 1e-9, "{third}");
+        }
+        assert_eq!(entries[1]["runtime"], "work-stealing#2");
+        assert_eq!((&entries[0]["ratio"], &entries[0]["verdict"]), (&1.0.into(), &"tie".into()));
+        assert_eq!((&entries[0]["reference"], &third["reference"]), (&true.into(), &false.into()));
+    }
+
+    #[test]
+    fn every_round_is_kept_with_the_reason_why_it_does_not_count() {
+        let entries = json(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        let samples = entries[1]["samples"].as_array().expect("an array");
+        assert_eq!(samples.len(), 3);
+        assert_eq!((&samples[1]["ns"], &samples[1]["rejected"]), (&99.0.into(), &"steal time 25.0 %".into()));
+        assert_eq!((&samples[2]["ns"], &samples[2]["rejected"]), (&Value::Null, &"void: late".into()));
+    }
+
+    #[test]
+    fn what_failed_has_a_reason_and_no_figures() {
+        let mut sheet = finished();
+        sheet.fail(0, "crashed".to_owned());
+        sheet.evaluate(1);
+        let entries = json(&[sheet], &[Verdict::Undecided; 2]);
+        assert_eq!((&entries[0]["median_ns"], &entries[0]["ratio"]), (&Value::Null, &Value::Null));
+        assert_eq!((&entries[0]["verdict"], &entries[0]["reason"]), (&"undecided".into(), &"failed: crashed".into()));
+    }
+
+    #[test]
+    fn the_file_is_replaced_whole_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("out.json");
+        fs::write(&path, "old").expect("writable");
+        let file = ResultFile::prepare(&path).expect("writable");
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "old");
+        let sheets = [finished()];
+        file.write(&entries(&sheets, &[Verdict::Tie, Verdict::Slower], 7)).expect("writable");
+        let read: Value = serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
+        assert_eq!(read.as_array().map(Vec::len), Some(3));
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_refused_beforehand() {
+        for path in ["/nonexistent/out.json", "/", "/dev/null"] {
+            let error = ResultFile::prepare(Path::new(path)).expect_err("must be refused").to_string();
+            assert!(error.contains(&format!("cannot write {path}:")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What else went on in the machine during a round, and which rounds do not count for it.
+
+use std::fs;
+use std::io;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+/// A reading of the machine's and our own processor time.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    machine: Ticks,
+    ours_s: f64,
+}
+
+/// The machine's processor time since boot, all processors together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ticks {
+    busy: u64,
+    idle: u64,
+    steal: u64,
+}
+
+/// How the machine's processor time was spent between two readings, as shares of the whole (0 to 1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Taken by the hypervisor for other guests.
+    pub steal: f64,
+    /// Used by processes that are not ours.
+    pub others: f64,
+}
+
+/// Why the machine's account cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoiseError {
+    /// The system refused.
+    #[error("cannot read /proc/stat: {0}")]
+    Read(#[source] io::Error),
+    /// Not the format of Linux 2.6.11 and later.
+    #[error("/proc/stat has no line `cpu` with the time of each state")]
+    Format,
+}
+
+impl Reading {
+    /// Reads both accounts. Our own holds this process and its children that have ended.
+    ///
+    /// # Errors
+    /// [`NoiseError`].
+    pub fn now() -> Result<Self, NoiseError> {
+        let text = fs::read_to_string("/proc/stat").map_err(NoiseError::Read)?;
+        let machine = Ticks::parse(&text).ok_or(NoiseError::Format)?;
+        let mut ours_s = 0.0;
+        for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+            let usage = getrusage(who).map_err(|error| NoiseError::Read(error.into()))?;
+            ours_s += (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6;
+        }
+        Ok(Self { machine, ours_s })
+    }
+
+    /// What happened since `earlier`; quiet when no tick has passed.
+    pub fn since(&self, earlier: &Self) -> Noise {
+        let spent = |of: fn(&Ticks) -> u64| of(&self.machine).saturating_sub(of(&earlier.machine)) as f64;
+        let (busy, idle, steal) = (spent(|t| t.busy), spent(|t| t.idle), spent(|t| t.steal));
+        let total = busy + idle + steal;
+        if total == 0.0 {
+            return Noise { steal: 0.0, others: 0.0 };
+        }
+        let ours = (self.ours_s - earlier.ours_s) * rustix::param::clock_ticks_per_second() as f64;
+        Noise { steal: steal / total, others: (busy - ours).max(0.0) / total }
+    }
+}
+
+impl Ticks {
+    /// The first line: `cpu user nice system idle iowait irq softirq steal guest guest_nice`, of which
+    /// the guests' time is also in `user` and `nice`.
+    fn parse(stat: &str) -> Option<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+        let fields: Option<Vec<u64>> = line.split_whitespace().map(|field| field.parse().ok()).collect();
+        match fields?.as_slice() {
+            &[user, nice, system, idle, iowait, irq, softirq, steal, ..] => {
+                Some(Self { busy: user + nice + system + irq + softirq, idle: idle + iowait, steal })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The criterion under which a round is rejected, declared before the first one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gate {
+    /// The greatest share of steal time (0 to 1) that a round may have.
+    pub steal: f64,
+}
+
+impl Gate {
+    /// Why a round does not count, if it does not.
+    pub fn rejects(&self, noise: &Noise) -> Option<String> {
+        (noise.steal > self.steal).then(|| format!("steal time {}", percent(noise.steal)))
+    }
+}
+
+/// `2.5 %`
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(busy: u64, idle: u64, steal: u64, ours_s: f64) -> Reading {
+        Reading { machine: Ticks { busy, idle, steal }, ours_s }
+    }
+
+    #[test]
+    fn the_first_line_is_summed_without_counting_guests_twice() {
+        let stat = "cpu  100 20 30 400 50 6 7 8 90 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(Ticks::parse(stat), Some(Ticks { busy: 163, idle: 450, steal: 8 }));
+        assert_eq!(Ticks::parse("cpu  1 2 3 4\n"), None);
+        assert_eq!(Ticks::parse("intr 1 2\n"), None);
+        assert_eq!(Ticks::parse("cpu  1 2 3 4 x 6 7 8\n"), None);
+    }
+
+    #[test]
+    fn shares_are_of_all_processors() {
+        let per_second = rustix::param::clock_ticks_per_second();
+        let before = reading(1_000, 500, 10, 3.0);
+        let now = reading(1_000 + 2 * per_second, 500 + 2 * per_second - per_second / 10, 10 + per_second / 10, 4.5);
+        let noise = now.since(&before);
+        assert!((noise.steal - 0.025).abs() < 1e-9, "{noise:?}");
+        assert!((noise.others - 0.125).abs() < 1e-9, "{noise:?}");
+        assert_eq!(now.since(&now), Noise { steal: 0.0, others: 0.0 });
+    }
+
+    #[test]
+    fn the_gate_rejects_beyond_its_limit_only() {
+        let gate = Gate { steal: 0.02 };
+        assert_eq!(gate.rejects(&Noise { steal: 0.02, others: 0.9 }), None);
+        assert_eq!(gate.rejects(&Noise { steal: 0.031, others: 0.0 }), Some("steal time 3.1 %".to_owned()));
+    }
+
+    #[test]
+    fn this_machine_can_be_read() {
+        let before = Reading::now().expect("Linux");
+        let noise = Reading::now().expect("Linux").since(&before);
+        assert!((0.0..=1.0).contains(&noise.steal) && (0.0..=1.0).contains(&noise.others), "{noise:?}");
+    }
+}

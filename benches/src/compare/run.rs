@@ -1,0 +1,287 @@
+//! The loop over rounds: calibrate once, then every lane of every endpoint once per round.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use reports::histogram;
+use reports::schema::{Measurement, Outcome};
+use workloads::Kind;
+
+use super::contest::{Contest, Endpoint};
+use super::file::{ResultFile, WriteError, entries};
+use super::noise::{Gate, NoiseError, Reading};
+use super::sheet::{Block, Figures, Run, Sheet};
+use super::verdict::{Comparison, Verdict, judge};
+use crate::cell::{LaunchError, Launcher, Request, Task};
+use crate::matrix::shuffle;
+use crate::params::{self, Overrides};
+use crate::progress::Progress;
+use crate::stats::geometric_mean;
+
+/// The percentile by which latency workloads are compared.
+const TAIL: f64 = 0.99;
+
+/// Where latency workloads keep what is compared: from the intended start of a request, or of a timer.
+const LATENCIES: [&str; 2] = ["latency", "lateness"];
+
+/// The time of a process besides what is measured in it, for the estimate of the time left.
+const PROCESS: Duration = Duration::from_millis(60);
+
+/// How everything is measured; declared before the first round.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Rounds, each in fresh processes.
+    pub rounds: usize,
+    /// The seed of the order and of the bootstrap.
+    pub seed: u64,
+    /// The time under the clock of a run; the iterations are chosen so that they take about as long.
+    pub time: Duration,
+    /// Which rounds do not count.
+    pub gate: Gate,
+    /// The workloads' parameters.
+    pub overrides: Overrides,
+}
+
+/// What stops a comparison as a whole. A cell that fails is a result, no error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// No process could be run.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The noise cannot be read.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+}
+
+/// A comparison under way: the results so far, and where they are kept.
+#[derive(Debug)]
+pub struct Race<'a> {
+    options: &'a Options,
+    launcher: &'a Launcher,
+    interrupted: &'a AtomicBool,
+    file: Option<&'a ResultFile>,
+    sheets: Vec<Sheet>,
+}
+
+impl<'a> Race<'a> {
+    /// Nothing has been run yet. `interrupted` ends the race when it becomes true.
+    pub fn new(
+        contest: &Contest,
+        options: &'a Options,
+        launcher: &'a Launcher,
+        interrupted: &'a AtomicBool,
+        file: Option<&'a ResultFile>,
+    ) -> Self {
+        let sheets = contest.endpoints.iter().cloned().map(Sheet::new).collect();
+        Self { options, launcher, interrupted, file, sheets }
+    }
+
+    /// Everything measured so far, in the order of the contest.
+    pub fn sheets(&self) -> &[Sheet] {
+        &self.sheets
+    }
+
+    /// The verdicts on all lanes but the first of each sheet, in order.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let rows = self.sheets.iter().flat_map(|sheet| &sheet.rows()[1..]);
+        let comparisons: Vec<Option<Comparison>> = rows.map(|row| row.comparison).collect();
+        judge(&comparisons)
+    }
+
+    /// Writes everything measured so far to the file, if there is one.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn store(&self) -> Result<(), WriteError> {
+        let Some(file) = self.file else { return Ok(()) };
+        file.write(&entries(&self.sheets, &self.verdicts(), self.options.seed))
+    }
+
+    /// Runs all rounds, or as many as there are before an interruption.
+    ///
+    /// # Errors
+    /// [`RunError`]; what had been measured is there nevertheless.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        let lanes: usize = self.sheets.iter().map(|sheet| sheet.endpoint.lanes.len()).sum();
+        let time = self.options.time;
+        let mut progress = Progress::new(lanes * (self.options.rounds + 1), time + time / 4 + PROCESS);
+        for index in 0..self.sheets.len() {
+            self.calibrate(index, &mut progress)?;
+        }
+        for round in 1..=self.options.rounds {
+            let mut order: Vec<_> = (0..self.sheets.len()).collect();
+            shuffle(&mut order, self.options.seed, round as u64);
+            for index in order {
+                if self.stopped() {
+                    return Ok(());
+                }
+                self.block(index, round, &mut progress)?;
+            }
+            progress.report(&format!("round {round} of {}", self.options.rounds));
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        self.interrupted.load(Relaxed)
+    }
+
+    /// Chooses the iterations of an endpoint, the same for all of its lanes: half of them are faster
+    /// than the time asked for and half slower, on the geometric mean.
+    fn calibrate(&mut self, index: usize, progress: &mut Progress) -> Result<(), RunError> {
+        let mut iteration_ns = Vec::new();
+        for lane in 0..self.sheets[index].endpoint.lanes.len() {
+            if self.stopped() {
+                break;
+            }
+            progress.begin(&format!("{} · calibration", self.sheets[index].endpoint.cell(lane)));
+            match self.launch(index, lane, Task::Round(self.options.time / 4))? {
+                Some(Outcome::Measured(measurement)) => iteration_ns.extend(measurement.samples_ns.first()),
+                // Void: too disturbed to be ranked, which says nothing against the lane.
+                Some(Outcome::Skipped { .. }) | None => {}
+                Some(Outcome::Failed { reason }) => self.sheets[index].fail(lane, reason),
+            }
+            progress.advance();
+        }
+        let typical_ns = geometric_mean(&iteration_ns).unwrap_or(f64::INFINITY).max(1.0);
+        let sheet = &mut self.sheets[index];
+        sheet.iterations = ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1);
+        sheet.evaluate(self.options.seed);
+        Ok(())
+    }
+
+    /// One round of an endpoint: its lanes run one right after the other, so that what the machine does
+    /// meanwhile falls on all of them.
+    fn block(&mut self, index: usize, round: usize, progress: &mut Progress) -> Result<(), RunError> {
+        let count = self.sheets[index].endpoint.lanes.len();
+        let mut order: Vec<_> = (0..count).collect();
+        shuffle(&mut order, self.options.seed, (round as u64) << 20 | (index as u64 + 1));
+        let mut runs = vec![Run::Missing; count];
+        let before = Reading::now()?;
+        for lane in order {
+            if self.stopped() {
+                break;
+            }
+            if self.sheets[index].failures[lane].is_none() {
+                let cell = self.sheets[index].endpoint.cell(lane);
+                progress.begin(&format!("{cell} · round {round} of {}", self.options.rounds));
+                runs[lane] = self.lane(index, lane, round)?;
+            }
+            progress.advance();
+        }
+        let noise = Reading::now()?.since(&before);
+        if runs.iter().any(|run| *run != Run::Missing) {
+            let rejection = self.options.gate.rejects(&noise);
+            self.sheets[index].push(Block { round, runs, noise, rejection }, self.options.seed);
+            // Every round that is finished is kept. If it cannot be, the last attempt tells.
+            let _ = self.store();
+        } else {
+            self.sheets[index].evaluate(self.options.seed);
+        }
+        Ok(())
+    }
+
+    fn lane(&mut self, index: usize, lane: usize, round: usize) -> Result<Run, RunError> {
+        let sheet = &self.sheets[index];
+        let kind = sheet.endpoint.workload.kind;
+        // Latency workloads warm up by themselves, and an iteration of theirs may take seconds.
+        let warm_up_iterations = match kind {
+            Kind::Throughput => (sheet.iterations / 4).max(1),
+            Kind::Latency => 0,
+        };
+        let task = Task::Fixed { warm_up_iterations, iterations: sheet.iterations };
+        let failure = match self.launch(index, lane, task)? {
+            None => return Ok(Run::Missing),
+            Some(Outcome::Skipped { reason }) => return Ok(Run::Void(reason)),
+            Some(Outcome::Failed { reason }) => reason,
+            Some(Outcome::Measured(measurement)) => match figures(kind, &measurement) {
+                Ok(figures) => return Ok(Run::Measured(figures)),
+                Err(reason) => reason,
+            },
+        };
+        self.sheets[index].fail(lane, format!("round {round}: {failure}"));
+        Ok(Run::Missing)
+    }
+
+    /// `None` when a signal from the terminal ended the child: nothing is known about the cell then.
+    fn launch(&self, index: usize, lane: usize, task: Task) -> Result<Option<Outcome>, LaunchError> {
+        let Endpoint { workload, workers, lanes } = &self.sheets[index].endpoint;
+        let finished = self.launcher.run(&Request {
+            workload: workload.name.to_owned(),
+            runtime: lanes[lane].runtime.name.to_owned(),
+            workers: *workers,
+            params: params::to_map(&self.options.overrides.of(workload)),
+            task,
+        })?;
+        if finished.interrupted {
+            self.interrupted.store(true, Relaxed);
+        }
+        Ok((!finished.interrupted).then_some(finished.outcome))
+    }
+}
+
+fn figures(kind: Kind, measurement: &Measurement) -> Result<Figures, String> {
+    let ns = match kind {
+        Kind::Throughput => {
+            let iteration_ns = measurement.samples_ns.first().ok_or("the run has no time")?;
+            iteration_ns / measurement.operations_per_iteration
+        }
+        Kind::Latency => tail_ns(measurement)?,
+    };
+    if !(ns.is_finite() && ns > 0.0) {
+        return Err(format!("the run took {ns} ns, which cannot be compared"));
+    }
+    let involuntary_switches = measurement.process.get("involuntary_switches").copied().unwrap_or(0);
+    Ok(Figures { ns, involuntary_switches })
+}
+
+fn tail_ns(measurement: &Measurement) -> Result<f64, String> {
+    let text = LATENCIES.iter().find_map(|&name| measurement.histograms.get(name));
+    let text = text.ok_or("the run has no distribution of latencies")?;
+    let histogram: Histogram<u64> = histogram::decode(text).map_err(|error| error.to_string())?;
+    Ok(histogram.value_at_quantile(TAIL) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn measured() -> Measurement {
+        let mut histogram = Histogram::<u64>::new(3).expect("3 digits are valid");
+        histogram.record_n(1_000, 980).expect("it resizes");
+        histogram.record_n(50_000, 20).expect("it resizes");
+        let text = histogram::encode(&histogram).expect("small");
+        Measurement {
+            samples_ns: vec![3_000.0],
+            operations_per_iteration: 20.0,
+            process: BTreeMap::from([("involuntary_switches".to_owned(), 4)]),
+            histograms: BTreeMap::from([("lateness".to_owned(), text)]),
+            ..Measurement::default()
+        }
+    }
+
+    #[test]
+    fn throughput_is_time_per_operation() {
+        assert_eq!(figures(Kind::Throughput, &measured()), Ok(Figures { ns: 150.0, involuntary_switches: 4 }));
+    }
+
+    #[test]
+    fn latency_is_the_99th_percentile() {
+        let ns = figures(Kind::Latency, &measured()).expect("it has a distribution").ns;
+        assert!((49_900.0..50_100.0).contains(&ns), "{ns}");
+        let without = Measurement { histograms: BTreeMap::new(), ..measured() };
+        assert!(figures(Kind::Latency, &without).expect_err("nothing to compare").contains("no distribution"));
+    }
+
+    #[test]
+    fn what_has_no_logarithm_is_refused() {
+        for iteration_ns in [0.0, f64::NAN, f64::INFINITY] {
+            let odd = Measurement { samples_ns: vec![iteration_ns], ..measured() };
+            assert!(figures(Kind::Throughput, &odd).is_err(), "{iteration_ns}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What the rounds of one endpoint gave, kept round by round, and what it amounts to.
+
+use super::contest::Endpoint;
+use super::noise::Noise;
+use super::verdict::Comparison;
+use crate::stats::median;
+
+/// One run of one lane.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Run {
+    /// It counts.
+    Measured(Figures),
+    /// The workload's own conditions were not met, for this reason.
+    Void(String),
+    /// It did not take place: the lane had failed before, or the user interrupted.
+    Missing,
+}
+
+/// The figures of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figures {
+    /// Nanoseconds: per operation, or of the latency's percentile.
+    pub ns: f64,
+    /// How often the kernel took a processor from one of its threads.
+    pub involuntary_switches: u64,
+}
+
+/// One round of an endpoint: every lane once, one after the other.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Which round it belongs to, from 1.
+    pub round: usize,
+    /// The runs, in the order of the endpoint's lanes.
+    pub runs: Vec<Run>,
+    /// What else went on meanwhile.
+    pub noise: Noise,
+    /// Why it does not count, for any of its lanes.
+    pub rejection: Option<String>,
+}
+
+/// All rounds of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// What was compared.
+    pub endpoint: Endpoint,
+    /// Iterations under the clock in each run; 0 until they are chosen.
+    pub iterations: u64,
+    /// Why lanes failed, in their order. A lane that failed is not run again.
+    pub failures: Vec<Option<String>>,
+    /// The rounds so far, rejected ones included.
+    pub blocks: Vec<Block>,
+    rows: Vec<Row>,
+}
+
+/// A lane's result so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Its median over the rounds that count; none when the lane failed.
+    pub median_ns: Option<f64>,
+    /// The rounds that count.
+    pub rounds: usize,
+    /// How it compares with the first lane; none for that one itself.
+    pub comparison: Option<Comparison>,
+    /// Why there is no result.
+    pub reason: Option<String>,
+}
+
+impl Sheet {
+    /// No rounds yet.
+    pub fn new(endpoint: Endpoint) -> Self {
+        let lanes = endpoint.lanes.len();
+        let (failures, blocks) = (vec![None; lanes], Vec::new());
+        let mut sheet = Self { endpoint, iterations: 0, failures, blocks, rows: Vec::new() };
+        sheet.evaluate(0);
+        sheet
+    }
+
+    /// Adds a round and brings the results up to date. `seed` is that of the bootstrap.
+    pub fn push(&mut self, block: Block, seed: u64) {
+        self.blocks.push(block);
+        self.evaluate(seed);
+    }
+
+    /// Marks a lane as failed.
+    pub fn fail(&mut self, lane: usize, reason: String) {
+        self.failures[lane] = Some(reason);
+    }
+
+    /// Brings the results up to date, also where no round could be run.
+    pub fn evaluate(&mut self, seed: u64) {
+        self.rows = (0..self.endpoint.lanes.len()).map(|lane| self.row(lane, seed)).collect();
+    }
+
+    /// The results, in the order of the lanes.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Every figure of a lane, those of rejected rounds included, in the order of the rounds.
+    pub fn figures(&self, lane: usize) -> impl Iterator<Item = (&Block, Figures)> {
+        self.blocks.iter().filter_map(move |block| match block.runs[lane] {
+            Run::Measured(figures) => Some((block, figures)),
+            Run::Void(_) | Run::Missing => None,
+        })
+    }
+
+    fn row(&self, lane: usize, seed: u64) -> Row {
+        let counted: Vec<f64> = self.counted(lane).map(|(_, ns)| ns).collect();
+        if let Some(reason) = &self.failures[lane] {
+            return Row { reason: Some(format!("failed: {reason}")), ..Row::default() };
+        }
+        let Some(middle) = median(&counted) else {
+            return Row { reason: Some(self.why_nothing_counts(lane)), ..Row::default() };
+        };
+        let row = Row { median_ns: Some(middle), rounds: counted.len(), ..Row::default() };
+        if lane == 0 {
+            return row;
+        }
+        let pairs = if self.failures[0].is_none() { self.pairs(lane) } else { Vec::new() };
+        match Comparison::of(&pairs, seed) {
+            Some(comparison) => Row { rounds: comparison.rounds, comparison: Some(comparison), ..row },
+            None => Row { reason: Some("nothing to compare it with".to_owned()), ..row },
+        }
+    }
+
+    /// Round and time of each run that counts.
+    fn counted(&self, lane: usize) -> impl Iterator<Item = (usize, f64)> {
+        let accepted = self.figures(lane).filter(|(block, _)| block.rejection.is_none());
+        accepted.map(|(block, figures)| (block.round, figures.ns))
+    }
+
+    /// The times of the first lane and of `lane` in the rounds in which both count.
+    fn pairs(&self, lane: usize) -> Vec<(f64, f64)> {
+        let mut first = self.counted(0).peekable();
+        let paired = self.counted(lane).filter_map(|(round, this)| {
+            while first.next_if(|&(other, _)| other < round).is_some() {}
+            first.next_if(|&(other, _)| other == round).map(|(_, first)| (first, this))
+        });
+        paired.collect()
+    }
+
+    fn why_nothing_counts(&self, lane: usize) -> String {
+        let void = self.blocks.iter().find_map(|block| match &block.runs[lane] {
+            Run::Void(reason) => Some(reason.clone()),
+            Run::Measured(_) | Run::Missing => None,
+        });
+        let rejected = self.blocks.iter().find_map(|block| block.rejection.clone());
+        match (void, rejected) {
+            (Some(reason), _) => reason,
+            (None, Some(reason)) => format!("every round was rejected: {reason}"),
+            (None, None) => "not measured".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use regex::Regex;
+
+    use super::super::contest::Contest;
+    use super::*;
+
+    const QUIET: Noise = Noise { steal: 0.0, others: 0.1 };
+
+    /// `work-stealing`, itself again, and `global-queue` on ping_pong.
+    pub(in super::super) fn sheet() -> Sheet {
+        let names = ["work-stealing", "work-stealing", "global-queue"].map(str::to_owned);
+        let pattern = Regex::new("^ping_pong$").expect("a regular expression");
+        let contest = Contest::new(&names, Some(&pattern), &[1]).expect("they exist");
+        Sheet::new(contest.endpoints[0].clone())
+    }
+
+    /// A round with these times; one below zero is void.
+    pub(in super::super) fn block(round: usize, ns: [f64; 3]) -> Block {
+        let run = |ns: f64| match ns {
+            0.0.. => Run::Measured(Figures { ns, involuntary_switches: 3 }),
+            _ => Run::Void("void: late".to_owned()),
+        };
+        Block { round, runs: ns.map(run).to_vec(), noise: QUIET, rejection: None }
+    }
+
+    pub(in super::super) fn rejected(block: Block) -> Block {
+        Block { noise: Noise { steal: 0.25, ..QUIET }, rejection: Some("steal time 25.0 %".to_owned()), ..block }
+    }
+
+    #[test]
+    fn rows_hold_medians_and_paired_ratios() {
+        let mut sheet = sheet();
+        // The machine is four times slower in the last round: the ratio must not notice.
+        for (round, ns) in [(1, [10.0, 10.0, 30.0]), (2, [11.0, 11.0, 33.0]), (3, [40.0, 40.0, 120.0])] {
+            sheet.push(block(round, ns), 1);
+        }
+        let rows = sheet.rows();
+        assert_eq!((rows[0].median_ns, rows[0].rounds, rows[0].comparison), (Some(11.0), 3, None));
+        let ratio = |lane: usize| rows[lane].comparison.expect("there are pairs").ratio;
+        assert!((ratio(1) - 1.0).abs() < 1e-12 && (ratio(2) - 3.0).abs() < 1e-12, "{rows:?}");
+    }
+
+    #[test]
+    fn a_rejected_round_counts_for_no_lane_but_is_kept() {
+        let mut sheet = sheet();
+        sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
+        sheet.push(rejected(block(2, [900.0, 10.0, 10.0])), 1);
+        assert_eq!((sheet.rows()[0].median_ns, sheet.rows()[2].rounds), (Some(10.0), 1));
+        assert_eq!(sheet.figures(0).map(|(_, figures)| figures.ns).collect::<Vec<_>>(), [10.0, 900.0]);
+    }
+
+    #[test]
+    fn a_void_run_leaves_its_round_to_the_others() {
+        let mut sheet = sheet();
+        sheet.push(block(1, [-1.0, 10.0, 20.0]), 1);
+        sheet.push(block(2, [10.0, 10.0, -1.0]), 1);
+        sheet.push(block(3, [10.0, 11.0, 50.0]), 1);
+        let rounds: Vec<_> = sheet.rows().iter().map(|row| row.rounds).collect();
+        assert_eq!(rounds, [2, 2, 1]);
+        assert!((sheet.rows()[2].comparison.expect("a pair").ratio - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_lane_that_failed_is_not_timed_and_says_why() {
+        let mut sheet = sheet();
+        sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
+        sheet.fail(1, "wrong result".to_owned());
+        sheet.evaluate(1);
+        let row = &sheet.rows()[1];
+        assert_eq!((row.median_ns, row.reason.as_deref()), (None, Some("failed: wrong result")));
+        assert!(sheet.rows()[2].comparison.is_some(), "the others go on");
+    }
+
+    #[test]
+    fn without_the_first_the_others_have_times_and_no_ratio() {
+        let mut sheet = sheet();
+        sheet.fail(0, "crashed".to_owned());
+        sheet.push(
+            Block {
+                runs: [vec![Run::Missing], block(1, [0.0, 10.0, 20.0]).runs[1..].to_vec()].concat(),
+                ..block(1, [0.0; 3])
+            },
+            1,
+        );
+        let row = &sheet.rows()[2];
+        assert_eq!((row.median_ns, row.comparison), (Some(20.0), None));
+        assert_eq!(row.reason.as_deref(), Some("nothing to compare it with"));
+    }
+
+    #[test]
+    fn rows_without_rounds_say_why() {
+        let nothing = sheet();
+        assert_eq!(nothing.rows()[0].reason.as_deref(), Some("not measured"));
+        let mut all_rejected = sheet();
+        all_rejected.push(rejected(block(1, [1.0, 1.0, -1.0])), 1);
+        assert_eq!(all_rejected.rows()[0].reason.as_deref(), Some("every round was rejected: steal time 25.0 %"));
+        assert_eq!(all_rejected.rows()[2].reason.as_deref(), Some("void: late"));
+    }
+}

@@ -1,0 +1,296 @@
+//! The results as a person reads them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use workloads::Kind;
+
+use super::contest::Contest;
+use super::file::measure;
+use super::noise::percent;
+use super::sheet::{Row, Run, Sheet};
+use super::verdict::Verdict;
+use crate::stats::{geometric_mean, median};
+use crate::units;
+
+const HEADING: Style = Style::new().bold();
+const FASTER: Style = AnsiColor::Green.on_default().bold();
+const SLOWER: Style = AnsiColor::Red.on_default().bold();
+const TIE: Style = Style::new();
+const UNDECIDED: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// More noise than this from other processes is worth a warning: times, if not ratios, suffer.
+const BUSY: f64 = 0.1;
+
+/// Everything: a table per endpoint, the means, the noise. `verdicts` are those of all lanes but the
+/// first of each sheet, in order.
+pub fn render(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
+    let width = contest.entrants.iter().map(|entrant| entrant.label.len()).max().unwrap_or(0).max(7);
+    let mut text = String::new();
+    let mut rest = verdicts;
+    for sheet in sheets {
+        let (these, others) = rest.split_at(rest.len().min(sheet.rows().len() - 1));
+        rest = others;
+        endpoint(&mut text, sheet, these, width);
+    }
+    for kind in [Kind::Throughput, Kind::Latency] {
+        means(&mut text, contest, sheets, verdicts, kind, width);
+    }
+    noise(&mut text, sheets);
+    text
+}
+
+// Writing to a string cannot fail, so the results of `writeln!` are dropped throughout.
+
+fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize) {
+    let workload = sheet.endpoint.workload;
+    let what = match workload.kind {
+        Kind::Throughput => format!("time per operation ({})", workload.unit),
+        Kind::Latency => measure(Kind::Latency).to_owned(),
+    };
+    let title = sheet.endpoint.title();
+    let plural = if sheet.iterations == 1 { "" } else { "s" };
+    let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {} iteration{plural} a run", sheet.iterations);
+    let _ = writeln!(
+        text,
+        "  {:width$}  {:>8}  {:>6}  {:^15}  {:9}  rounds",
+        "runtime", "median", "ratio", "95 % interval", "verdict"
+    );
+    for (lane, row) in sheet.rows().iter().enumerate() {
+        let label = &sheet.endpoint.lanes[lane].label;
+        let verdict = lane.checked_sub(1).map(|other| verdicts.get(other).copied().unwrap_or(Verdict::Undecided));
+        let _ = writeln!(text, "  {label:width$}  {}", columns(row, verdict));
+    }
+    text.push('\n');
+}
+
+/// Everything right of the name; `verdict` is `None` for the runtime named first.
+fn columns(row: &Row, verdict: Option<Verdict>) -> String {
+    let Some(median_ns) = row.median_ns else {
+        let reason = row.reason.as_deref().unwrap_or("not measured");
+        return format!("{BAD}{reason}{BAD:#}");
+    };
+    let time = units::time(median_ns);
+    let rounds = row.rounds;
+    match (verdict, row.comparison) {
+        (None, _) => format!("{time:>8}  {:>6}  {:15}  {:9}  {rounds:6}", "1", "", "first"),
+        (Some(verdict), Some(comparison)) => {
+            let [ratio, low, high] = [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
+            let (style, name) = (style(verdict), verdict.name());
+            format!("{time:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}")
+        }
+        (Some(_), None) => {
+            let reason = row.reason.as_deref().unwrap_or("no pair of rounds");
+            format!("{time:>8}  {BAD}{reason}{BAD:#}")
+        }
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Faster => FASTER,
+        Verdict::Slower => SLOWER,
+        Verdict::Tie => TIE,
+        Verdict::Undecided => UNDECIDED,
+    }
+}
+
+/// Three digits or more: `0.482`, `1.03`, `12.5`, `140`.
+fn ratio(value: f64) -> String {
+    let decimals = match value {
+        0.0..0.9995 => 3,
+        0.0..9.995 => 2,
+        0.0..99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// What one runtime's ratios amount to.
+#[derive(Default)]
+struct Ratios {
+    cells: usize,
+    ratios: Vec<(f64, String)>,
+    verdicts: BTreeMap<&'static str, usize>,
+}
+
+fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict], kind: Kind, width: usize) {
+    let mut by_label: BTreeMap<&str, Ratios> = BTreeMap::new();
+    let mut verdicts = verdicts.iter();
+    for sheet in sheets {
+        for (lane, row) in sheet.endpoint.lanes.iter().zip(sheet.rows()).skip(1) {
+            let verdict = verdicts.next().copied().unwrap_or(Verdict::Undecided);
+            if sheet.endpoint.workload.kind != kind {
+                continue;
+            }
+            let ratios = by_label.entry(&lane.label).or_default();
+            ratios.cells += 1;
+            if let Some(comparison) = row.comparison {
+                ratios.ratios.push((comparison.ratio, sheet.endpoint.title()));
+                *ratios.verdicts.entry(verdict.name()).or_default() += 1;
+            }
+        }
+    }
+    if by_label.is_empty() {
+        return;
+    }
+    let what = match kind {
+        Kind::Throughput => "time per operation",
+        Kind::Latency => "p99 latency",
+    };
+    let first = &contest.entrants[0].label;
+    let _ = writeln!(text, "{HEADING}Geometric mean{HEADING:#} of the ratios to {first}, {what}");
+    for entrant in &contest.entrants[1..] {
+        if let Some(ratios) = by_label.get(entrant.label.as_str()) {
+            let _ = writeln!(text, "  {:width$}  {}", entrant.label, mean(ratios));
+        }
+    }
+    text.push('\n');
+}
+
+fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
+    let values: Vec<f64> = ratios.iter().map(|&(ratio, _)| ratio).collect();
+    let Some(mean) = geometric_mean(&values) else { return format!("no ratio in {cells} cells") };
+    let mut words = format!("{:>6} over {} of {cells} cells", ratio(mean), values.len());
+    let by_ratio = |a: &&(f64, String), b: &&(f64, String)| a.0.total_cmp(&b.0);
+    if let (Some((low, at_low)), Some((high, at_high))) =
+        (ratios.iter().min_by(by_ratio), ratios.iter().max_by(by_ratio))
+    {
+        let (low, high) = (ratio(*low), ratio(*high));
+        let _ = write!(words, ", from {low} ({at_low}) to {high} ({at_high})");
+    }
+    let counts: Vec<_> = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let _ = write!(words, "; {}", counts.join(", "));
+    words
+}
+
+fn noise(text: &mut String, sheets: &[Sheet]) {
+    let blocks: Vec<_> = sheets.iter().flat_map(|sheet| &sheet.blocks).collect();
+    let spread = |values: Vec<f64>| (median(&values).unwrap_or(0.0), values.into_iter().fold(0.0, f64::max));
+    let (steal, worst_steal) = spread(blocks.iter().map(|block| block.noise.steal).collect());
+    let (others, worst_others) = spread(blocks.iter().map(|block| block.noise.others).collect());
+    let runs = blocks.iter().flat_map(|block| &block.runs);
+    let (switches, worst_switches) = spread(
+        runs.filter_map(|run| match run {
+            Run::Measured(figures) => Some(figures.involuntary_switches as f64),
+            Run::Void(_) | Run::Missing => None,
+        })
+        .collect(),
+    );
+    let _ = writeln!(
+        text,
+        "{HEADING}Noise{HEADING:#}, median and worst round: steal {} and {}, other processes {} and {} of the machine, \
+         {switches} and {worst_switches} involuntary switches a run",
+        percent(steal),
+        percent(worst_steal),
+        percent(others),
+        percent(worst_others),
+    );
+    if others > BUSY {
+        let _ =
+            writeln!(text, "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the times.");
+    }
+    rejections(text, sheets);
+}
+
+fn rejections(text: &mut String, sheets: &[Sheet]) {
+    let mut lines = Vec::new();
+    for sheet in sheets {
+        for block in &sheet.blocks {
+            if let Some(reason) = &block.rejection {
+                lines.push(format!("{}, round {}: {reason}", sheet.endpoint.title(), block.round));
+            }
+            for (lane, run) in block.runs.iter().enumerate() {
+                if let Run::Void(reason) = run {
+                    lines.push(format!("{}, round {}: {reason}", sheet.endpoint.id(lane), block.round));
+                }
+            }
+        }
+    }
+    if lines.is_empty() {
+        text.push_str("No round was rejected.\n");
+        return;
+    }
+    let _ = writeln!(text, "{HEADING}Rejected{HEADING:#}");
+    lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::super::sheet::tests::{block, rejected, sheet};
+    use super::*;
+
+    fn contest() -> Contest {
+        let names = ["work-stealing", "work-stealing", "global-queue"].map(str::to_owned);
+        let pattern = Regex::new("^ping_pong$").expect("a regular expression");
+        Contest::new(&names, Some(&pattern), &[1]).expect("they exist")
+    }
+
+    fn text(sheets: &[Sheet], verdicts: &[Verdict]) -> String {
+        anstream::adapter::strip_str(&render(&contest(), sheets, verdicts)).to_string()
+    }
+
+    fn finished() -> Sheet {
+        let mut sheet = sheet();
+        sheet.iterations = 40;
+        sheet.push(block(1, [10.0, 10.0, 30.0]), 1);
+        sheet.push(rejected(block(2, [99.0, 99.0, 99.0])), 1);
+        sheet.push(block(3, [10.0, -1.0, 30.0]), 1);
+        sheet
+    }
+
+    #[test]
+    fn tables_are_aligned_and_hold_every_column() {
+        let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "ping_pong, 1 worker: time per operation (round trips), 40 iterations a run");
+        assert_eq!(lines[1], "  runtime            median   ratio   95 % interval   verdict    rounds");
+        assert_eq!(lines[2], "  work-stealing     10.0 ns       1                   first           2");
+        assert_eq!(lines[3], "  work-stealing#2   10.0 ns    1.00    1.00 … 1.00    tie             1");
+        assert_eq!(lines[4], "  global-queue      30.0 ns    3.00    3.00 … 3.00    slower          2");
+    }
+
+    #[test]
+    fn means_say_what_they_rest_on_and_what_they_hide() {
+        let mut other = sheet();
+        other.push(block(1, [10.0, 10.0, 7.5]), 1);
+        other.endpoint.workers = 2;
+        let verdicts = [Verdict::Tie, Verdict::Slower, Verdict::Tie, Verdict::Undecided];
+        let text = text(&[finished(), other], &verdicts);
+        let mean = "1.50 over 2 of 2 cells, from 0.750 (ping_pong, 2 workers) to 3.00 (ping_pong, 1 worker)";
+        assert!(text.contains(&format!("{mean}; 1 slower, 1 undecided")), "{text}");
+        assert!(text.contains("Geometric mean of the ratios to work-stealing, time per operation"), "{text}");
+        assert!(!text.contains("p99"), "{text}");
+    }
+
+    #[test]
+    fn noise_and_rejected_rounds_are_listed() {
+        let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        assert!(text.contains("steal 0.0 % and 25.0 %, other processes 10.0 % and 10.0 %"), "{text}");
+        assert!(text.contains("3 and 3 involuntary switches a run"), "{text}");
+        assert!(text.contains("  ping_pong, 1 worker, round 2: steal time 25.0 %"), "{text}");
+        assert!(text.contains("  ping_pong/work-stealing#2/w1, round 3: void: late"), "{text}");
+    }
+
+    #[test]
+    fn what_failed_stays_visible() {
+        let mut sheet = finished();
+        sheet.fail(2, "round 3: wrong result".to_owned());
+        sheet.evaluate(1);
+        let text = text(&[sheet], &[Verdict::Tie, Verdict::Undecided]);
+        assert!(text.contains("  global-queue     failed: round 3: wrong result"), "{text}");
+        assert!(text.contains("no ratio in 1 cells"), "{text}");
+    }
+
+    #[test]
+    fn ratios_keep_three_digits() {
+        assert_eq!(
+            [0.048_21, 0.4821, 0.9999, 1.0, 9.999, 12.54, 140.2].map(ratio),
+            ["0.048", "0.482", "1.00", "1.00", "10.0", "12.5", "140"]
+        );
+    }
+}
