@@ -1,8 +1,9 @@
 //! The kernel side: one epoll instance, edge-triggered, with timeouts in nanoseconds.
 //!
 //! Every descriptor is added once, for both directions, and never modified. `epoll_pwait2` (Linux
-//! 5.11) takes nanoseconds; where it is missing, `epoll_wait` takes milliseconds, rounded **up**, so
-//! that no timer is early.
+//! 5.11) takes nanoseconds; where it is missing, `epoll_wait` takes milliseconds, rounded **up**:
+//! rounded down, the last part of a millisecond would be spent in waits of length zero. (No timer fires early in
+//! either case: the driver compares deadlines with the clock.)
 
 use std::fmt;
 use std::io;
