@@ -55,7 +55,7 @@ impl Workload for Poisson {
                 default: 5,
                 min: 1,
                 max: 100,
-                help: "change of the processor's speed during the run above which it is void",
+                help: "change of the processor's speed above which the run is void; its calibration may misfit by twice as much",
             },
         ],
     };
@@ -69,14 +69,14 @@ impl Workload for Poisson {
         let shape = if params.get("shape") == 0 { Shape::Fixed } else { Shape::Exponential };
         let requests = poisson(params.get("seed"), count, gap_ns, service_ns, shape);
 
-        let before = calibrate()?;
+        let limit = params.get("max_drift_percent") as f64;
+        let before = calibrate(limit)?;
         let spawner = runtime.spawner().clone();
         let observed = drive(runtime, async move { serve(&spawner, requests, warm_up, before).await })?;
-        let after = calibrate()?;
+        let after = calibrate(limit)?;
 
         let drift_percent = before.drift(&after) * 100.0;
-        let limit = params.get("max_drift_percent");
-        if drift_percent > limit as f64 {
+        if drift_percent > limit {
             return Err(Failure::Void(format!(
                 "the processor's speed changed by {drift_percent:.1} % during the run; the limit is {limit} %"
             )));
@@ -97,12 +97,15 @@ fn warm_up_ns(service_ns: f64, load: f64) -> f64 {
     (20.0 * service_ns / (1.0 - load.sqrt()).powi(2)).min(MOST_NS)
 }
 
-/// Blocks further than this from the straight line say that their times are not those of the steps.
-const MAX_MISFIT: f64 = 0.10;
+/// A block's time may be further from the straight line than two calibrations are from each other, by this
+/// factor: it is one block, they are fits to many.
+const MISFIT_PER_DRIFT: f64 = 2.0;
 
-fn calibrate() -> Result<Calibration, Failure> {
+/// Calibrates the work. Blocks further from the straight line than the limit allows say that their times are not
+/// those of the steps.
+fn calibrate(max_drift_percent: f64) -> Result<Calibration, Failure> {
     let calibration = Calibration::measure();
-    if calibration.misfit > MAX_MISFIT {
+    if calibration.misfit * 100.0 > max_drift_percent * MISFIT_PER_DRIFT {
         let percent = calibration.misfit * 100.0;
         return Err(Failure::Void(format!("the calibration of the work is off its straight line by {percent:.1} %")));
     }
