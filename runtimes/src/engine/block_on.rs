@@ -115,7 +115,8 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        // Woken during its own poll, it gave way to others.
-        first.set(if root.woken.is_raised() { TASKS_BEFORE_YIELDED_ROOT } else { 0 });
+        // Woken during its own poll, it gave way to others. Woken by another thread soon after, it still lets one
+        // task run, or a thread that wakes it all the time would starve them.
+        first.set(if root.woken.is_raised() { TASKS_BEFORE_YIELDED_ROOT } else { 1 });
     }
 }

@@ -11,6 +11,7 @@ use loom::sync::atomic::{
     AtomicBool, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::block_on::{self, Flag};
@@ -80,7 +81,7 @@ impl Bed {
 
     fn unpark(&self) {
         self.parker.unpark(|| {
-            self.event.store(1, Relaxed);
+            self.event.swap(1, Relaxed);
             self.event.wake_one();
         });
     }
@@ -110,12 +111,13 @@ fn no_token_is_lost() {
     }
 }
 
-/// What the workers of a model share: a queue that is a count, and how many tasks were run.
+/// What the workers of a model share: a queue that is a count, and how many tasks run. A task keeps its worker until
+/// all that are expected run, so that none may wait for a worker that is busy while another sleeps.
 struct Pool {
     sleep: Sleep,
     beds: Vec<Bed>,
     queue: AtomicUsize,
-    run: AtomicUsize,
+    running: (Mutex<usize>, Condvar),
     expected: usize,
     stopping: AtomicBool,
 }
@@ -126,7 +128,7 @@ impl Pool {
             sleep: Sleep::new(workers),
             beds: (0..workers).map(|_| Bed::new()).collect(),
             queue: AtomicUsize::new(0),
-            run: AtomicUsize::new(0),
+            running: (Mutex::new(0), Condvar::new()),
             expected,
             stopping: AtomicBool::new(false),
         })
@@ -165,16 +167,23 @@ impl Pool {
                 if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search() {
                     self.notify(Notify::One);
                 }
-                if self.run.fetch_add(1, Relaxed) + 1 == self.expected {
-                    return self.stop();
-                }
-                continue;
+                return self.run();
             }
             let wanted = || self.has_work() || self.stopping.load(Acquire);
             state = self.sleep.sleep(index, state, wanted, || self.beds[index].park(How::OnFutex));
             if self.stopping.load(Acquire) {
                 return;
             }
+        }
+    }
+
+    /// A task.
+    fn run(&self) {
+        let mut running = self.running.0.lock().unwrap();
+        *running += 1;
+        self.running.1.notify_all();
+        while *running < self.expected {
+            running = self.running.1.wait(running).unwrap();
         }
     }
 
@@ -203,7 +212,7 @@ fn a_push_meets_a_worker_going_to_sleep() {
     }
 }
 
-/// Two workers with the throttle on searching, and pushes from outside.
+/// Two workers with the throttle on searching, and two pushes from outside: both tasks get a worker.
 ///
 /// Fails without either side of the barrier.
 #[test]
@@ -281,15 +290,19 @@ impl Wakes {
 #[test]
 fn block_on_polls_after_every_wake() {
     explore(3, || {
-        let wakes = Arc::new(Wakes([AtomicBool::new(false), AtomicBool::new(false)]));
-        let mut wakers = Vec::new();
-        block_on::on_thread(std::future::poll_fn(|cx| {
-            if wakers.is_empty() {
-                wakers = (0..2).map(|i| wake_elsewhere(wakes.clone(), i, cx.waker().clone())).collect();
-            }
-            if wakes.are_seen() { Poll::Ready(()) } else { Poll::Pending }
-        }));
-        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+        // Loom takes a stray unpark for the end of whatever the thread waits for, so this thread does not join.
+        let blocked = thread::spawn(|| {
+            let wakes = Arc::new(Wakes([AtomicBool::new(false), AtomicBool::new(false)]));
+            let mut wakers = Vec::new();
+            block_on::on_thread(std::future::poll_fn(|cx| {
+                if wakers.is_empty() {
+                    wakers.extend((0..2).map(|i| wake_elsewhere(wakes.clone(), i, cx.waker().clone())));
+                }
+                if wakes.are_seen() { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            wakers
+        });
+        blocked.join().unwrap().into_iter().for_each(|waker| waker.join().unwrap());
     });
 }
 

@@ -165,6 +165,9 @@ impl<S: Scheduler> Worker<S> {
             if let Some(found) = self.next(tick, &mut state) {
                 self.leave(std::mem::replace(&mut state, Search::No));
                 self.execute(found);
+            } else if ready(true) {
+                self.leave(state);
+                return Pause::Ready;
             } else {
                 state = self.sleep(state, &ready);
                 if self.core.stopping.load(Acquire) {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicBool as Flag, Ordering::Relaxed};
+use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 
 use super::{Cause, End, Header, Home, JoinError, JoinHandle, Runnable, Size, cancel_raw, spawn};
@@ -156,9 +156,10 @@ impl Drop for Watched {
     }
 }
 
-/// Is ready once `flag` is up, with an output that is watched. The flag is relaxed: only the wake orders it.
+/// Is ready once the events are there, with an output that is watched. They are relaxed: only the wakes order them.
 struct Waits {
-    flag: Arc<Flag>,
+    events: Arc<AtomicUsize>,
+    needed: usize,
     /// Where its waker goes at the first poll.
     give: Option<Arc<Mutex<Option<Waker>>>>,
     inside: Watched,
@@ -170,7 +171,7 @@ impl Future for Waits {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Watched> {
         self.inside.touch();
-        if self.flag.load(Relaxed) {
+        if self.events.load(Relaxed) == self.needed {
             return Poll::Ready(Watched::new(&self.drops));
         }
         if let Some(give) = self.give.take() {
@@ -183,7 +184,7 @@ impl Future for Waits {
 /// One task that has been polled once and waits, its handle, and a waker of it.
 struct Waiting {
     desk: Arc<Desk>,
-    flag: Arc<Flag>,
+    events: Arc<AtomicUsize>,
     waker: Waker,
     handle: JoinHandle<Watched>,
     /// Futures and outputs that were dropped.
@@ -192,15 +193,17 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new() -> Self {
-        let (desk, flag, seen) = (Arc::new(Desk::default()), Arc::new(Flag::new(false)), Arc::new(Mutex::new(None)));
+    /// For a task that is ready after `needed` events.
+    fn new(needed: usize) -> Self {
+        let (desk, events, seen) =
+            (Arc::new(Desk::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let (futures, outputs) = (Arc::new(Count::new(0)), Arc::new(Count::new(0)));
         let (give, inside, drops) = (Some(seen.clone()), Watched::new(&futures), outputs.clone());
-        let future = Waits { flag: flag.clone(), give, inside, drops };
+        let future = Waits { events: events.clone(), needed, give, inside, drops };
         let (runnable, handle) = desk.spawn(future);
         runnable.run();
         let waker = seen.lock().unwrap().take().unwrap();
-        Self { desk, flag, waker, handle, futures, outputs }
+        Self { desk, events, waker, handle, futures, outputs }
     }
 }
 
@@ -254,10 +257,10 @@ fn join<T>(mut handle: JoinHandle<T>) -> Result<T, JoinError> {
 #[test]
 fn a_wake_during_a_poll_is_not_lost() {
     explore(PREEMPTIONS, || {
-        let Waiting { desk, flag, waker, handle, .. } = Waiting::new();
+        let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
         waker.wake_by_ref();
         let foreign = thread::spawn(move || {
-            flag.store(true, Relaxed);
+            events.fetch_add(1, Relaxed);
             waker.wake();
         });
         desk.run();
@@ -268,17 +271,18 @@ fn a_wake_during_a_poll_is_not_lost() {
     });
 }
 
-/// Two threads wake a task and run it: it is queued once, polled by one of them at a time, and freed once.
+/// Two threads wake a task and run it: it is queued once, polled by one of them at a time, after both wakes, and
+/// freed once.
 ///
 /// Fails when `wake` queues a RUNNING or SCHEDULED task.
 #[test]
 fn two_wakers_schedule_once() {
     explore(PREEMPTIONS, || {
-        let Waiting { desk, flag, waker, handle, futures, outputs } = Waiting::new();
+        let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::new(2);
         let threads = [waker.clone(), waker].map(|waker| {
-            let (desk, flag) = (desk.clone(), flag.clone());
+            let (desk, events) = (desk.clone(), events.clone());
             thread::spawn(move || {
-                flag.store(true, Relaxed);
+                events.fetch_add(1, Relaxed);
                 waker.wake();
                 desk.run();
             })
@@ -292,8 +296,8 @@ fn two_wakers_schedule_once() {
 }
 
 /// A task that is due and will be ready, run by another thread.
-fn run_elsewhere(desk: &Arc<Desk>, flag: &Flag, waker: Waker) -> thread::JoinHandle<()> {
-    flag.store(true, Relaxed);
+fn run_elsewhere(desk: &Arc<Desk>, events: &AtomicUsize, waker: Waker) -> thread::JoinHandle<()> {
+    events.fetch_add(1, Relaxed);
     waker.wake();
     let desk = desk.clone();
     thread::spawn(move || desk.run())
@@ -306,8 +310,8 @@ fn run_elsewhere(desk: &Arc<Desk>, flag: &Flag, waker: Waker) -> thread::JoinHan
 #[test]
 fn a_completion_wakes_the_awaiter() {
     explore(PREEMPTIONS, || {
-        let Waiting { desk, flag, waker, mut handle, outputs, .. } = Waiting::new();
-        let runner = run_elsewhere(&desk, &flag, waker);
+        let Waiting { desk, events, waker, mut handle, outputs, .. } = Waiting::new(1);
+        let runner = run_elsewhere(&desk, &events, waker);
         let (first, second) = (Awaiter::new(), Awaiter::new());
         if let Poll::Ready(output) = poll(&mut handle, &first) {
             drop(output.unwrap());
@@ -337,12 +341,12 @@ fn a_completion_wakes_the_awaiter() {
 fn a_handle_dropped_at_the_end_leaves_nothing() {
     for awaited in [false, true] {
         explore(PREEMPTIONS, move || {
-            let Waiting { desk, flag, waker, mut handle, futures, outputs } = Waiting::new();
+            let Waiting { desk, events, waker, mut handle, futures, outputs } = Waiting::new(1);
             let awaiter = Awaiter::new();
             if awaited {
                 assert!(poll(&mut handle, &awaiter).is_pending());
             }
-            let runner = run_elsewhere(&desk, &flag, waker);
+            let runner = run_elsewhere(&desk, &events, waker);
             drop(handle);
             runner.join().unwrap();
             assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
@@ -359,7 +363,9 @@ fn a_handle_dropped_at_the_end_leaves_nothing() {
 fn an_unreachable_task_is_reaped() {
     for polled in [false, true] {
         explore(PREEMPTIONS, move || {
-            let Waiting { desk, waker, handle, futures, .. } = Waiting::new();
+            let Waiting { desk, waker, mut handle, futures, .. } = Waiting::new(1);
+            let awaiter = Awaiter::new();
+            assert!(poll(&mut handle, &awaiter).is_pending());
             let runner = polled.then(|| {
                 waker.wake_by_ref();
                 let desk = desk.clone();
@@ -371,9 +377,29 @@ fn an_unreachable_task_is_reaped() {
             runner.into_iter().for_each(|runner| runner.join().unwrap());
             desk.run();
             assert_eq!((futures.load(Counted), desk.cancelled.load(Counted)), (1, 1));
+            assert!(!awaiter.woken() && Arc::strong_count(&awaiter) == 1, "nobody awaits it");
             desk.check();
         });
     }
+}
+
+/// The last of the wakers of a completed task frees it, after everybody else is done with it.
+///
+/// Fails when `drop_waker` is Relaxed.
+#[test]
+fn the_last_waker_frees() {
+    explore(PREEMPTIONS, || {
+        let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
+        events.fetch_add(1, Relaxed);
+        waker.wake_by_ref();
+        desk.run();
+        drop(join(handle).unwrap());
+        let other = waker.clone();
+        let dropper = thread::spawn(move || drop(other));
+        drop(waker);
+        dropper.join().unwrap();
+        desk.check();
+    });
 }
 
 /// An abort takes effect, whatever the task does meanwhile, and whoever else wakes it.
@@ -382,7 +408,7 @@ fn an_unreachable_task_is_reaped() {
 #[test]
 fn an_abort_takes_effect() {
     explore(PREEMPTIONS, || {
-        let Waiting { desk, waker, handle, futures, .. } = Waiting::new();
+        let Waiting { desk, waker, handle, futures, .. } = Waiting::new(1);
         let other = desk.clone();
         let foreign = thread::spawn(move || {
             waker.wake();
@@ -407,7 +433,7 @@ fn an_abort_takes_effect() {
 fn a_walk_at_shutdown_claims_once() {
     let close = |task: &Waiting| task.desk.closed.store(true, Counted);
     explore(PREEMPTIONS, move || {
-        let task = Waiting::new();
+        let task = Waiting::new(1);
         close(&task);
         let Waiting { desk, waker, handle, futures, .. } = task;
         let (waking, aborting) = (thread::spawn(move || waker.wake()), thread::spawn(move || handle.abort()));
@@ -418,7 +444,7 @@ fn a_walk_at_shutdown_claims_once() {
         desk.check();
     });
     explore(PREEMPTIONS, move || {
-        let task = Waiting::new();
+        let task = Waiting::new(1);
         close(&task);
         let Waiting { desk, waker, handle, futures, .. } = task;
         let droppers = (thread::spawn(move || drop(waker)), thread::spawn(move || drop(handle)));
@@ -429,7 +455,7 @@ fn a_walk_at_shutdown_claims_once() {
         desk.check();
     });
     explore(PREEMPTIONS, move || {
-        let task = Waiting::new();
+        let task = Waiting::new(1);
         close(&task);
         let Waiting { desk, waker, mut handle, .. } = task;
         drop(waker);

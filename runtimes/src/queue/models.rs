@@ -1,0 +1,39 @@
+//! Models of the queues that loom explores in every interleaving and memory order.
+
+use std::sync::{Arc, Mutex};
+
+use loom::thread;
+
+use super::Injector;
+use crate::sync::explore;
+use crate::task::Runnable;
+use crate::task::models::Desk;
+
+/// Two producers and a consumer that takes meanwhile: every task comes out once, a producer's in its order, and
+/// what the producer did to it before is seen.
+///
+/// Fails when `push` or `take` is Relaxed, and when `push` does not write the link again after a lost exchange.
+#[test]
+fn what_is_pushed_is_taken_once_and_in_order() {
+    explore(3, || {
+        let (desk, injector) = (Arc::new(Desk::default()), Arc::new(Injector::new()));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let producers = [10, 20].map(|producer| {
+            let (desk, injector, order) = (desk.clone(), injector.clone(), order.clone());
+            thread::spawn(move || {
+                for i in [1, 2] {
+                    let order = order.clone();
+                    let (runnable, _) = desk.spawn(async move { order.lock().unwrap().push(producer + i) });
+                    injector.push(runnable);
+                }
+            })
+        });
+        injector.take(Runnable::run);
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        injector.take(Runnable::run);
+        let order = std::mem::take(&mut *order.lock().unwrap());
+        let of = |producer: i32| order.iter().copied().filter(|&id| id / 10 == producer / 10).collect::<Vec<_>>();
+        assert_eq!((of(10), of(20), order.len()), (vec![11, 12], vec![21, 22], 4));
+        desk.check();
+    });
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Takes one step out of a protocol at a time and checks that a model notices.
+#
+# usage: runtimes/tests/mutations.sh [FILTER]     from the root of a clean checkout; minutes, not part of CI
+#
+# Each entry of the table below is: file | Perl substitution | the model that must fail. The file is put
+# back afterwards. Ends with the number of mutations that no model noticed.
+set -u
+cd "$(dirname "$0")/../.."
+export RUSTFLAGS="--cfg stampede_loom" CARGO_TARGET_DIR=target/loom
+filter=${1:-.}
+survivors=0 
+
+mutations() { cat <<'TABLE'
+task/state.rs | s/fetch_or\(SCHEDULED, AcqRel\)/fetch_or(SCHEDULED, Relaxed)/ | a_wake_during_a_poll_is_not_lost
+task/state.rs | s/(fn suspend.*?)fetch_and\(!RUNNING, AcqRel\)/$1fetch_and(!RUNNING, Relaxed)/s | two_wakers_schedule_once
+task/state.rs | s/if before & SCHEDULED != 0 \{/if false {/ | a_wake_during_a_poll_is_not_lost
+task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| )RUNNING \| (DONE\))/$1$2/ | two_wakers_schedule_once
+task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \()SCHEDULED \| (RUNNING \| DONE\))/$1$2/ | two_wakers_schedule_once
+task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| RUNNING) \| DONE\)/$1)/ | two_wakers_schedule_once
+task/state.rs | s/fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)/fetch_xor(SCHEDULED | RUNNING, Relaxed)/ | two_wakers_schedule_once
+task/state.rs | s/before & CANCELLED != 0\n/false\n/ | an_abort_takes_effect
+task/state.rs | s/before & HANDLE == 0 && before < WAKER/false/ | an_unreachable_task_is_reaped
+task/state.rs | s/if now & HANDLE == 0 && !detached \{/if false {/ | a_handle_dropped_at_the_end_leaves_nothing
+task/state.rs | s/= if now & AWAITER != 0 \{/= if false {/ | a_completion_wakes_the_awaiter
+task/state.rs | s/(fn complete.*?)compare_exchange_weak\(now, next, AcqRel, Acquire\)/$1compare_exchange_weak(now, next, Acquire, Acquire)/s | a_completion_wakes_the_awaiter
+task/state.rs | s/(fn complete.*?)let mut now = self.0.load\(Acquire\)(.*?)compare_exchange_weak\(now, next, AcqRel, Acquire\)/$1let mut now = self.0.load(Relaxed)$2compare_exchange_weak(now, next, crate::sync::atomic::Ordering::Release, Relaxed)/s | a_completion_wakes_the_awaiter
+task/state.rs | s/(fn settle.*?)fetch_and\(!\(RUNNING \| SCHEDULED \| AWAITER\), AcqRel\)/$1fetch_and(!(RUNNING | SCHEDULED | AWAITER), Relaxed)/s | a_handle_dropped_at_the_end_leaves_nothing
+task/state.rs | s/word & \(HANDLE \| RUNNING\) == 0 && word < WAKER/word & HANDLE == 0 && word < WAKER/ | a_handle_dropped_at_the_end_leaves_nothing
+task/state.rs | s/(fn drop_waker.*?)if alone && now & \(SCHEDULED \| DONE\) == 0/$1if false/s | an_unreachable_task_is_reaped
+task/state.rs | s/(fn drop_waker.*?)now - WAKER, AcqRel, Acquire/$1now - WAKER, Relaxed, Relaxed/s | the_last_waker_frees
+task/state.rs | s/now & \(HANDLE \| RUNNING\) == 0 && now < 2 \* WAKER/now & HANDLE == 0 && now < 2 * WAKER/ | an_unreachable_task_is_reaped
+task/state.rs | s/let reap = rest & \(SCHEDULED \| RUNNING\) == 0 && rest < WAKER/let reap = false/ | an_unreachable_task_is_reaped
+task/state.rs | s/(fn change_awaiter.*?)\(now & !clear\) \| set, AcqRel, Acquire/$1(now & !clear) | set, Relaxed, Acquire/s | a_completion_wakes_the_awaiter
+task/state.rs | s/let next = \(now & !SCHEDULED\) - WAKER/let next = now - (SCHEDULED + WAKER)/ | a_walk_at_shutdown_claims_once
+task/state.rs | s/match self.0.compare_exchange_weak\(now, now \| RUNNING \| CANCELLED, AcqRel, Acquire\)/match Ok::<usize, usize>(self.0.swap(now | RUNNING | CANCELLED, AcqRel))/ | a_walk_at_shutdown_claims_once
+task/join.rs | s/if state.offer_slot\(\) \{/state.offer_slot(); if true {/ | a_completion_wakes_the_awaiter
+task/join.rs | s/if !state.reclaim_slot\(\) \{/state.reclaim_slot(); if false {/ | a_completion_wakes_the_awaiter
+task/join.rs | s/state.await_output\(\) == Await::Occupied && state.reclaim_slot\(\)/false/ | an_unreachable_task_is_reaped
+task/join.rs | s/if state.cancel\(\) && !unsafe/if !state.cancel() \&\& !unsafe/ | an_abort_takes_effect
+queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, Relaxed/ | what_is_pushed_is_taken_once
+queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
+queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once
+engine/gate.rs | s/(fn drop.*?)ENTRANT, Release/$1ENTRANT, crate::sync::atomic::Ordering::Relaxed/s | a_closed_gate
+engine/gate.rs | s/while self.0.load\(Acquire\) != CLOSED/while self.0.load(crate::sync::atomic::Ordering::Relaxed) != CLOSED/ | a_closed_gate
+engine/gate.rs | s/if self.0.fetch_add\(ENTRANT, Acquire\) & CLOSED == 0/let open = self.0.load(Acquire) & CLOSED == 0; self.0.fetch_add(ENTRANT, Acquire); if open/ | a_closed_gate
+engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | no_token_is_lost
+engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | a_worker_that_blocks_on_a_future
+engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.swap(EMPTY, Relaxed)/ | no_token_is_lost
+engine/park.rs | s/self.0.swap\(NOTIFIED, Release\)/self.0.swap(NOTIFIED, Relaxed)/ | no_token_is_lost
+engine/park.rs | s/ON_FUTEX => self.0.wake_one\(\)/ON_FUTEX => {}/ | no_token_is_lost
+engine/park.rs | s/IN_EPOLL => interrupt\(\)/IN_EPOLL => drop(interrupt)/ | no_token_is_lost
+engine/park.rs | s/self.0.compare_exchange\(EMPTY, how, Relaxed, Relaxed\).is_ok\(\)/{ self.0.swap(how, Acquire); true }/ | no_token_is_lost
+engine/barrier.rs | s/(fn light.*?)fence\(SeqCst\);\n    \}\n\}/$1\n    }\n}/s | a_push_meets_a_worker
+engine/barrier.rs | s/(fn heavy.*?)    fence\(SeqCst\);/$1/s | a_push_meets_a_worker
+engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_push_meets_a_worker
+engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | two_workers_and_two_pushes
+engine/sleep.rs | s/& SEARCHING == 1/\& SEARCHING == 0/ | the_last_searcher
+engine/sleep.rs | s/(fn pick_one.*?)fetch_sub\(SLEEPER - 1, AcqRel\)/$1fetch_sub(SLEEPER, AcqRel)/s | the_last_searcher
+engine/sleep.rs | s/block\(\);/if state == Search::No { block() }/ | a_push_meets_a_worker
+engine/block_on.rs | s/!self.0.swap\(true, Release\)/!self.0.swap(true, Relaxed)/ | a_worker_that_blocks_on_a_future
+engine/block_on.rs | s/self.0.swap\(false, Acquire\)/self.0.swap(false, Relaxed)/ | a_worker_that_blocks_on_a_future
+engine/block_on.rs | s/self.0.swap\(false, Acquire\)/{ let raised = self.0.load(Acquire); self.0.store(false, Release); raised }/ | a_worker_that_blocks_on_a_future
+engine/block_on.rs | s/if self.woken.raise\(\) \{\n(\s+)self.thread/if self.woken.raise() \&\& false {\n$1self.thread/ | block_on_polls_after_every_wake
+TABLE
+}
+
+build() { cargo test -q -p runtimes --lib --no-default-features --no-run 2>"$1"; }
+run() { timeout 300 cargo test -q -p runtimes --lib --no-default-features -- "$1" >/dev/null 2>&1; }
+
+log=$(mktemp)
+while IFS= read -r line; do
+    file=runtimes/src/${line%% | *} rest=${line#* | } model=${line##* | }
+    change=${rest% | *}
+    git diff --quiet -- "$file" || { echo "$file has uncommitted changes"; exit 2; }
+    perl -0pi -e "$change" "$file"
+    if git diff --quiet -- "$file"; then
+        verdict="DOES NOT APPLY"
+    elif ! build "$log"; then
+        verdict="DOES NOT COMPILE: $(grep -m1 '^error' "$log")"
+    elif run "$model"; then
+        verdict="SURVIVED"
+    else
+        verdict=noticed
+    fi
+    git checkout -q -- "$file"
+    [ "$verdict" = noticed ] || survivors=$((survivors + 1))
+    printf '%s  %s  %s: %s\n' "$verdict" "$model" "$file" "$change"
+done < <(mutations | grep -- "$filter")
+rm -f "$log"
+echo "$survivors not noticed"
+[ "$survivors" -eq 0 ]
