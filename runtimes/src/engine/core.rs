@@ -281,9 +281,15 @@ impl<S: Scheduler> Home for Core<S> {
             // SAFETY: as the caller promises.
             return unsafe { worker.free(memory, size) };
         }
-        // SAFETY: the borrow ends before the core may end with its last task.
-        let last = unsafe { core.free_outside(memory, size) };
-        if last {
+        // Another thread may free the last task, and with it the core, while this one is on its way out of the
+        // lock: it holds a reference of its own until then.
+        // SAFETY: `home` is where an `Arc` keeps the core, which the task keeps alive up to here.
+        let core = unsafe {
+            Arc::increment_strong_count(home);
+            Arc::from_raw(home)
+        };
+        // SAFETY: as the caller promises.
+        if unsafe { core.free_outside(memory, size) } {
             // SAFETY: the count has just reached zero, which it does once.
             unsafe { Self::release_tasks(home) };
         }
