@@ -13,6 +13,7 @@
 
 mod alarm;
 pub mod arrivals;
+mod crowd;
 mod drive;
 mod histogram;
 mod ledger;
@@ -36,6 +37,7 @@ registry! { $
     mpsc::Mpsc,
     ring::Ring,
     wake_storm::WakeStorm,
+    remote_wake::RemoteWake,
     tcp_echo::TcpEcho,
     accept_storm::AcceptStorm,
     timers::Timers,

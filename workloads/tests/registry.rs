@@ -38,6 +38,7 @@ fn every_workload_of_the_suite_is_registered() {
         "mpsc",
         "ring",
         "wake_storm",
+        "remote_wake",
         "timers",
         "tcp_echo",
         "accept_storm",

@@ -22,6 +22,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "mpsc" => &[("messages", 100), ("capacity", 7)],
         "ring" => &[("tasks", 20), ("laps", 20)],
         "wake_storm" => &[("waiters", 20), ("storms", 10)],
+        "remote_wake" => &[("threads", 2), ("tasks", 20), ("bursts", 5)],
         "timers" => &[("timers", 500), ("lead_ms", 5), ("spread_ms", 20)],
         "tcp_echo" => &[("connections", 8), ("round_trips", 10)],
         "accept_storm" => &[("clients", 4), ("connections", 10)],
