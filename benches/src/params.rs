@@ -44,9 +44,9 @@ pub enum OverrideError {
     },
 }
 
-/// Parameters of a short run: an iteration of these workloads takes seconds with their defaults. Only
+/// Parameters of a short run: an iteration of these workloads takes long with their defaults. Only
 /// the number of samples shrinks, never the load.
-const SHORT: &[(&str, &str, u64)] = &[("poisson", "requests", 20_000)];
+const SHORT: &[(&str, &str, u64)] = &[("poisson", "requests", 20_000), ("trickle", "wakes", 200)];
 
 impl Overrides {
     /// What a short run replaces; [`parse_more`](Self::parse_more) adds the user's own.

@@ -20,6 +20,11 @@ pub(crate) fn monotonic_ns() -> u64 {
     now.tv_sec as u64 * NS_PER_S + now.tv_nsec as u64
 }
 
+/// A time on that clock as system calls take it.
+pub(crate) fn timespec(ns: u64) -> Timespec {
+    Timespec { tv_sec: (ns / NS_PER_S) as i64, tv_nsec: (ns % NS_PER_S) as i64 }
+}
+
 /// Wakes its task at absolute times. Not a timer of the reactor's: those are what `timers` measures, and
 /// a timerfd goes off in the kernel's interrupt, whatever the executor does at that moment.
 #[derive(Debug)]
@@ -42,9 +47,7 @@ impl Alarm {
         if monotonic_ns() >= at_ns {
             return Ok(());
         }
-        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let at = Timespec { tv_sec: (at_ns / NS_PER_S) as i64, tv_nsec: (at_ns % NS_PER_S) as i64 };
-        let once = Itimerspec { it_interval: zero, it_value: at };
+        let once = Itimerspec { it_interval: timespec(0), it_value: timespec(at_ns) };
         timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once)
             .map_err(|e| io("setting a timerfd")(e.into()))?;
         let due = |_: &OwnedFd| {

@@ -17,11 +17,14 @@ mod crowd;
 mod drive;
 mod histogram;
 mod ledger;
+mod metronome;
 mod queueing;
 #[macro_use]
 mod registry;
 mod reset;
+mod sleepers;
 pub mod spin;
+pub mod usage;
 pub mod workload;
 
 pub use workload::{Card, Failure, Kind, Param, ParamError, Params, Range, Sample, Workload};
@@ -41,5 +44,6 @@ registry! { $
     tcp_echo::TcpEcho,
     accept_storm::AcceptStorm,
     timers::Timers,
+    trickle::Trickle,
     poisson::Poisson,
 }

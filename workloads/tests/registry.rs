@@ -40,6 +40,7 @@ fn every_workload_of_the_suite_is_registered() {
         "wake_storm",
         "remote_wake",
         "timers",
+        "trickle",
         "tcp_echo",
         "accept_storm",
         "poisson",

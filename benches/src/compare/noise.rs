@@ -3,8 +3,7 @@
 use std::fs;
 use std::io;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use workloads::usage::Usage;
 
 /// A reading of the machine's and our own processor time.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +49,11 @@ impl Reading {
     pub fn now() -> Result<Self, NoiseError> {
         let text = fs::read_to_string("/proc/stat").map_err(NoiseError::Read)?;
         let machine = Ticks::parse(&text).ok_or(NoiseError::Format)?;
-        let mut ours_s = 0.0;
-        for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
-            let usage = getrusage(who).map_err(|error| NoiseError::Read(error.into()))?;
-            ours_s += (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6;
+        let mut ours_ns = 0;
+        for usage in [Usage::of_process(), Usage::of_children()] {
+            ours_ns += usage.map_err(NoiseError::Read)?.cpu_ns;
         }
-        Ok(Self { machine, ours_s })
+        Ok(Self { machine, ours_s: ours_ns as f64 / 1e9 })
     }
 
     /// What happened since `earlier`; quiet when no tick has passed.
