@@ -30,6 +30,7 @@ fn workload_info(card: &'static workloads::Card, overrides: &Overrides) -> Workl
         kind: match card.kind {
             workloads::Kind::Throughput => Kind::Throughput,
             workloads::Kind::Latency => Kind::Latency,
+            workloads::Kind::Memory => Kind::Memory,
         },
         params: params::to_map(&overrides.of(card)),
     }

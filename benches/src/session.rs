@@ -1,4 +1,4 @@
-//! One `cargo bench`: its name, seed and start, which both of its harnesses must agree on.
+//! One `cargo bench`: its name, seed and start, which all of its harnesses must agree on.
 //!
 //! Cargo runs the harnesses as separate processes and tells them nothing of each other. What they
 //! share is Cargo itself as their parent, so its process id and start time make the run's identity.
@@ -73,7 +73,7 @@ struct Identity {
 impl Identity {
     fn of_run() -> Self {
         let own = process::id();
-        // Only Cargo runs both harnesses; under a shell each is a run of its own.
+        // Only Cargo runs several harnesses; under a shell each is a run of its own.
         let parent = std::os::unix::process::parent_id();
         let name = fs::read_to_string(format!("/proc/{parent}/comm")).unwrap_or_default();
         let pid = if name.trim() == "cargo" { parent } else { own };

@@ -5,6 +5,11 @@ pub fn time(ns: f64) -> String {
     scaled(ns, &[(1e3, "ns"), (1e6, "µs"), (1e9, "ms"), (f64::INFINITY, "s")])
 }
 
+/// A size in bytes, as it is compared: `130 B`, `4.26 kB`.
+pub fn bytes(bytes: f64) -> String {
+    scaled(bytes, &[(1e3, "B"), (1e6, "kB"), (1e9, "MB"), (f64::INFINITY, "GB")])
+}
+
 /// A number of things: `950`, `12.3 k`, `4.56 M`.
 pub fn count(n: f64) -> String {
     scaled(n, &[(1e3, ""), (1e6, "k"), (1e9, "M"), (f64::INFINITY, "G")]).trim_end().to_owned()
@@ -51,6 +56,11 @@ mod tests {
     fn times_have_three_digits() {
         let times = [0.5, 812.4, 999.7, 1_234.0, 45_600_000.0, 7e9, 7.5e12].map(time);
         assert_eq!(times, ["0.50 ns", "812 ns", "1.00 µs", "1.23 µs", "45.6 ms", "7.00 s", "7500 s"]);
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        assert_eq!([62.5, 130.0, 4_256.0, 6.9e7].map(bytes), ["62.5 B", "130 B", "4.26 kB", "69.0 MB"]);
     }
 
     #[test]

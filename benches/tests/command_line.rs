@@ -95,7 +95,8 @@ fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
     assert!(list("throughput").contains("ping_pong/local/w1: benchmark\n"));
     assert!(!list("throughput").contains("timers/"));
     assert!(list("latency").contains("timers/local/w1: benchmark\n"));
-    for kind in ["throughput", "latency"] {
+    assert!(list("memory").contains("idle_memory/local/w1: benchmark\n"));
+    for kind in ["throughput", "latency", "memory"] {
         let text = refused(&["__bench", kind, "--bench", "--nonesuch"], 2);
         assert!(text.contains("'--nonesuch'") && text.contains("--sample-size"), "{text}");
         assert!(refused(&["__bench", kind, "--bench", "nonesuch"], 2).contains("nonesuch"));

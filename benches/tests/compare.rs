@@ -53,6 +53,24 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn memory_is_compared_in_bytes() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("out.json");
+    let memory = ["--workload=^idle_memory$", "--rounds=6", "--param=idle_memory.tasks=2000"];
+    let output = compare(&[&["local", "tokio-ct"], &memory[..], &TINY, &[path.to_str().expect("UTF-8")]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let entries = read(&path);
+    let other = &entries[1];
+    assert_eq!((&other["measure"], &other["median_ns"]), (&"bytes per operation".into(), &Value::Null));
+    assert!(other["median_bytes"].as_f64().expect("a number") > 64.0, "{other}");
+    assert!(other["samples"][0]["ns"].is_null() && other["samples"][0]["bytes"].is_f64(), "{other}");
+    // Tokio's task is at least twice as large as ours, in any build.
+    assert_eq!(other["verdict"], "larger", "{other}");
+    let text = stdout(&output);
+    assert!(text.contains("idle_memory, 1 worker: bytes per operation (tasks), 1 iteration a run"), "{text}");
+}
+
+#[test]
 fn runtimes_are_compared_with_the_first_in_a_table_and_a_file() {
     let (output, entries) = tiny(&["local", "work-stealing", "global-queue"], &["--rounds=3"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

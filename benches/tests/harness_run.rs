@@ -56,6 +56,21 @@ fn measured_cells_are_stored_whole() {
 }
 
 #[test]
+fn memory_is_measured_once_in_each_process() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let flags = ["^idle_memory/local/", "--rounds", "2", "--param", "idle_memory.tasks=20_000"];
+    assert_eq!(bench(workloads::Kind::Memory, TOOL, dir.path(), &flags), ExitCode::SUCCESS);
+    let [record] = &records(dir.path())[..] else { panic!("one cell was meant") };
+    assert_eq!(record.workload.kind, Kind::Memory);
+    let measurement = record.outcome.measured().unwrap_or_else(|| panic!("{:?}", record.outcome));
+    // The future alone has 64 bytes.
+    let plausible = |bytes: &f64| (64.0..1_000.0).contains(bytes);
+    assert_eq!(measurement.bytes_per_operation.len(), 2);
+    assert!(measurement.bytes_per_operation.iter().all(plausible), "{:?}", measurement.bytes_per_operation);
+    assert_eq!(measurement.counted_iterations, 2);
+}
+
+#[test]
 fn a_cell_whose_process_dies_is_stored_as_failed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let code = bench(workloads::Kind::Throughput, "/bin/false", dir.path(), &["--exact", "ring/local/w1"]);

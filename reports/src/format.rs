@@ -15,6 +15,11 @@ pub(crate) fn duration(ns: f64) -> String {
     format!("{}\u{a0}{unit}", significant(value))
 }
 
+/// A small size in bytes, without larger units, so that a column can be compared at a glance: `62.5 B`, `4,256 B`.
+pub(crate) fn plain_bytes(bytes: f64) -> String {
+    format!("{}\u{a0}B", significant(bytes))
+}
+
 /// A round time for an axis, without superfluous digits: `200 ns`, `2.5 µs`, `0`.
 pub(crate) fn tick(ns: f64) -> String {
     if ns == 0.0 {
@@ -137,11 +142,16 @@ pub(crate) fn elapsed(seconds: u64) -> String {
     }
 }
 
-/// A stored name as words: `serial_ns` has a unit of its own and reads `serial`.
+/// A stored name as words: `serial_ns` has a unit of its own and reads `serial`, and so has what counts bytes.
 pub(crate) fn figure(name: &str, value: f64) -> (String, String) {
     let in_ns = name.strip_suffix("_ns").or_else(|| name.strip_suffix("(ns)"));
     let label = in_ns.unwrap_or(name).replace('_', " ").trim().to_owned();
-    (label, if in_ns.is_some() { duration(value) } else { significant(value) })
+    let text = match in_ns {
+        Some(_) => duration(value),
+        None if label.split(' ').any(|word| word == "bytes") => plain_bytes(value),
+        None => significant(value),
+    };
+    (label, text)
 }
 
 #[cfg(test)]
@@ -222,6 +232,7 @@ mod tests {
             ("serial_ns", 1500.0, "serial", "1.50 µs"),
             ("lateness p99.9 (ns)", 5.0, "lateness p99.9", "5.00 ns"),
             ("offered per second", 20_000.0, "offered per second", "20,000"),
+            ("resident_bytes_per_task", 130.04, "resident bytes per task", "130 B"),
         ];
         for (name, value, label, text) in cases {
             let shown = figure(name, value);

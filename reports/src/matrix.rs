@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::format;
 use crate::histogram;
 use crate::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, VOID_PREFIX, WorkloadInfo};
-use crate::stats::{Spread, Tail};
+use crate::stats::{Quantity, Spread, Tail};
 
 /// All cells that could be read.
 #[derive(Debug)]
@@ -106,8 +106,8 @@ impl Bad {
 pub(crate) struct Good<'a> {
     /// As stored.
     pub measurement: &'a Measurement,
-    /// Nanoseconds per operation; present in throughput rows.
-    pub time: Option<Spread>,
+    /// What an operation costs; present in throughput rows (nanoseconds) and memory rows (bytes).
+    pub cost: Option<Spread>,
     /// The decoded distributions in nanoseconds.
     pub histograms: BTreeMap<&'a str, Histogram<u64>>,
 }
@@ -151,11 +151,19 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The cells with a time per operation, fastest first.
-    pub(crate) fn timed(&self) -> Vec<(usize, &Good<'a>, Spread)> {
-        let mut timed: Vec<_> = self.good().filter_map(|(c, good)| Some((c, good, good.time?))).collect();
-        timed.sort_by(|a, b| a.2.median.total_cmp(&b.2.median));
-        timed
+    /// The cells with a cost per operation, least first.
+    pub(crate) fn by_cost(&self) -> Vec<(usize, &Good<'a>, Spread)> {
+        let mut cells: Vec<_> = self.good().filter_map(|(c, good)| Some((c, good, good.cost?))).collect();
+        cells.sort_by(|a, b| a.2.median.total_cmp(&b.2.median));
+        cells
+    }
+
+    /// What that cost is, and other times of the row.
+    pub(crate) fn quantity(&self) -> Quantity {
+        match self.workload.kind {
+            Kind::Throughput | Kind::Latency => Quantity::Time,
+            Kind::Memory => Quantity::Memory,
+        }
     }
 }
 
@@ -166,8 +174,11 @@ impl<'a> Matrix<'a> {
         let columns = columns(records);
         let mut runs: Vec<&Run> = Vec::new();
         for record in records {
-            if !runs.iter().any(|run| run.id == record.run.id) {
-                runs.push(&record.run);
+            match runs.iter_mut().find(|run| run.id == record.run.id) {
+                // Each harness of a run notes its own start: the run began with the first of them.
+                Some(known) if record.run.started_unix_s < known.started_unix_s => *known = &record.run,
+                Some(_) => {}
+                None => runs.push(&record.run),
             }
         }
         runs.sort_by(|a, b| b.started_unix_s.cmp(&a.started_unix_s).then_with(|| a.id.cmp(&b.id)));
@@ -265,14 +276,15 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
         }
     }
     let operations = measurement.operations_per_iteration;
-    let time = match own.kind {
+    let cost = match own.kind {
         Kind::Throughput if operations > 0.0 => Spread::of(measurement.samples_ns.iter().map(|ns| ns / operations)),
+        Kind::Memory => Spread::of(measurement.bytes_per_operation.iter().copied()),
         Kind::Throughput | Kind::Latency => None,
     };
-    if time.is_none() && (own.kind == Kind::Throughput || histograms.is_empty()) {
+    if cost.is_none() && (own.kind != Kind::Latency || histograms.is_empty()) {
         return bad(Bad::Unusable, "the record holds no samples");
     }
-    State::Good(Box::new(Good { measurement, time, histograms }))
+    State::Good(Box::new(Good { measurement, cost, histograms }))
 }
 
 #[cfg(test)]
@@ -329,6 +341,21 @@ mod tests {
         let mut damaged = latency_cell("a", 1, &[("latency", 9)]);
         measurement(&mut damaged).histograms.insert("latency".to_owned(), "?".to_owned());
         assert_eq!(bad(damaged).0, Bad::Unusable);
+    }
+
+    #[test]
+    fn a_run_began_with_the_first_of_its_harnesses() {
+        let mut first = of("w1", cell("a", 1, 1.0));
+        first.run.started_unix_s = 100;
+        first.run.finished_unix_s = 150;
+        let mut second = of("w2", cell("a", 1, 1.0));
+        second.run.started_unix_s = 150;
+        second.run.finished_unix_s = 400;
+        for records in [[first.clone(), second.clone()], [second, first]] {
+            let matrix = Matrix::new(&records);
+            assert_eq!(matrix.runs.len(), 1);
+            assert_eq!((matrix.runs[0].started_unix_s, matrix.finished(0)), (100, Some(400)));
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ struct Page {
     runtimes: Vec<RuntimeLine>,
     throughput: Option<summary::Table>,
     latency: Option<summary::Table>,
+    memory: Option<summary::Table>,
     sections: Vec<Section>,
     unreadable: Vec<String>,
 }
@@ -95,6 +96,7 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
         runtimes,
         throughput: summary::throughput(&matrix, &ids),
         latency: summary::latency(&matrix, &ids),
+        memory: summary::memory(&matrix, &ids),
         sections,
         unreadable: unreadable.to_vec(),
     };

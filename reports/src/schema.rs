@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The version that this build writes, and the only one that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One cell: one workload on one runtime with one worker count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub enum Kind {
     Throughput,
     /// A distribution of latencies.
     Latency,
+    /// Bytes per operation.
+    Memory,
 }
 
 /// A runtime as the page needs it.
@@ -147,6 +149,8 @@ pub struct Measurement {
     /// Nanoseconds per iteration, one entry per sample; empty for pure latency cells. Finite: JSON
     /// has no other numbers, so the store refuses them.
     pub samples_ns: Vec<f64>,
+    /// Memory cells: bytes per operation, one entry per round. Finite, as the samples.
+    pub bytes_per_operation: Vec<f64>,
     /// Operations (the workload's unit) per iteration.
     pub operations_per_iteration: f64,
     /// Iterations that the counters below cover.

@@ -10,6 +10,7 @@ use crate::format;
 use crate::latency::{self, Distribution};
 use crate::matrix::{Cell, Matrix, Row, State};
 use crate::schema::Kind;
+use crate::stats::Quantity;
 
 /// Everything that the page says about one workload.
 #[derive(Debug, Serialize)]
@@ -26,10 +27,10 @@ pub(crate) struct Section {
     pub unit: String,
     /// Names and values of the parameters.
     pub params: Vec<(String, String)>,
-    /// Whether it is a latency workload.
-    pub latency: bool,
-    /// Time per operation.
-    pub times: Option<Times>,
+    /// Its group on the page: `throughput`, `latency` or `memory`.
+    pub group: &'static str,
+    /// Time or memory per operation.
+    pub costs: Option<Costs>,
     /// Latency and other distributions.
     pub distributions: Vec<Distribution>,
     /// The counters as figures.
@@ -40,22 +41,24 @@ pub(crate) struct Section {
     pub problems: Vec<Problem>,
 }
 
-/// Time per operation of all runtimes.
+/// Time or memory per operation of all runtimes.
 #[derive(Debug, Serialize)]
-pub(crate) struct Times {
+pub(crate) struct Costs {
+    /// Which, with a capital: `Time` or `Memory`.
+    pub what: &'static str,
     /// The chart.
     pub chart: Chart,
     /// Whether its axis is logarithmic.
     pub log: bool,
     /// What it says.
     pub analysis: Vec<Finding>,
-    /// The same in numbers, fastest first.
-    pub rows: Vec<TimeRow>,
+    /// The same in numbers, least first.
+    pub rows: Vec<CostRow>,
 }
 
-/// One runtime's times.
+/// One runtime's costs.
 #[derive(Debug, Serialize)]
-pub(crate) struct TimeRow {
+pub(crate) struct CostRow {
     /// The runtime.
     pub name: String,
     /// Its worker threads.
@@ -93,8 +96,12 @@ impl Section {
             shows: workload.shows.clone(),
             unit: workload.unit.clone(),
             params: workload.params.iter().map(param).collect(),
-            latency: workload.kind == Kind::Latency,
-            times: times(matrix, row)?,
+            group: match workload.kind {
+                Kind::Throughput => "throughput",
+                Kind::Latency => "latency",
+                Kind::Memory => "memory",
+            },
+            costs: costs(matrix, row)?,
             distributions: latency::distributions(row, &matrix.columns)?,
             counters: counters::topics(row),
             by_worker: counters::by_worker(row, &matrix.columns),
@@ -109,38 +116,45 @@ fn problem(matrix: &Matrix<'_>, cell: &Cell<'_>) -> Option<Problem> {
     Some(Problem { name, word: kind.word(), grave: kind.is_grave(), reason: reason.clone() })
 }
 
-fn times(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Times>, ChartError> {
-    let timed = row.timed();
-    let Some((fastest, _, best)) = timed.first() else { return Ok(None) };
-    let bars: Vec<Bar<'_>> = timed
+fn costs(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Costs>, ChartError> {
+    let ranked = row.by_cost();
+    let Some((first, _, best)) = ranked.first() else { return Ok(None) };
+    let bars: Vec<Bar<'_>> = ranked
         .iter()
-        .map(|(column, _, time)| {
+        .map(|(column, _, cost)| {
             let column = &matrix.columns[*column];
             let peer = column.runtime.peer.is_some();
-            Bar { name: &column.runtime.name, workers: column.workers, peer, time: *time }
+            Bar { name: &column.runtime.name, workers: column.workers, peer, cost: *cost }
         })
         .collect();
+    let quantity = row.quantity();
+    let what = match quantity {
+        Quantity::Time => "Time",
+        Quantity::Memory => "Memory",
+    };
     let label = format!(
-        "{}: median time per operation with spread, {} in order of speed; first {}, {}",
+        "{}: median {} per operation with spread, {}, least first; first {}, {}",
         row.workload.name,
+        what.to_lowercase(),
         format::count(bars.len(), "cell"),
-        matrix.columns[*fastest].name,
-        format::duration(best.median),
+        matrix.columns[*first].name,
+        quantity.show(best.median),
     );
     let rows = bars.iter().map(|bar| {
-        let t = bar.time;
-        TimeRow {
+        let c = bar.cost;
+        CostRow {
             name: bar.name.to_owned(),
             workers: bar.workers,
             peer: bar.peer,
-            samples: format::thousands(t.n as f64),
-            ranks: [t.min, t.p5, t.q1, t.median, t.q3, t.p95, t.max].map(format::duration).to_vec(),
+            samples: format::thousands(c.n as f64),
+            ranks: [c.min, c.p5, c.q1, c.median, c.q3, c.p95, c.max].map(|value| quantity.show(value)).to_vec(),
         }
     });
-    Ok(Some(Times {
+    Ok(Some(Costs {
+        what,
         rows: rows.collect(),
         log: bars::is_log(&bars),
-        analysis: analysis::throughput(row, &matrix.columns),
-        chart: bars::chart(label, &bars)?,
+        analysis: analysis::costs(row, &matrix.columns),
+        chart: bars::chart(label, &bars, quantity)?,
     }))
 }

@@ -2,6 +2,8 @@
 
 use hdrhistogram::Histogram;
 
+use crate::format;
+
 /// Ratios of medians below this are never called a difference: between two runs of the same binary
 /// the medians move about as much. Declared beforehand, the same for every workload.
 pub(crate) const TIE_BAND: f64 = 1.05;
@@ -11,6 +13,33 @@ const Z: f64 = 1.96;
 
 /// Samples that must lie beyond a percentile for it to be more than an anecdote.
 pub(crate) const SAMPLES_BEYOND: f64 = 100.0;
+
+/// What the samples of a row are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// Bytes.
+    Memory,
+}
+
+impl Quantity {
+    /// A value with its unit.
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => format::duration(value),
+            Self::Memory => format::plain_bytes(value),
+        }
+    }
+
+    /// A round value for an axis.
+    pub(crate) fn tick(self, value: f64) -> String {
+        match self {
+            Self::Time => format::tick(value),
+            Self::Memory => format::plain_bytes(value),
+        }
+    }
+}
 
 /// The five ranks that a box shows, and the extremes.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -235,8 +235,9 @@ fn check_finite(record: &Record) -> Result<(), WriteError> {
     let Outcome::Measured(m) = &record.outcome else { return Ok(()) };
     let samples = m.samples_ns.iter().enumerate().map(|(i, &v)| (format!("sample {i}"), v));
     let figures = m.figures.iter().map(|(name, &v)| (format!("the figure `{name}`"), v));
+    let bytes = m.bytes_per_operation.iter().map(|&v| ("bytes per operation".to_owned(), v));
     let operations = std::iter::once(("operations per iteration".to_owned(), m.operations_per_iteration));
-    match samples.chain(figures).chain(operations).find(|(_, value)| !value.is_finite()) {
+    match samples.chain(bytes).chain(figures).chain(operations).find(|(_, value)| !value.is_finite()) {
         Some((what, value)) => Err(WriteError::NotFinite { what, value }),
         None => Ok(()),
     }

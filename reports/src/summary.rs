@@ -42,8 +42,8 @@ pub(crate) struct Cell {
     pub class: String,
     /// The ratio, or the word for what is in its place.
     pub text: String,
-    /// The time.
-    pub time: String,
+    /// The time, or the memory.
+    pub amount: String,
     /// Whether it is the best of its row, or cannot be told from it.
     pub mark: &'static str,
     /// The run that measured it, where the page has several.
@@ -71,27 +71,42 @@ pub(crate) struct Total {
 
 /// A value to rank, with the test for a clear difference from another.
 struct Value {
-    ns: f64,
+    /// Nanoseconds or bytes.
+    amount: f64,
     tie: bool,
     firm: bool,
 }
 
 /// The table of throughput workloads, `None` when there are none.
 pub(crate) fn throughput(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
-    let rows = matrix.rows.iter().zip(ids).filter(|(row, _)| row.workload.kind == Kind::Throughput);
+    let (lines, ratios) = costs(matrix, ids, Kind::Throughput);
+    let total = total(matrix, &ratios);
+    (!lines.is_empty()).then_some(Table { rows: lines, total })
+}
+
+/// The table of memory workloads, `None` when there are none.
+pub(crate) fn memory(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
+    let (lines, _) = costs(matrix, ids, Kind::Memory);
+    (!lines.is_empty()).then_some(Table { rows: lines, total: None })
+}
+
+/// A workload's name and its cells' ratios to the best, by column.
+type Ratios = (String, Vec<Option<f64>>);
+
+fn costs(matrix: &Matrix<'_>, ids: &[String], kind: Kind) -> (Vec<Line>, Vec<Ratios>) {
+    let rows = matrix.rows.iter().zip(ids).filter(|(row, _)| row.workload.kind == kind);
     let mut lines = Vec::new();
     let mut ratios = Vec::new();
     for (row, id) in rows {
-        let best: Option<Spread> = row.timed().first().map(|(_, _, time)| *time);
+        let best: Option<Spread> = row.by_cost().first().map(|(_, _, cost)| *cost);
         let values: Vec<Option<Value>> = by_column(row, matrix, |good| {
-            let (time, best) = (good.time?, best?);
-            Some(Value { ns: time.median, tie: !best.differs(&time), firm: true })
+            let (cost, best) = (good.cost?, best?);
+            Some(Value { amount: cost.median, tie: !best.differs(&cost), firm: true })
         });
         ratios.push((row.workload.name.clone(), to_best(&values)));
         lines.push(line(matrix, row, id, None, &values));
     }
-    let total = total(matrix, &ratios);
-    (!lines.is_empty()).then_some(Table { rows: lines, total })
+    (lines, ratios)
 }
 
 /// The table of latency workloads, two lines each, `None` when there are none.
@@ -108,7 +123,7 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
             let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
             let values = by_column(row, matrix, |good| {
                 let (tail, best) = (good.tail(name, p)?, best?);
-                Some(Value { ns: tail.value.max(1.0), tie: !best.differs(&tail), firm: tail.supported })
+                Some(Value { amount: tail.value.max(1.0), tie: !best.differs(&tail), firm: tail.supported })
             });
             lines.push(line(matrix, row, id, Some(what), &values));
         }
@@ -125,8 +140,8 @@ fn by_column<'a>(row: &Row<'a>, matrix: &Matrix<'_>, value: impl Fn(&Good<'a>) -
 }
 
 fn to_best(values: &[Option<Value>]) -> Vec<Option<f64>> {
-    let best = values.iter().flatten().map(|v| v.ns).fold(f64::INFINITY, f64::min);
-    values.iter().map(|value| value.as_ref().map(|v| v.ns / best)).collect()
+    let best = values.iter().flatten().map(|v| v.amount).fold(f64::INFINITY, f64::min);
+    values.iter().map(|value| value.as_ref().map(|v| v.amount / best)).collect()
 }
 
 fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>, values: &[Option<Value>]) -> Line {
@@ -149,7 +164,7 @@ fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>
             }
             (State::Good(_), Some(value), Some(ratio)) => {
                 let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
-                let (best, time) = (ratio <= 1.0, format::duration(value.ns));
+                let (best, amount) = (ratio <= 1.0, row.quantity().show(value.amount));
                 let mark = match (best, value.tie) {
                     (true, _) => "best",
                     (false, true) => "tie",
@@ -157,8 +172,8 @@ fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>
                 };
                 let weak = if value.firm { "" } else { " weak" };
                 let name = &matrix.columns[column].name;
-                let title = format!("{name}: {time}, {} times the best", format::ratio(ratio));
-                Cell { class: format!("h{shade}{weak}"), text: format::ratio(ratio), time, mark, run, title }
+                let title = format!("{name}: {amount}, {} times the best", format::ratio(ratio));
+                Cell { class: format!("h{shade}{weak}"), text: format::ratio(ratio), amount, mark, run, title }
             }
             (State::Good(_), ..) => {
                 let title = "no such distribution in this cell".to_owned();
@@ -178,7 +193,7 @@ pub(crate) fn run_letter(run: usize) -> String {
 }
 
 /// Means over the workloads that every runtime has a result in, so that all rest on the same cells.
-fn total(matrix: &Matrix<'_>, ratios: &[(String, Vec<Option<f64>>)]) -> Option<Total> {
+fn total(matrix: &Matrix<'_>, ratios: &[Ratios]) -> Option<Total> {
     let present = |column: usize| ratios.iter().filter(|(_, row)| row[column].is_some()).count();
     let taking_part = |column: usize| present(column) * 2 >= ratios.len() && present(column) > 0;
     let columns: Vec<usize> = (0..matrix.columns.len()).collect();
@@ -229,7 +244,7 @@ mod tests {
             let cells = &table.rows[0].cells;
             assert_eq!(cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["1.00", "1.01", "2.50"]);
             assert_eq!(cells.iter().map(|c| c.mark).collect::<Vec<_>>(), ["best", "tie", ""]);
-            assert_eq!(cells[2].time, "250\u{a0}ns");
+            assert_eq!(cells[2].amount, "250\u{a0}ns");
         });
     }
 

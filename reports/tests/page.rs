@@ -1,5 +1,6 @@
 //! The whole page from a made-up run: written, well-formed, complete, self-contained.
 
+mod common;
 mod fixture;
 
 use std::collections::BTreeSet;
@@ -52,8 +53,8 @@ fn every_chart_is_well_formed_and_takes_its_colours_from_the_style_sheet() {
     let page = PAGE.as_str();
     let charts: Vec<&str> =
         page.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|c| c.0).collect();
-    // Thirteen bar charts; the percentiles of three distributions, for 1 and for 2 workers; in two widths.
-    assert_eq!(charts.len(), (13 + 3 * 2) * 2);
+    // Fourteen bar charts; the percentiles of three distributions, for 1 and for 2 workers; in two widths.
+    assert_eq!(charts.len(), (14 + 3 * 2) * 2);
     for chart in charts {
         let chart = format!("<svg{chart}</svg>");
         let chart = roxmltree::Document::parse(&chart).expect("well-formed XML");
@@ -133,6 +134,20 @@ fn a_percentile_without_the_samples_for_it_is_not_shown() {
     let small: Vec<String> = rows.iter().map(text).filter(|row| row.contains("n too small")).collect();
     assert_eq!(small.len(), 1, "{small:?}");
     assert!(small[0].starts_with("tokio-ct") && small[0].ends_with("30,000"), "{small:?}");
+}
+
+#[test]
+fn memory_is_shown_in_bytes_and_apart_from_times() {
+    let page = Html::parse_document(&PAGE);
+    let table = text(&select(&page, "[aria-label='Memory summary']")[0]);
+    assert!(table.contains("idle_memory") && table.contains("130 B") && table.contains("4,258 B"), "{table}");
+    assert!(!text(&select(&page, "[aria-label='Throughput summary']")[0]).contains("idle_memory"));
+    let section = text(&select(&page, "#w-idle_memory")[0]);
+    assert!(section.contains("Memory per operation; operations are tasks."), "{section}");
+    assert!(section.contains("takes least, 130 B per operation"), "{section}");
+    assert!(section.contains("times as much") && !section.contains("times as long"), "{section}");
+    let headings: Vec<String> = select(&page, "nav h3").iter().map(text).collect();
+    assert_eq!(headings, ["Throughput", "Latency", "Memory"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod crowd;
 mod drive;
 mod histogram;
 mod ledger;
+mod memory;
 mod metronome;
 mod queueing;
 #[macro_use]
@@ -46,4 +47,5 @@ registry! { $
     timers::Timers,
     trickle::Trickle,
     poisson::Poisson,
+    idle_memory::IdleMemory,
 }

@@ -51,10 +51,9 @@ impl Observed {
             ("realised_mean_service_ns", self.measured().map(|r| r.service_ns).sum::<f64>() / count.max(1) as f64),
         ];
         Ok(Sample {
-            elapsed: Duration::from_nanos(done_ns - first_ns),
-            operations: count,
             histograms: vec![("latency", latency), ("uncorrected", uncorrected)],
             figures,
+            ..Sample::work(Duration::from_nanos(done_ns - first_ns), count)
         })
     }
 

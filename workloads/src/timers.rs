@@ -69,10 +69,9 @@ impl Workload for Timers {
         let armed_late = expiries.iter().filter(|expiry| expiry.armed_late).count();
         let lateness = histogram(expiries.iter().filter_map(|expiry| expiry.lateness).map(|l| l.as_nanos() as u64));
         Ok(Sample {
-            elapsed,
-            operations: timers * iterations,
             histograms: vec![("lateness", lateness)],
             figures: vec![("armed_late", armed_late as f64)],
+            ..Sample::work(elapsed, timers * iterations)
         })
     }
 }

@@ -81,8 +81,6 @@ impl Workload for Trickle {
         let bunched = times.windows(2).filter(|pair| pair[1].woken_ns < pair[0].polled_ns).count();
         let per_wake = |total: u64| total as f64 / wakes as f64;
         Ok(Sample {
-            elapsed: Duration::from_nanos(busy.wall_ns),
-            operations: wakes as u64,
             histograms: vec![
                 ("latency", histogram(times.iter().map(|t| t.polled_ns - t.counted_from_ns))),
                 ("uncorrected", histogram(times.iter().map(|t| t.polled_ns - t.woken_ns))),
@@ -96,6 +94,7 @@ impl Workload for Trickle {
                 ("waker_late_p99_ns", late.value_at_quantile(0.99) as f64),
                 ("bunched", bunched as f64),
             ],
+            ..Sample::work(Duration::from_nanos(busy.wall_ns), wakes as u64)
         })
     }
 }

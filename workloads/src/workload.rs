@@ -31,6 +31,8 @@ pub enum Kind {
     Throughput,
     /// A distribution of latencies.
     Latency,
+    /// Bytes per operation, in the first iteration of a fresh process.
+    Memory,
 }
 
 /// One parameter of a workload.
@@ -161,6 +163,8 @@ pub struct Sample {
     pub operations: u64,
     /// Latency workloads: named distributions in nanoseconds ("latency", "lateness", "uncorrected").
     pub histograms: Vec<(&'static str, Histogram<u64>)>,
+    /// Memory workloads: bytes that an operation holds, over the first iteration.
+    pub bytes_per_operation: Option<f64>,
     /// Named figures beside the time: "offered per second", "generator lateness p99.9 (ns)".
     pub figures: Vec<(&'static str, f64)>,
 }
@@ -168,7 +172,7 @@ pub struct Sample {
 impl Sample {
     /// A sample of `operations` done in `elapsed`, with nothing beside the time.
     pub fn work(elapsed: Duration, operations: u64) -> Self {
-        Self { elapsed, operations, histograms: Vec::new(), figures: Vec::new() }
+        Self { elapsed, operations, histograms: Vec::new(), bytes_per_operation: None, figures: Vec::new() }
     }
 }
 

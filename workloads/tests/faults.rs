@@ -143,7 +143,7 @@ impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
 
 /// Workloads whose third task returns a number that enters the result. The others pass numbers over channels
 /// or sockets, where a runtime can lose but not change them.
-const ADDS_UP: [&str; 11] = [
+const ADDS_UP: [&str; 12] = [
     "spawn_many_local",
     "spawn_many_remote",
     "yield_many",
@@ -153,6 +153,7 @@ const ADDS_UP: [&str; 11] = [
     "wake_storm",
     "remote_wake",
     "trickle",
+    "idle_memory",
     "tcp_echo",
     "accept_storm",
 ];

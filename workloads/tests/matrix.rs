@@ -24,6 +24,7 @@ fn verify<R: Runtime, W: Workload>() {
         for (name, histogram) in &two.histograms {
             assert_eq!(histogram.len(), two.operations, "{name} does not hold every operation");
         }
+        assert_eq!(one.bytes_per_operation.is_some(), W::CARD.kind == Kind::Memory);
         for (name, value) in &one.figures {
             assert!(value.is_finite(), "{name} is {value}");
         }

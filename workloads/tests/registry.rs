@@ -44,6 +44,7 @@ fn every_workload_of_the_suite_is_registered() {
         "tcp_echo",
         "accept_storm",
         "poisson",
+        "idle_memory",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
     }

@@ -149,7 +149,7 @@ fn counted_run(bed: &dyn Bed, iterations: u64) -> Result<Measurement, Stop> {
     let sample = bed.run(iterations)?;
     let process = Account::read().map_err(unreadable)?.since(&account);
     let counters = bed.counters().since(&counters);
-    let Sample { elapsed, operations, histograms, figures } = sample;
+    let Sample { elapsed, operations, histograms, bytes_per_operation, figures } = sample;
     let mut encoded = BTreeMap::new();
     for (name, histogram) in &histograms {
         let text = histogram::encode(histogram).map_err(|e| Stop::Failed(format!("histogram {name}: {e:?}")))?;
@@ -157,6 +157,7 @@ fn counted_run(bed: &dyn Bed, iterations: u64) -> Result<Measurement, Stop> {
     }
     Ok(Measurement {
         samples_ns: vec![elapsed.as_nanos() as f64 / iterations as f64],
+        bytes_per_operation: bytes_per_operation.into_iter().collect(),
         operations_per_iteration: operations as f64 / iterations as f64,
         counted_iterations: iterations,
         counters: by_name(|counter| counters.get(counter)),

@@ -65,7 +65,7 @@ pub enum Task {
     /// One round of a latency workload. An iteration that fills half of this time is the round, and
     /// brings a warm-up of its own; a shorter one is the warm-up of as many as fit.
     Round(Duration),
-    /// So many iterations under the clock, counted from beginning to end.
+    /// So many iterations under the clock, counted from beginning to end. [`ONCE`] is a round of a memory workload.
     Fixed {
         /// Iterations before the clock starts.
         warm_up_iterations: u64,
@@ -75,6 +75,9 @@ pub enum Task {
     /// Criterion profiles (`--profile-time`) or compares kept results (`--load-baseline`).
     Unrecorded,
 }
+
+/// A single iteration in a process in which nothing has run before, so that no freed memory is used again.
+pub const ONCE: Task = Task::Fixed { warm_up_iterations: 0, iterations: 1 };
 
 /// How long criterion measures unless its flags say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -47,8 +47,9 @@ How it is judged:
   A difference must also pass a sign test over the rounds after Holm's correction for all comparisons
   of the command, which takes more rounds the more is compared; the command says when it has too few.
 
-  Throughput workloads are compared by time per operation, latency workloads by their 99th percentile.
-  Without --workload the throughput workloads are meant; means are never taken over both kinds.
+  Throughput workloads are compared by time per operation, latency workloads by their 99th percentile,
+  memory workloads by bytes per operation (less is smaller, not faster; one iteration a process).
+  Without --workload the throughput workloads are meant; means are never taken over two kinds.
 
 Examples:
   cargo stampede compare work-stealing tokio-mt async-executor

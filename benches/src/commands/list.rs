@@ -93,6 +93,7 @@ fn kind(card: &workloads::Card) -> &'static str {
     match card.kind {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",
+        Kind::Memory => "memory",
     }
 }
 

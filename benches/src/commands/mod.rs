@@ -61,6 +61,7 @@ enum Command {
 enum HarnessKind {
     Throughput,
     Latency,
+    Memory,
 }
 
 /// Carries out the command line of this process.
@@ -72,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report.run(),
         Command::Bench { kind: HarnessKind::Throughput, flags } => harness::main(Kind::Throughput, &flags),
         Command::Bench { kind: HarnessKind::Latency, flags } => harness::main(Kind::Latency, &flags),
+        Command::Bench { kind: HarnessKind::Memory, flags } => harness::main(Kind::Memory, &flags),
         Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error: anyhow::Error| {

@@ -21,18 +21,21 @@ pub struct Entry<'a> {
     pub runtime: &'a str,
     /// Threads that ran tasks.
     pub workers: usize,
-    /// What `median_ns` is the median of: `ns per operation`, or `p99 latency in ns`.
+    /// What the median is of: `ns per operation`, `p99 latency in ns`, or `bytes per operation`.
     pub measure: &'a str,
-    /// The median over the rounds that count.
+    /// The median over the rounds that count; none for memory.
     pub median_ns: Option<f64>,
-    /// Its time over that of the first named; 1 for that one itself.
+    /// The same for memory; none for times.
+    pub median_bytes: Option<f64>,
+    /// Its time or memory over that of the first named; 1 for that one itself.
     pub ratio: Option<f64>,
     /// The lower end of the ratio's interval.
     pub ratio_low: Option<f64>,
     /// The upper end of the ratio's interval.
     pub ratio_high: Option<f64>,
-    /// How it compares with the first named, which ties with itself.
-    pub verdict: Verdict,
+    /// How it compares with the first named, which ties with itself: `faster`, `slower`, for memory `smaller`,
+    /// `larger`; `tie`, `undecided`.
+    pub verdict: &'a str,
     /// The rounds that count: for all but the first named, those in which both do.
     pub rounds: usize,
     /// Whether it is the one that the others are compared with.
@@ -52,8 +55,10 @@ pub struct Entry<'a> {
 pub struct Sample<'a> {
     /// Which, from 1.
     pub round: usize,
-    /// The time; none when the run is void or did not take place.
+    /// The time; none for memory, and when the run is void.
     pub ns: Option<f64>,
+    /// The memory; none for times, and when the run is void.
+    pub bytes: Option<f64>,
     /// Why it does not count.
     pub rejected: Option<&'a str>,
 }
@@ -63,6 +68,15 @@ pub fn measure(kind: Kind) -> &'static str {
     match kind {
         Kind::Throughput => "ns per operation",
         Kind::Latency => "p99 latency in ns",
+        Kind::Memory => "bytes per operation",
+    }
+}
+
+/// `figure` as a time and as memory: one of them is none.
+fn by_unit(kind: Kind, figure: Option<f64>) -> (Option<f64>, Option<f64>) {
+    match kind {
+        Kind::Throughput | Kind::Latency => (figure, None),
+        Kind::Memory => (None, figure),
     }
 }
 
@@ -83,18 +97,22 @@ pub fn entries<'a>(sheets: &'a [Sheet], verdicts: &[Verdict], seed: u64) -> Vec<
 fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
     let row = &sheet.rows()[lane];
     let reference = lane == 0;
-    let itself = (reference && row.median_ns.is_some()).then_some((1.0, 1.0, 1.0));
+    let kind = sheet.endpoint.workload.kind;
+    let (median_ns, median_bytes) = by_unit(kind, row.median);
+    let verdict = if reference && row.median.is_none() { Verdict::Undecided } else { verdict };
+    let itself = (reference && row.median.is_some()).then_some((1.0, 1.0, 1.0));
     let ratio = itself.or(row.comparison.map(|c| (c.ratio, c.interval.low, c.interval.high)));
     Entry {
         workload: sheet.endpoint.workload.name,
         runtime: &sheet.endpoint.lanes[lane].label,
         workers: sheet.endpoint.workers,
-        measure: measure(sheet.endpoint.workload.kind),
-        median_ns: row.median_ns,
+        measure: measure(kind),
+        median_ns,
+        median_bytes,
         ratio: ratio.map(|(ratio, ..)| ratio),
         ratio_low: ratio.map(|(_, low, _)| low),
         ratio_high: ratio.map(|(.., high)| high),
-        verdict: if reference && row.median_ns.is_none() { Verdict::Undecided } else { verdict },
+        verdict: verdict.word(kind),
         rounds: row.rounds,
         reference,
         reason: row.reason.as_deref(),
@@ -107,12 +125,13 @@ fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
 fn samples(sheet: &Sheet, lane: usize) -> Vec<Sample<'_>> {
     let mut samples = Vec::with_capacity(sheet.blocks.len());
     for block in &sheet.blocks {
-        let (ns, void) = match &block.runs[lane] {
-            Run::Measured(figures) => (Some(figures.ns), None),
+        let (figure, void) = match &block.runs[lane] {
+            Run::Measured(figures) => (Some(figures.figure), None),
             Run::Void(reason) => (None, Some(reason.as_str())),
             Run::Missing => continue,
         };
-        samples.push(Sample { round: block.round, ns, rejected: void.or(block.rejection.as_deref()) });
+        let (ns, bytes) = by_unit(sheet.endpoint.workload.kind, figure);
+        samples.push(Sample { round: block.round, ns, bytes, rejected: void.or(block.rejection.as_deref()) });
     }
     samples
 }

@@ -9,11 +9,11 @@ use reports::schema::{Measurement, Outcome};
 use workloads::Kind;
 
 use super::contest::{Contest, Endpoint};
-use super::file::{ResultFile, WriteError, entries};
+use super::file::{ResultFile, WriteError, entries, measure};
 use super::noise::{Gate, NoiseError, Reading};
 use super::sheet::{Block, Figures, Run, Sheet};
 use super::verdict::{Comparison, Verdict, judge};
-use crate::cell::{LaunchError, Launcher, Request, Task};
+use crate::cell::{LaunchError, Launcher, ONCE, Request, Task};
 use crate::matrix::shuffle;
 use crate::params::{self, Overrides};
 use crate::progress::Progress;
@@ -132,12 +132,17 @@ impl<'a> Race<'a> {
     /// than the time asked for and half slower, on the geometric mean.
     fn calibrate(&mut self, index: usize, progress: &mut Progress) -> Result<(), RunError> {
         let mut iteration_ns = Vec::new();
+        let kind = self.sheets[index].endpoint.workload.kind;
         for lane in 0..self.sheets[index].endpoint.lanes.len() {
             if self.stopped() {
                 break;
             }
             progress.begin(&format!("{} · calibration", self.sheets[index].endpoint.cell(lane)));
-            match self.launch(index, lane, Task::Round(self.options.time / 4))? {
+            let task = match kind {
+                Kind::Throughput | Kind::Latency => Task::Round(self.options.time / 4),
+                Kind::Memory => ONCE,
+            };
+            match self.launch(index, lane, task)? {
                 Some(Outcome::Measured(measurement)) => iteration_ns.extend(measurement.samples_ns.first()),
                 // Void: too disturbed to be ranked, which says nothing against the lane.
                 Some(Outcome::Skipped { .. }) | None => {}
@@ -147,7 +152,10 @@ impl<'a> Race<'a> {
         }
         let typical_ns = geometric_mean(&iteration_ns).unwrap_or(f64::INFINITY).max(1.0);
         let sheet = &mut self.sheets[index];
-        sheet.iterations = ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1);
+        sheet.iterations = match kind {
+            Kind::Throughput | Kind::Latency => ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1),
+            Kind::Memory => 1,
+        };
         sheet.evaluate(self.options.seed);
         Ok(())
     }
@@ -187,11 +195,13 @@ impl<'a> Race<'a> {
         let sheet = &self.sheets[index];
         let kind = sheet.endpoint.workload.kind;
         // Latency workloads warm up by themselves, and an iteration of theirs may take seconds.
-        let warm_up_iterations = match kind {
-            Kind::Throughput => (sheet.iterations / 4).max(1),
-            Kind::Latency => 0,
+        let task = match kind {
+            Kind::Throughput => {
+                Task::Fixed { warm_up_iterations: (sheet.iterations / 4).max(1), iterations: sheet.iterations }
+            }
+            Kind::Latency => Task::Fixed { warm_up_iterations: 0, iterations: sheet.iterations },
+            Kind::Memory => ONCE,
         };
-        let task = Task::Fixed { warm_up_iterations, iterations: sheet.iterations };
         let failure = match self.launch(index, lane, task)? {
             None => return Ok(Run::Missing),
             Some(Outcome::Skipped { reason }) => return Ok(Run::Void(reason)),
@@ -223,18 +233,19 @@ impl<'a> Race<'a> {
 }
 
 fn figures(kind: Kind, measurement: &Measurement) -> Result<Figures, String> {
-    let ns = match kind {
+    let figure = match kind {
         Kind::Throughput => {
             let iteration_ns = measurement.samples_ns.first().ok_or("the run has no time")?;
             iteration_ns / measurement.operations_per_iteration
         }
         Kind::Latency => tail_ns(measurement)?,
+        Kind::Memory => *measurement.bytes_per_operation.first().ok_or("the run has not measured its memory")?,
     };
-    if !(ns.is_finite() && ns > 0.0) {
-        return Err(format!("the run took {ns} ns, which cannot be compared"));
+    if !(figure.is_finite() && figure > 0.0) {
+        return Err(format!("the run came to {figure} {}, which cannot be compared", measure(kind)));
     }
     let involuntary_switches = measurement.process.get("involuntary_switches").copied().unwrap_or(0);
-    Ok(Figures { ns, involuntary_switches })
+    Ok(Figures { figure, involuntary_switches })
 }
 
 fn tail_ns(measurement: &Measurement) -> Result<f64, String> {
@@ -266,15 +277,24 @@ mod tests {
 
     #[test]
     fn throughput_is_time_per_operation() {
-        assert_eq!(figures(Kind::Throughput, &measured()), Ok(Figures { ns: 150.0, involuntary_switches: 4 }));
+        assert_eq!(figures(Kind::Throughput, &measured()), Ok(Figures { figure: 150.0, involuntary_switches: 4 }));
     }
 
     #[test]
     fn latency_is_the_99th_percentile() {
-        let ns = figures(Kind::Latency, &measured()).expect("it has a distribution").ns;
+        let ns = figures(Kind::Latency, &measured()).expect("it has a distribution").figure;
         assert!((49_900.0..50_100.0).contains(&ns), "{ns}");
         let without = Measurement { histograms: BTreeMap::new(), ..measured() };
         assert!(figures(Kind::Latency, &without).expect_err("nothing to compare").contains("no distribution"));
+    }
+
+    #[test]
+    fn memory_is_bytes_per_operation() {
+        let with = Measurement { bytes_per_operation: vec![130.0], ..measured() };
+        assert_eq!(figures(Kind::Memory, &with).expect("it has a figure").figure, 130.0);
+        assert!(
+            figures(Kind::Memory, &measured()).expect_err("nothing to compare").contains("not measured its memory")
+        );
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub enum Run {
 /// The figures of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Nanoseconds: per operation, or of the latency's percentile.
-    pub ns: f64,
+    /// What is compared, in the unit of the workload's kind: nanoseconds per operation, of the latency's
+    /// percentile, or bytes per operation.
+    pub figure: f64,
     /// How often the kernel took a processor from one of its threads.
     pub involuntary_switches: u64,
 }
@@ -56,7 +57,7 @@ pub struct Sheet {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     /// Its median over the rounds that count; none when the lane failed.
-    pub median_ns: Option<f64>,
+    pub median: Option<f64>,
     /// The rounds that count.
     pub rounds: usize,
     /// How it compares with the first lane; none for that one itself.
@@ -105,14 +106,14 @@ impl Sheet {
     }
 
     fn row(&self, lane: usize, seed: u64) -> Row {
-        let counted: Vec<f64> = self.counted(lane).map(|(_, ns)| ns).collect();
+        let counted: Vec<f64> = self.counted(lane).map(|(_, figure)| figure).collect();
         if let Some(reason) = &self.failures[lane] {
             return Row { reason: Some(format!("failed: {reason}")), ..Row::default() };
         }
         let Some(middle) = median(&counted) else {
             return Row { reason: Some(self.why_nothing_counts(lane)), ..Row::default() };
         };
-        let row = Row { median_ns: Some(middle), rounds: counted.len(), ..Row::default() };
+        let row = Row { median: Some(middle), rounds: counted.len(), ..Row::default() };
         if lane == 0 {
             return row;
         }
@@ -123,13 +124,13 @@ impl Sheet {
         }
     }
 
-    /// Round and time of each run that counts.
+    /// Round and figure of each run that counts.
     fn counted(&self, lane: usize) -> impl Iterator<Item = (usize, f64)> {
         let accepted = self.figures(lane).filter(|(block, _)| block.rejection.is_none());
-        accepted.map(|(block, figures)| (block.round, figures.ns))
+        accepted.map(|(block, figures)| (block.round, figures.figure))
     }
 
-    /// The times of the first lane and of `lane` in the rounds in which both count.
+    /// The figures of the first lane and of `lane` in the rounds in which both count.
     fn pairs(&self, lane: usize) -> Vec<(f64, f64)> {
         let mut first = self.counted(0).peekable();
         let paired = self.counted(lane).filter_map(|(round, this)| {
@@ -173,7 +174,7 @@ pub(super) mod tests {
     /// A round with these times; one below zero is void.
     pub(in super::super) fn block(round: usize, ns: [f64; 3]) -> Block {
         let run = |ns: f64| match ns {
-            0.0.. => Run::Measured(Figures { ns, involuntary_switches: 3 }),
+            0.0.. => Run::Measured(Figures { figure: ns, involuntary_switches: 3 }),
             _ => Run::Void("void: late".to_owned()),
         };
         Block { round, runs: ns.map(run).to_vec(), noise: QUIET, rejection: None }
@@ -191,7 +192,7 @@ pub(super) mod tests {
             sheet.push(block(round, ns), 1);
         }
         let rows = sheet.rows();
-        assert_eq!((rows[0].median_ns, rows[0].rounds, rows[0].comparison), (Some(11.0), 3, None));
+        assert_eq!((rows[0].median, rows[0].rounds, rows[0].comparison), (Some(11.0), 3, None));
         let ratio = |lane: usize| rows[lane].comparison.expect("there are pairs").ratio;
         assert!((ratio(1) - 1.0).abs() < 1e-12 && (ratio(2) - 3.0).abs() < 1e-12, "{rows:?}");
     }
@@ -201,8 +202,8 @@ pub(super) mod tests {
         let mut sheet = sheet();
         sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
         sheet.push(rejected(block(2, [900.0, 10.0, 10.0])), 1);
-        assert_eq!((sheet.rows()[0].median_ns, sheet.rows()[2].rounds), (Some(10.0), 1));
-        assert_eq!(sheet.figures(0).map(|(_, figures)| figures.ns).collect::<Vec<_>>(), [10.0, 900.0]);
+        assert_eq!((sheet.rows()[0].median, sheet.rows()[2].rounds), (Some(10.0), 1));
+        assert_eq!(sheet.figures(0).map(|(_, figures)| figures.figure).collect::<Vec<_>>(), [10.0, 900.0]);
     }
 
     #[test]
@@ -223,7 +224,7 @@ pub(super) mod tests {
         sheet.fail(1, "wrong result".to_owned());
         sheet.evaluate(1);
         let row = &sheet.rows()[1];
-        assert_eq!((row.median_ns, row.reason.as_deref()), (None, Some("failed: wrong result")));
+        assert_eq!((row.median, row.reason.as_deref()), (None, Some("failed: wrong result")));
         assert!(sheet.rows()[2].comparison.is_some(), "the others go on");
     }
 
@@ -239,7 +240,7 @@ pub(super) mod tests {
             1,
         );
         let row = &sheet.rows()[2];
-        assert_eq!((row.median_ns, row.comparison), (Some(20.0), None));
+        assert_eq!((row.median, row.comparison), (Some(20.0), None));
         assert_eq!(row.reason.as_deref(), Some("nothing to compare it with"));
     }
 

@@ -35,7 +35,7 @@ pub fn render(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> Stri
         rest = others;
         endpoint(&mut text, sheet, these, width);
     }
-    for kind in [Kind::Throughput, Kind::Latency] {
+    for kind in [Kind::Throughput, Kind::Latency, Kind::Memory] {
         means(&mut text, contest, sheets, verdicts, kind, width);
     }
     noise(&mut text, sheets);
@@ -49,6 +49,7 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
     let what = match workload.kind {
         Kind::Throughput => format!("time per operation ({})", workload.unit),
         Kind::Latency => measure(Kind::Latency).to_owned(),
+        Kind::Memory => format!("bytes per operation ({})", workload.unit),
     };
     let title = sheet.endpoint.title();
     let plural = if sheet.iterations == 1 { "" } else { "s" };
@@ -61,29 +62,32 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
     for (lane, row) in sheet.rows().iter().enumerate() {
         let label = &sheet.endpoint.lanes[lane].label;
         let verdict = lane.checked_sub(1).map(|other| verdicts.get(other).copied().unwrap_or(Verdict::Undecided));
-        let _ = writeln!(text, "  {label:width$}  {}", columns(row, verdict));
+        let _ = writeln!(text, "  {label:width$}  {}", columns(row, verdict, workload.kind));
     }
     text.push('\n');
 }
 
 /// Everything right of the name; `verdict` is `None` for the runtime named first.
-fn columns(row: &Row, verdict: Option<Verdict>) -> String {
-    let Some(median_ns) = row.median_ns else {
+fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
+    let Some(median) = row.median else {
         let reason = row.reason.as_deref().unwrap_or("not measured");
         return format!("{BAD}{reason}{BAD:#}");
     };
-    let time = units::time(median_ns);
+    let median = match kind {
+        Kind::Throughput | Kind::Latency => units::time(median),
+        Kind::Memory => units::bytes(median),
+    };
     let rounds = row.rounds;
     match (verdict, row.comparison) {
-        (None, _) => format!("{time:>8}  {:>6}  {:15}  {:9}  {rounds:6}", "1", "", "first"),
+        (None, _) => format!("{median:>8}  {:>6}  {:15}  {:9}  {rounds:6}", "1", "", "first"),
         (Some(verdict), Some(comparison)) => {
             let [ratio, low, high] = [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
-            let (style, name) = (style(verdict), verdict.name());
-            format!("{time:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}")
+            let (style, name) = (style(verdict), verdict.word(kind));
+            format!("{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}")
         }
         (Some(_), None) => {
             let reason = row.reason.as_deref().unwrap_or("no pair of rounds");
-            format!("{time:>8}  {BAD}{reason}{BAD:#}")
+            format!("{median:>8}  {BAD}{reason}{BAD:#}")
         }
     }
 }
@@ -129,7 +133,7 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
             ratios.cells += 1;
             if let Some(comparison) = row.comparison {
                 ratios.ratios.push((comparison.ratio, sheet.endpoint.title()));
-                *ratios.verdicts.entry(verdict.name()).or_default() += 1;
+                *ratios.verdicts.entry(verdict.word(kind)).or_default() += 1;
             }
         }
     }
@@ -139,6 +143,7 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
     let what = match kind {
         Kind::Throughput => "time per operation",
         Kind::Latency => "p99 latency",
+        Kind::Memory => "bytes per operation",
     };
     let first = &contest.entrants[0].label;
     let _ = writeln!(text, "{HEADING}Geometric mean{HEADING:#} of the ratios to {first}, {what}");

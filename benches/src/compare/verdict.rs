@@ -1,6 +1,6 @@
 //! What follows from the ratios of paired rounds, under rules that are fixed before measuring.
 
-use serde::Serialize;
+use workloads::Kind;
 
 use crate::stats::{Interval, bootstrap_median, holm, median, sign_test};
 
@@ -14,12 +14,11 @@ pub const CONFIDENCE: f64 = 0.95;
 pub const RESAMPLES: usize = 10_000;
 
 /// How a runtime compares with the one named first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It takes less time: the whole interval lies below the tie band, and that outlasts Holm.
+    /// It takes less, of time or memory: the whole interval lies below the tie band, and that outlasts Holm.
     Faster,
-    /// It takes more time: the whole interval lies above the tie band, and that outlasts Holm.
+    /// It takes more: the whole interval lies above the tie band, and that outlasts Holm.
     Slower,
     /// Whatever the difference is, it is less than 5 %: the whole interval lies within the tie band.
     Tie,
@@ -28,18 +27,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// As tables and results have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Faster => "faster",
-            Self::Slower => "slower",
-            Self::Tie => "tie",
-            Self::Undecided => "undecided",
+    /// As tables and results have it, for a workload of `kind`.
+    pub fn word(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Faster, Kind::Memory) => "smaller",
+            (Self::Slower, Kind::Memory) => "larger",
+            (Self::Faster, _) => "faster",
+            (Self::Slower, _) => "slower",
+            (Self::Tie, _) => "tie",
+            (Self::Undecided, _) => "undecided",
         }
     }
 }
 
-/// The time of a runtime over the time of the one named first, from rounds in which both ran.
+/// The figure of a runtime over that of the one named first, from rounds in which both ran.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
     /// The median over the rounds.
@@ -53,7 +54,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares pairs `(first, this)` of positive times; `None` when there are none.
+    /// Compares pairs `(first, this)` of positive figures; `None` when there are none.
     pub fn of(pairs: &[(f64, f64)], seed: u64) -> Option<Self> {
         let logs: Vec<f64> = pairs.iter().map(|&(first, this)| (this / first).ln()).collect();
         let middle = median(&logs)?;
@@ -199,9 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_results() {
-        for verdict in [Verdict::Faster, Verdict::Slower, Verdict::Tie, Verdict::Undecided] {
-            assert_eq!(serde_json::to_value(verdict).expect("a string"), verdict.name());
-        }
+    fn less_memory_is_smaller_and_not_faster() {
+        let words = |kind| [Verdict::Faster, Verdict::Slower, Verdict::Tie, Verdict::Undecided].map(|v| v.word(kind));
+        assert_eq!(words(Kind::Throughput), ["faster", "slower", "tie", "undecided"]);
+        assert_eq!(words(Kind::Latency), words(Kind::Throughput));
+        assert_eq!(words(Kind::Memory), ["smaller", "larger", "tie", "undecided"]);
     }
 }

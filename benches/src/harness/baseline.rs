@@ -1,7 +1,7 @@
 //! Results kept under a name, and what has changed since.
 //!
-//! Criterion keeps its own beside its samples. Latency cells are not criterion's, so their records are
-//! kept in `target/stampede/baselines/NAME`.
+//! Criterion keeps its own beside its samples. Latency and memory cells are not criterion's, so their records
+//! are kept in `target/stampede/baselines/NAME`.
 
 use std::path::PathBuf;
 
@@ -16,6 +16,7 @@ use workloads::Kind;
 use super::criterion_args::{Against, CriterionArgs};
 use crate::matrix::Cell;
 use crate::paths::Paths;
+use crate::stats::median;
 
 /// The quantiles that are compared.
 const QUANTILES: [(f64, &str); 2] = [(0.5, "p50"), (0.99, "p99")];
@@ -24,7 +25,7 @@ const QUANTILES: [(f64, &str); 2] = [(0.5, "p50"), (0.99, "p99")];
 #[derive(Debug)]
 pub(super) struct Baselines<'a> {
     criterion_home: PathBuf,
-    latency_dir: PathBuf,
+    records_dir: PathBuf,
     against: Option<Against<'a>>,
     save: Option<Store>,
 }
@@ -33,7 +34,7 @@ impl<'a> Baselines<'a> {
     pub(super) fn new(args: &'a CriterionArgs, paths: &Paths) -> Result<Self> {
         let Paths { baselines, criterion_home, .. } = paths.clone();
         let save = args.save().map(|name| Store::open(baselines.join(name))).transpose()?;
-        Ok(Self { criterion_home, latency_dir: baselines, against: args.against(), save })
+        Ok(Self { criterion_home, records_dir: baselines, against: args.against(), save })
     }
 
     /// Refuses a comparison with results that are not there before anything is measured.
@@ -47,7 +48,7 @@ impl<'a> Baselines<'a> {
         )
     }
 
-    /// Keeps the record of a latency cell under the name asked for.
+    /// Keeps the record of a latency or memory cell under the name asked for.
     pub(super) fn keep(&self, record: &Record) -> Result<()> {
         if let Some(store) = &self.save {
             store.write(record).context("cannot keep the baseline")?;
@@ -61,6 +62,7 @@ impl<'a> Baselines<'a> {
         let words = match cell.workload.kind {
             Kind::Throughput => self.criterions_verdict(cell),
             Kind::Latency => tails_changed(&load(&self.path(cell, baseline)).ok()?, measurement),
+            Kind::Memory => bytes_changed(&load(&self.path(cell, baseline)).ok()?, measurement),
         };
         Some(format!("{} against {baseline}", words?))
     }
@@ -69,8 +71,8 @@ impl<'a> Baselines<'a> {
         let Cell { workload, runtime, workers } = cell;
         match workload.kind {
             Kind::Throughput => self.criterion_home.join(cell.id()).join(baseline),
-            Kind::Latency => {
-                self.latency_dir.join(baseline).join(format!("{}.{}.w{workers}.json", workload.name, runtime.name))
+            Kind::Latency | Kind::Memory => {
+                self.records_dir.join(baseline).join(format!("{}.{}.w{workers}.json", workload.name, runtime.name))
             }
         }
     }
@@ -115,6 +117,11 @@ fn tails_changed(old: &Record, new: &Measurement) -> Option<String> {
         }
     }
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn bytes_changed(old: &Record, new: &Measurement) -> Option<String> {
+    let (old, new) = (median(&old.outcome.measured()?.bytes_per_operation)?, median(&new.bytes_per_operation)?);
+    Some(format!("memory {}", percent(new / old.max(1.0) - 1.0)))
 }
 
 fn percent(fraction: f64) -> String {

@@ -3,8 +3,10 @@
 use hdrhistogram::Histogram;
 use reports::histogram;
 use reports::schema::{Measurement, Outcome};
+use workloads::Kind;
 
 use crate::matrix::Cell;
+use crate::stats::median;
 use crate::units;
 
 /// Wide enough for most ids.
@@ -13,15 +15,20 @@ const ID_WIDTH: usize = 38;
 /// `ping_pong/local/w1   1.23 ms (1.20 ms … 1.27 ms)   812 k round trips/s`
 pub(super) fn describe(cell: &Cell, outcome: &Outcome) -> String {
     let words = match outcome {
-        Outcome::Measured(measurement) => figures(measurement, cell.workload.unit),
+        Outcome::Measured(measurement) => figures(measurement, cell.workload),
         Outcome::Failed { reason } => format!("FAILED: {reason}"),
         Outcome::Skipped { reason } => reason.clone(),
     };
     format!("{:ID_WIDTH$} {words}", cell.id())
 }
 
-fn figures(measurement: &Measurement, unit: &str) -> String {
+fn figures(measurement: &Measurement, workload: &workloads::Card) -> String {
+    let unit = workload.unit;
     let mut parts = Vec::new();
+    if workload.kind == Kind::Memory {
+        let median = median(&measurement.bytes_per_operation).map_or_else(String::new, units::bytes);
+        return format!("{median} per operation ({unit})");
+    }
     if let Some(Quartiles { low, median, high }) = quartiles(&measurement.samples_ns) {
         parts.push(format!("{} ({} … {})", units::time(median), units::time(low), units::time(high)));
         let per_second = measurement.operations_per_iteration * 1e9 / median;
@@ -65,10 +72,8 @@ fn quartiles(samples: &[f64]) -> Option<Quartiles> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use runtimes::{Body, Origin, Workers};
-    use workloads::Kind;
-
     use super::*;
+    use runtimes::{Body, Origin, Workers};
 
     static WORKLOAD: workloads::Card = workloads::Card {
         name: "ping_pong",
@@ -109,6 +114,13 @@ mod tests {
         let histograms = BTreeMap::from([("latency".to_owned(), text)]);
         let line = line(&Outcome::Measured(Measurement { histograms, ..Measurement::default() }));
         assert!(line.ends_with("latency p50 1.00 µs p99 1.00 µs p99.9 50.0 µs"), "{line}");
+    }
+
+    #[test]
+    fn memory_has_its_median() {
+        let workload = workloads::Card { kind: Kind::Memory, unit: "tasks", ..WORKLOAD };
+        let measurement = Measurement { bytes_per_operation: vec![131.0, 129.0, 130.0], ..Measurement::default() };
+        assert_eq!(figures(&measurement, &workload), "130 B per operation (tasks)");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use workloads::Kind;
 
 use super::{Args, Mode};
-use crate::cell::Task;
+use crate::cell::{ONCE, Task};
 use crate::matrix::{Cell, shuffle};
 
 /// Measured time of a latency round whose iterations are short.
@@ -28,17 +28,18 @@ pub struct Step {
 }
 
 /// Every cell once per block, shuffled within the block. Throughput has one block, because criterion
-/// takes its samples in one go; latency has one per round, so that each round meets the machine of
-/// another minute.
+/// takes its samples in one go; latency and memory have one per round, so that each round meets the
+/// machine of another minute.
 pub fn plan(cells: &[Cell], kind: Kind, args: &Args, seed: u64) -> Vec<Step> {
     let mode = args.mode();
     let task = match (mode, kind) {
         (Mode::List | Mode::Test, _) => Task::Verify,
         (Mode::Unrecorded, _) => Task::Unrecorded,
         (Mode::Measure, Kind::Throughput) => Task::Sample(args.timing()),
+        (Mode::Measure, Kind::Memory) => ONCE,
         (Mode::Measure, Kind::Latency) => Task::Round(if args.quick { QUICK_ROUND } else { ROUND }),
     };
-    let rounds = if matches!(task, Task::Round(_)) { usize::from(args.rounds()) } else { 1 };
+    let rounds = if in_rounds(mode, kind) { usize::from(args.rounds()) } else { 1 };
     let mut steps = Vec::with_capacity(cells.len() * rounds);
     for round in 0..rounds {
         let mut block: Vec<_> =
@@ -47,6 +48,11 @@ pub fn plan(cells: &[Cell], kind: Kind, args: &Args, seed: u64) -> Vec<Step> {
         steps.extend(block);
     }
     steps
+}
+
+/// Whether a cell is measured in several processes. Criterion takes its samples in one.
+pub(super) fn in_rounds(mode: Mode, kind: Kind) -> bool {
+    mode == Mode::Measure && kind != Kind::Throughput
 }
 
 /// A first guess of a step's time, processes and verification included.

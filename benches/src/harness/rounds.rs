@@ -1,4 +1,4 @@
-//! The rounds of a latency cell, each from a process of its own, put together.
+//! The rounds of a latency or memory cell, each from a process of its own, put together.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +44,7 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
     let count = rounds.len() as f64;
     let mut total = Measurement {
         operations_per_iteration: rounds.iter().map(|r| r.operations_per_iteration).sum::<f64>() / count,
+        bytes_per_operation: rounds.iter().flat_map(|r| r.bytes_per_operation.iter().copied()).collect(),
         counted_iterations: rounds.iter().map(|r| r.counted_iterations).sum(),
         counters: BTreeMap::new(),
         ..Measurement::default()
@@ -112,6 +113,7 @@ mod tests {
         let mut histogram = Histogram::<u64>::new(3).expect("3 digits are valid");
         histogram.record_n(latency_ns, 100).expect("it resizes");
         Outcome::Measured(Measurement {
+            bytes_per_operation: vec![spawned as f64],
             operations_per_iteration: 100.0,
             counted_iterations: 1,
             counters: BTreeMap::from([("spawned".to_owned(), spawned)]),
@@ -141,6 +143,7 @@ mod tests {
         assert_eq!(total.process["wall_ns"], 20);
         assert_eq!(total.figures["offered per second"], 200.0);
         assert_eq!(total.figures["rounds"], 2.0);
+        assert_eq!(total.bytes_per_operation, [100.0, 300.0]);
         assert!(total.samples_ns.is_empty());
     }
 

@@ -14,10 +14,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use workloads::Kind;
 
 use super::baseline::Baselines;
-use super::plan::{Step, expected, plan};
+use super::plan::{Step, expected, in_rounds, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
-use crate::cell::{Finished, Launcher, Request, Task};
+use crate::cell::{Finished, Launcher, Request};
 use crate::commands::render;
 use crate::matrix::{Cell, of_kind};
 use crate::params::Overrides;
@@ -45,8 +45,8 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Re
     if cells.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    if args.mode() == Mode::Unrecorded && kind == Kind::Latency {
-        eprintln!("latency: passed over, criterion profiles and compares throughput workloads only");
+    if args.mode() == Mode::Unrecorded && kind != Kind::Throughput {
+        eprintln!("{}: passed over, criterion profiles and compares throughput workloads only", kind_name(kind));
         return Ok(ExitCode::SUCCESS);
     }
     let paths = Paths::new(args.out.as_deref());
@@ -114,7 +114,7 @@ impl Run<'_> {
         if store.is_some() {
             show_page(&self.paths);
         }
-        // A failed cell is a result to look at and must not keep Cargo from running the other harness;
+        // A failed cell is a result to look at and must not keep Cargo from running the other harnesses;
         // as a test it is a failure.
         Ok(match (interrupted.load(Relaxed), self.args.mode()) {
             (true, _) => ExitCode::from(130),
@@ -139,7 +139,7 @@ impl Run<'_> {
         progress: &mut Progress,
     ) -> Result<()> {
         let cell = &step.cell;
-        let in_rounds = matches!(step.task, Task::Round(_));
+        let in_rounds = in_rounds(self.args.mode(), self.kind);
         let this_round = in_rounds.then(|| line::describe(cell, &finished.outcome));
         let outcome = if in_rounds {
             rounds.push(finished.outcome);
@@ -195,6 +195,7 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",
+        Kind::Memory => "memory",
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::format;
 use crate::matrix::{Column, Good, Row};
 use crate::schema::Kind;
-use crate::stats::{Spread, Tail};
+use crate::stats::{Quantity, Spread, Tail};
 
 /// At most this many names are listed in a sentence.
 const MOST_NAMES: usize = 3;
@@ -37,7 +37,7 @@ trait Ranked: Copy {
     fn value(&self) -> f64;
     fn differs(&self, other: &Self) -> bool;
     /// Where the value probably lies, in words.
-    fn spread(&self) -> String;
+    fn spread(&self, quantity: Quantity) -> String;
 }
 
 impl Ranked for Spread {
@@ -49,8 +49,8 @@ impl Ranked for Spread {
         Spread::differs(self, other)
     }
 
-    fn spread(&self) -> String {
-        format!("middle half {} to {}", format::duration(self.q1), format::duration(self.q3))
+    fn spread(&self, quantity: Quantity) -> String {
+        format!("middle half {} to {}", quantity.show(self.q1), quantity.show(self.q3))
     }
 }
 
@@ -63,9 +63,9 @@ impl Ranked for Tail {
         Tail::differs(self, other)
     }
 
-    fn spread(&self) -> String {
+    fn spread(&self, quantity: Quantity) -> String {
         let what = if self.rounds { "rounds from" } else { "95\u{a0}% interval" };
-        format!("{what} {} to {}", format::duration(self.low), format::duration(self.high))
+        format!("{what} {} to {}", quantity.show(self.low), quantity.show(self.high))
     }
 }
 
@@ -90,17 +90,38 @@ impl<R: Ranked> Entry<'_, R> {
     }
 }
 
-/// What a throughput row says.
-pub(crate) fn throughput(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> {
+/// How a ranking is put into words.
+struct Words<'w> {
+    quantity: Quantity,
+    /// What the first one does: "is fastest".
+    leads: &'w str,
+    /// The same when others cannot be told from it.
+    leads_narrowly: &'w str,
+    /// What follows its figure: " per operation".
+    per: &'w str,
+    /// What the others take so many times: "as long", "as much".
+    as_much: &'w str,
+}
+
+/// What a row of times or memory per operation says.
+pub(crate) fn costs(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> {
     let entries: Vec<_> = row
-        .timed()
+        .by_cost()
         .into_iter()
         .map(|(column, good, result)| Entry { column: &columns[column], good, result })
         .collect();
-    let mut sentences = ranking(&entries, "is fastest", "has the lowest median", " per operation");
-    sentences.extend(causes::scaling(&entries));
-    sentences.extend(causes::herd(&entries));
-    sentences.extend(causes::stealing(&entries));
+    let quantity = row.quantity();
+    let (leads, leads_narrowly, as_much) = match quantity {
+        Quantity::Time => ("is fastest", "has the lowest median", "as long"),
+        Quantity::Memory => ("takes least", "takes least", "as much"),
+    };
+    let mut sentences = ranking(&entries, &Words { quantity, leads, leads_narrowly, per: " per operation", as_much });
+    // The counters say why something takes time.
+    if quantity == Quantity::Time {
+        sentences.extend(causes::scaling(&entries));
+        sentences.extend(causes::herd(&entries));
+        sentences.extend(causes::stealing(&entries));
+    }
     sentences
 }
 
@@ -113,7 +134,9 @@ pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, (p
     };
     let mut entries: Vec<_> = row.good().filter_map(entry).collect();
     entries.sort_by(|a, b| a.result.value.total_cmp(&b.result.value));
-    let mut sentences = ranking(&entries, &format!("is lowest at {at}"), &format!("is lowest at {at}"), "");
+    let leads = &format!("is lowest at {at}");
+    let words = Words { quantity: Quantity::Time, leads, leads_narrowly: leads, per: "", as_much: "as long" };
+    let mut sentences = ranking(&entries, &words);
     if histogram == "latency" {
         sentences.extend(causes::hidden_queueing(&entries, p, at));
     }
@@ -126,9 +149,10 @@ pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, (p
 }
 
 /// Who leads, who cannot be told from the leader, who is next and last; then ours against peers.
-fn ranking<R: Ranked>(entries: &[Entry<'_, R>], leads: &str, leads_narrowly: &str, per: &str) -> Vec<Finding> {
+fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Finding> {
+    let Words { quantity, leads, leads_narrowly, per, as_much } = *words;
     let Some((best, rest)) = entries.split_first() else { return Vec::new() };
-    let figure = format!("{}{per} ({})", format::duration(best.result.value()), best.result.spread());
+    let figure = format!("{}{per} ({})", quantity.show(best.result.value()), best.result.spread(quantity));
     if rest.is_empty() {
         let text = format!("Only {} has a comparable result: {figure}.", best.name());
         return vec![Finding::new("Alone", text)];
@@ -142,18 +166,18 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], leads: &str, leads_narrowly: &st
             format!("{}{kind} {leads_narrowly}, {figure}, with no clear difference from {ties}", best.name())
         }
     };
-    let against = ours_and_peers(entries);
+    let against = ours_and_peers(entries, as_much);
     let told = against.as_ref().map(|(_, runner_up)| *runner_up);
     match slower.as_slice() {
         [] => {}
-        [one] => first += &format!("; {} takes {} times as long", one.name(), one.times(best)),
+        [one] => first += &format!("; {} takes {} times {as_much}", one.name(), one.times(best)),
         [next, .., last] if told == Some(next.name()) => {
-            first += &format!("; the slowest, {}, takes {} times as long", last.name(), last.times(best));
+            first += &format!("; the slowest, {}, takes {} times {as_much}", last.name(), last.times(best));
         }
         [next, .., last] => {
             let (next_times, last_times) = (next.times(best), last.times(best));
             first += &format!(
-                "; next is {} ({next_times} times as long), last {} ({last_times} times)",
+                "; next is {} ({next_times} times {as_much}), last {} ({last_times} times)",
                 next.name(),
                 last.name()
             );
@@ -165,7 +189,7 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], leads: &str, leads_narrowly: &st
 }
 
 /// The best of ours against the best peer, and which of the two is behind.
-fn ours_and_peers<'e, R: Ranked>(entries: &'e [Entry<'_, R>]) -> Option<(Finding, &'e str)> {
+fn ours_and_peers<'e, R: Ranked>(entries: &'e [Entry<'_, R>], as_much: &str) -> Option<(Finding, &'e str)> {
     let ours = entries.iter().find(|entry| !entry.is_peer())?;
     let peer = entries.iter().find(|entry| entry.is_peer())?;
     let (ahead, behind) = if ours.result.value() <= peer.result.value() { (ours, peer) } else { (peer, ours) };
@@ -176,9 +200,9 @@ fn ours_and_peers<'e, R: Ranked>(entries: &'e [Entry<'_, R>]) -> Option<(Finding
             peer.name()
         )
     } else if behind.is_peer() {
-        format!("The best peer, {}, takes {} times as long as the best of ours.", behind.name(), behind.times(ahead))
+        format!("The best peer, {}, takes {} times {as_much} as the best of ours.", behind.name(), behind.times(ahead))
     } else {
-        format!("The peer wins: the best of ours, {}, takes {} times as long.", behind.name(), behind.times(ahead))
+        format!("The peer wins: the best of ours, {}, takes {} times {as_much}.", behind.name(), behind.times(ahead))
     };
     Some((Finding::new("Ours, peers", sentence), behind.name()))
 }

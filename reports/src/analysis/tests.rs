@@ -1,6 +1,6 @@
 //! The sentences against made-up data: clear wins, ties, peers that win, missing cells.
 
-use super::{Finding, latency, throughput};
+use super::{Finding, costs, latency};
 use crate::matrix::Matrix;
 use crate::sample::{cell, counted, ended, latency_cell, spread_cell};
 use crate::schema::{Outcome, Record};
@@ -13,7 +13,7 @@ fn in_words(findings: Vec<Finding>) -> Vec<String> {
 /// What the page says about `records`, with topics.
 fn said(records: &[Record]) -> Vec<String> {
     let matrix = Matrix::new(records);
-    in_words(throughput(&matrix.rows[0], &matrix.columns))
+    in_words(costs(&matrix.rows[0], &matrix.columns))
 }
 
 fn said_of_latency(records: &[Record]) -> Vec<String> {

@@ -1,16 +1,16 @@
-//! Time per operation: a bar to the median of each runtime, with the spread drawn over its end.
+//! Time or memory per operation: a bar to the median of each runtime, with the spread drawn over its end.
 
 use super::axis::{Axis, round_down, round_up};
 use super::canvas::{Anchor, Canvas, Ink, draw};
 use super::{Chart, ChartError, Size, Svg, both};
 use crate::format;
-use crate::stats::Spread;
+use crate::stats::{Quantity, Spread};
 
-/// From this ratio of slowest to fastest on, bars would hide the fast ones: marks on a logarithmic
+/// From this ratio of most to least on, bars would hide the short ones: marks on a logarithmic
 /// axis replace them.
 const LOG_FROM: f64 = 15.0;
 
-/// One runtime's times.
+/// One runtime's costs.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar<'a> {
     /// The runtime.
@@ -19,8 +19,8 @@ pub(crate) struct Bar<'a> {
     pub workers: usize,
     /// Whether it is somebody else's.
     pub peer: bool,
-    /// Nanoseconds per operation.
-    pub time: Spread,
+    /// Nanoseconds or bytes per operation.
+    pub cost: Spread,
 }
 
 impl Bar<'_> {
@@ -35,14 +35,14 @@ impl Bar<'_> {
 
 /// Whether the axis is logarithmic.
 pub(crate) fn is_log(bars: &[Bar<'_>]) -> bool {
-    let medians = || bars.iter().map(|bar| bar.time.median);
+    let medians = || bars.iter().map(|bar| bar.cost.median);
     let (least, most) = (medians().fold(f64::INFINITY, f64::min), medians().fold(0.0, f64::max));
     most > least * LOG_FROM
 }
 
-/// Draws `bars`, fastest first. There must be one at least.
-pub(crate) fn chart(label: String, bars: &[Bar<'_>]) -> Result<Chart, ChartError> {
-    both(label, |size| svg(size, bars))
+/// Draws `bars`, least first. There must be one at least.
+pub(crate) fn chart(label: String, bars: &[Bar<'_>], quantity: Quantity) -> Result<Chart, ChartError> {
+    both(label, |size| svg(size, bars, quantity))
 }
 
 /// Where things are, in pixels.
@@ -56,11 +56,12 @@ struct Layout {
     row: f64,
     /// Where the ratios end, if there is room for them.
     ratios: Option<f64>,
-    /// Where the times end.
-    times: f64,
+    /// Where the medians end.
+    medians: f64,
+    quantity: Quantity,
 }
 
-fn svg(size: Size, bars: &[Bar<'_>]) -> Result<Svg, ChartError> {
+fn svg(size: Size, bars: &[Bar<'_>], quantity: Quantity) -> Result<Svg, ChartError> {
     let width = size.width();
     let counts = 14.0 + size.room(bars.iter().map(|bar| bar.name)) + size.pick(24.0, 14.0);
     let layout = Layout {
@@ -71,24 +72,25 @@ fn svg(size: Size, bars: &[Bar<'_>]) -> Result<Svg, ChartError> {
         top: 24.0,
         row: 24.0,
         ratios: size.pick(Some(width), None),
-        times: size.pick(width - 54.0, width),
+        medians: size.pick(width - 54.0, width),
+        quantity,
     };
     let marks = size.pick(6, 3);
     let axis = if is_log(bars) {
-        let least = bars.iter().map(|bar| bar.time.p5).fold(f64::INFINITY, f64::min);
-        let most = bars.iter().map(|bar| bar.time.p95).fold(0.0, f64::max);
+        let least = bars.iter().map(|bar| bar.cost.p5).fold(f64::INFINITY, f64::min);
+        let most = bars.iter().map(|bar| bar.cost.p95).fold(0.0, f64::max);
         Axis::log(round_down(least), round_up(most), marks + 1)
     } else {
-        Axis::linear(bars.iter().map(|bar| bar.time.p95.max(bar.time.median)).fold(0.0, f64::max), marks)
+        Axis::linear(bars.iter().map(|bar| bar.cost.p95.max(bar.cost.median)).fold(0.0, f64::max), marks)
     };
     let bottom = layout.top + layout.row * bars.len() as f64;
-    let best = bars.iter().map(|bar| bar.time.median).fold(f64::INFINITY, f64::min);
+    let best = bars.iter().map(|bar| bar.cost.median).fold(f64::INFINITY, f64::min);
     draw(size, bottom + 22.0, |canvas| {
         header(canvas, &layout)?;
         for &tick in &axis.ticks {
             let x = layout.x(&axis, tick);
             canvas.line([(x, layout.top), (x, bottom + 3.0)], Ink::Grid, 1.0, 1.0)?;
-            canvas.text(&format::tick(tick), (x, bottom + 13.0), Anchor::Middle, Ink::Muted)?;
+            canvas.text(&quantity.tick(tick), (x, bottom + 13.0), Anchor::Middle, Ink::Muted)?;
         }
         for (i, bar) in bars.iter().enumerate() {
             let y = layout.top + layout.row * (i as f64 + 0.5);
@@ -108,7 +110,7 @@ impl Layout {
 
 fn header(canvas: &Canvas<'_>, layout: &Layout) -> Result<(), ChartError> {
     canvas.text("workers", (layout.counts, 10.0), Anchor::End, Ink::Muted)?;
-    canvas.text("median", (layout.times, 10.0), Anchor::End, Ink::Muted)?;
+    canvas.text("median", (layout.medians, 10.0), Anchor::End, Ink::Muted)?;
     layout.ratios.map_or(Ok(()), |x| canvas.text("ratio", (x, 10.0), Anchor::End, Ink::Muted))
 }
 
@@ -119,14 +121,14 @@ fn labels(canvas: &Canvas<'_>, layout: &Layout, bar: &Bar<'_>, best: f64, y: f64
     }
     canvas.text(&layout.size.shorten(bar.name), (14.0, y), Anchor::Start, Ink::Text)?;
     canvas.text(&bar.workers.to_string(), (layout.counts, y), Anchor::End, Ink::Muted)?;
-    canvas.text(&format::duration(bar.time.median), (layout.times, y), Anchor::End, Ink::Text)?;
-    let ratio = format::ratio(bar.time.median / best);
+    canvas.text(&layout.quantity.show(bar.cost.median), (layout.medians, y), Anchor::End, Ink::Text)?;
+    let ratio = format::ratio(bar.cost.median / best);
     layout.ratios.map_or(Ok(()), |x| canvas.text(&ratio, (x, y), Anchor::End, Ink::Muted))
 }
 
 /// The bar, its whiskers (5th to 95th percentile), its box (the middle half) and its median.
 fn mark(canvas: &Canvas<'_>, layout: &Layout, axis: &Axis, bar: &Bar<'_>, log: bool, y: f64) -> Result<(), ChartError> {
-    let Spread { p5, q1, median, q3, p95, .. } = bar.time;
+    let Spread { p5, q1, median, q3, p95, .. } = bar.cost;
     let [p5, q1, median, q3, p95] = [p5, q1, median, q3, p95].map(|value| layout.x(axis, value));
     if log {
         canvas.line([(layout.left, y), (p5, y)], bar.area(), 3.0, 1.0)?;

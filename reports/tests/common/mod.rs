@@ -10,6 +10,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
     (1..=1_000).for_each(|i| histogram.record(i * i).expect("auto-resizing"));
     let latency = reports::histogram::encode(&histogram).expect("small counts encode");
     let measurement = Measurement {
+        bytes_per_operation: vec![130.048, 1.0 / 3.0],
         samples_ns: vec![0.1 + 0.2, 1.0 / 3.0 * 1e9, f64::MIN_POSITIVE, 123_456_789.123_456_78],
         operations_per_iteration: 10_000.0,
         counted_iterations: 3,
@@ -21,7 +22,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
     };
     Record {
         version: VERSION,
-        run: run("run-1"),
+        run: run(),
         workload: WorkloadInfo {
             name: workload.to_owned(),
             position: 0,
@@ -44,9 +45,9 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
 }
 
 /// The facts of a run that never was.
-fn run(id: &str) -> Run {
+fn run() -> Run {
     Run {
-        id: id.to_owned(),
+        id: "run-1".to_owned(),
         started_unix_s: 1_760_000_000,
         finished_unix_s: 1_760_000_060,
         command: "cargo bench".to_owned(),

@@ -25,6 +25,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "remote_wake" => &[("threads", 2), ("tasks", 20), ("bursts", 5)],
         "timers" => &[("timers", 500), ("lead_ms", 5), ("spread_ms", 20)],
         "trickle" => &[("tasks", 10), ("wakes", 25), ("interval_us", 200), ("idle_ms", 2)],
+        "idle_memory" => &[("tasks", 2_500)],
         "tcp_echo" => &[("connections", 8), ("round_trips", 10)],
         "accept_storm" => &[("clients", 4), ("connections", 10)],
         // At 20 %, so that the run is short of overload even when all tests share two cores.

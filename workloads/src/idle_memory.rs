@@ -1,0 +1,219 @@
+//! How much memory a task holds that has nothing to do.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use atomic_waker::AtomicWaker;
+use runtimes::{Runtime, Spawner};
+
+use crate::drive::drive;
+use crate::memory::Memory;
+use crate::workload::check;
+use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+
+/// Idle tasks with the same future of 64 bytes on every runtime, and what they add to the process's memory.
+///
+/// What is ranked is *resident* memory as the kernel accounts for it. It is what a machine runs out of, and it
+/// means the same for a task from `malloc`, for one from a pool, and for one whose stack is mapped: block headers,
+/// rounding to size classes, slack in slabs and the runtime's own tables are in it. The bytes asked of the global
+/// allocator would hold none of these, and counting them would cost every other workload a counter at each
+/// allocation. `reserved_bytes_per_task` also has what was mapped writable and never touched.
+///
+/// - Tasks are spawned in batches of 1,000, the next when every task of the one before waits: a queue that had
+///   to hold all of them would say nothing about idle tasks.
+/// - What the workload itself keeps for each task, a slot for its waker and the place of its join handle, is
+///   touched before the first reading and so is not counted. 64 tasks that come and go before it set up what
+///   each thread has once.
+/// - Only the first iteration is measured: later ones would use again what it freed.
+#[derive(Debug)]
+pub struct IdleMemory;
+
+/// Tasks spawned before the spawning task waits for them to fall asleep.
+const BATCH: usize = 1_000;
+
+/// Tasks that come and go before anything is measured.
+const WARM_UP: usize = 64;
+
+impl Workload for IdleMemory {
+    const CARD: Card = Card {
+        name: "idle_memory",
+        summary: "Many tasks of 64 bytes wait for an event; then it comes, and all of them end.",
+        shows: "the memory that a task takes while it has nothing to do: its cell, its place in the runtime's tables, its stack",
+        unit: "tasks",
+        kind: Kind::Memory,
+        params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
+    };
+
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
+        let tasks = params.size("tasks");
+        let spawner = runtime.spawner().clone();
+        let (elapsed, held) = drive(runtime, async move {
+            Crowd::new(&spawner, WARM_UP).wait_and_end().await?;
+            let start = Instant::now();
+            let held = Crowd::new(&spawner, tasks).wait_and_end().await?;
+            for _ in 1..iterations {
+                Crowd::new(&spawner, tasks).wait_and_end().await?;
+            }
+            Ok((start.elapsed(), held))
+        })?;
+        let per_task = |bytes: u64| bytes as f64 / tasks as f64;
+        Ok(Sample {
+            bytes_per_operation: Some(per_task(held.resident_bytes)),
+            figures: vec![("reserved_bytes_per_task", per_task(held.reserved_bytes))],
+            ..Sample::work(elapsed, tasks as u64 * iterations)
+        })
+    }
+}
+
+/// The tasks of one iteration, while they are spawned one batch after the other.
+struct Crowd<'a, S: Spawner> {
+    spawner: &'a S,
+    event: Arc<Event>,
+    handles: Vec<Option<S::Join<u64>>>,
+}
+
+impl<'a, S: Spawner> Crowd<'a, S> {
+    /// No task yet, but every place that the measurement itself needs, touched.
+    fn new(spawner: &'a S, tasks: usize) -> Self {
+        Self { spawner, event: Arc::new(Event::new(tasks)), handles: (0..tasks).map(|_| None).collect() }
+    }
+
+    /// Spawns the tasks, reads what they hold while all of them wait, and lets them end.
+    async fn wait_and_end(mut self) -> Result<Memory, Failure> {
+        let before = Memory::read()?;
+        let mut spawned = 0;
+        for batch in self.handles.chunks_mut(BATCH) {
+            self.event.awaited.store((spawned + batch.len()) as u64, Ordering::Relaxed);
+            for handle in batch {
+                *handle = Some(self.spawner.spawn(Idle::new(Arc::clone(&self.event), spawned)));
+                spawned += 1;
+            }
+            self.event.all_wait().await?;
+        }
+        let held = Memory::read()?.since(&before);
+        self.event.fire();
+        let mut sum = 0_u64;
+        for handle in self.handles.into_iter().flatten() {
+            sum = sum.wrapping_add(handle.await?);
+        }
+        let want = (0..spawned).map(|slot| digest(&contents(slot))).fold(0, u64::wrapping_add);
+        check("the digest of what the tasks held", sum, want)?;
+        Ok(held)
+    }
+}
+
+/// What the tasks wait for.
+struct Event {
+    fired: AtomicBool,
+    /// One for each task.
+    slots: Vec<AtomicWaker>,
+    /// Tasks that wait.
+    waiting: AtomicU64,
+    /// How many have to wait before the owner goes on.
+    awaited: AtomicU64,
+    /// Whether a task was dropped before its end.
+    lost: AtomicBool,
+    /// The spawning task, awaiting `waiting` = `awaited` or `lost`.
+    owner: AtomicWaker,
+}
+
+impl Event {
+    fn new(tasks: usize) -> Self {
+        Self {
+            fired: AtomicBool::new(false),
+            slots: (0..tasks).map(|_| AtomicWaker::new()).collect(),
+            waiting: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
+            owner: AtomicWaker::new(),
+        }
+    }
+
+    async fn all_wait(&self) -> Result<(), Failure> {
+        poll_fn(|cx| {
+            self.owner.register(cx.waker());
+            // Acquire: pairs with the Release operations in `Idle`'s drop and `poll`.
+            if self.lost.load(Ordering::Acquire) {
+                return Poll::Ready(Err(Failure::Lost("an idle task")));
+            }
+            let all = self.waiting.load(Ordering::Acquire) == self.awaited.load(Ordering::Relaxed);
+            if all { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    fn fire(&self) {
+        // Release: pairs with the Acquire load in `Idle::poll`.
+        self.fired.store(true, Ordering::Release);
+        self.slots.iter().for_each(AtomicWaker::wake);
+    }
+}
+
+/// An idle task: 64 bytes on every runtime, as a connection with a small buffer.
+struct Idle {
+    event: Arc<Event>,
+    slot: u32,
+    stage: Stage,
+    contents: [u64; 6],
+}
+
+const _: () = assert!(size_of::<Idle>() == 64);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    New,
+    Waiting,
+    Finished,
+}
+
+impl Idle {
+    fn new(event: Arc<Event>, slot: usize) -> Self {
+        Self { event, slot: slot as u32, stage: Stage::New, contents: contents(slot) }
+    }
+}
+
+impl Future for Idle {
+    type Output = u64;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
+        self.event.slots[self.slot as usize].register(cx.waker());
+        if self.stage == Stage::New {
+            self.stage = Stage::Waiting;
+            // Release: the owner's Acquire load then sees that this task is registered.
+            let waiting = self.event.waiting.fetch_add(1, Ordering::Release) + 1;
+            // Relaxed: the spawn brought the value here.
+            if waiting == self.event.awaited.load(Ordering::Relaxed) {
+                self.event.owner.wake();
+            }
+        }
+        // Acquire: pairs with the Release store in `fire`.
+        if !self.event.fired.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        self.stage = Stage::Finished;
+        Poll::Ready(digest(&self.contents))
+    }
+}
+
+/// Tells the owner about a task that is dropped too soon: it would never be ready.
+impl Drop for Idle {
+    fn drop(&mut self) {
+        if self.stage != Stage::Finished {
+            self.event.lost.store(true, Ordering::Release);
+            self.event.owner.wake();
+        }
+    }
+}
+
+/// What a task holds: different words in each.
+fn contents(slot: usize) -> [u64; 6] {
+    std::array::from_fn(|word| (slot as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(word as u32 * 11))
+}
+
+fn digest(contents: &[u64; 6]) -> u64 {
+    contents.iter().fold(0, |digest, word| digest.rotate_left(5) ^ word)
+}
