@@ -38,6 +38,15 @@ pub enum StartError {
         /// The largest number that this runtime accepts.
         limit: usize,
     },
+    /// The runtime's workers serve the whole process, which has another number of them already.
+    SharedWorkers {
+        /// Registered name of the runtime.
+        runtime: &'static str,
+        /// What [`Config::workers`] asked for.
+        requested: usize,
+        /// How many there are.
+        running: usize,
+    },
     /// The operating system refused a resource.
     Os {
         /// What was being made: "epoll instance", "worker thread", …
@@ -53,6 +62,9 @@ impl fmt::Display for StartError {
             Self::Workers { runtime, requested, limit } => {
                 write!(f, "{runtime} cannot run with {requested} workers: it takes 1 to {limit}")
             }
+            Self::SharedWorkers { runtime, requested, running } => {
+                write!(f, "{runtime} cannot run with {requested} workers: this process has {running} of it already")
+            }
             Self::Os { what, source } => write!(f, "could not make the {what}: {source}"),
         }
     }
@@ -62,7 +74,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Os { source, .. } => Some(source),
-            Self::Workers { .. } => None,
+            Self::Workers { .. } | Self::SharedWorkers { .. } => None,
         }
     }
 }

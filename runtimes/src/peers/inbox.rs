@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// What waits to be spawned: called on the executor's thread.
-type Job<E> = Box<dyn FnOnce(&E) + Send>;
+pub(super) type Job<E> = Box<dyn FnOnce(&E) + Send>;
 
 /// Takes futures for an executor of type `E` from other threads.
 pub(super) struct Inbox<E>(Mutex<State<E>>);
@@ -30,7 +30,10 @@ struct State<E> {
     jobs: Vec<Job<E>>,
     /// Of the task that serves the inbox; taken by whoever wakes it.
     waker: Option<Waker>,
+    /// No more futures are taken.
     closed: bool,
+    /// Nothing is taken.
+    sealed: bool,
 }
 
 impl<E> fmt::Debug for Inbox<E> {
@@ -42,7 +45,7 @@ impl<E> fmt::Debug for Inbox<E> {
 
 impl<E: 'static> Inbox<E> {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { jobs: Vec::new(), waker: None, closed: false }))
+        Self(Mutex::new(State { jobs: Vec::new(), waker: None, closed: false, sealed: false }))
     }
 
     /// Runs `body` with `executor` as the one that spawns on this thread reach.
@@ -82,19 +85,28 @@ impl<E: 'static> Inbox<E> {
         let slot = Arc::new(Slot(Mutex::new(Travel::Waiting { waker: None, aborted: false })));
         let parcel = Parcel { future, ticket: Ticket(Arc::clone(&slot)) };
         let job: Job<E> = Box::new(move |executor| parcel.deliver(executor, spawn));
-        let mut state = self.lock();
-        if state.closed {
-            drop(state); // the job owns the caller's future, whose destructor may spawn again
-            drop(job);
-        } else {
-            state.jobs.push(job);
-            let waker = state.waker.take();
-            drop(state);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
+        self.push(job, |state| state.closed);
         LocalJoin(Place::Away(slot))
+    }
+
+    /// Has `job` done on the executor's thread, which drops it undone when it shuts down first. Once
+    /// [sealed](Self::seal) the inbox drops it at once.
+    pub(super) fn post(&self, job: Job<E>) {
+        self.push(job, |state| state.sealed);
+    }
+
+    fn push(&self, job: Job<E>, is_refused: fn(&State<E>) -> bool) {
+        let mut state = self.lock();
+        if is_refused(&state) {
+            drop(state); // the job owns the caller's future, whose destructor may spawn again
+            return;
+        }
+        state.jobs.push(job);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Spawns what arrives, for ever: the future of a task that each runtime gives its own executor.
@@ -102,7 +114,7 @@ impl<E: 'static> Inbox<E> {
         poll_fn(move |cx| {
             let jobs = {
                 let mut state = self.lock();
-                if state.jobs.is_empty() {
+                if state.jobs.is_empty() || state.closed {
                     state.waker = Some(cx.waker().clone());
                     return Poll::Pending;
                 }
@@ -120,11 +132,20 @@ impl<E: 'static> Inbox<E> {
         })
     }
 
-    /// Drops what has not been spawned, and refuses what comes.
+    /// Drops what has not been spawned, and refuses to spawn what comes.
     pub(super) fn close(&self) {
+        self.end(|state| state.closed = true);
+    }
+
+    /// Drops what has been posted, and refuses whatever comes.
+    pub(super) fn seal(&self) {
+        self.end(|state| state.sealed = true);
+    }
+
+    fn end(&self, mark: fn(&mut State<E>)) {
         let (jobs, waker) = {
             let mut state = self.lock();
-            state.closed = true;
+            mark(&mut state);
             (mem::take(&mut state.jobs), state.waker.take())
         };
         drop(jobs);

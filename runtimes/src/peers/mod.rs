@@ -2,13 +2,19 @@
 //!
 //! Each file is one peer, run as its authors recommend: their own best spawn call, their own `block_on`, nothing boxed
 //! or counted on their behalf. The adapters share a few pieces: `gate` and `inbox` let a spawner outlive its runtime
-//! and then refuse tasks instead of leaking them, the `*_join` files turn a peer's handle into ours, and `driver` is
-//! the thread that runs our reactor.
+//! and then refuse tasks instead of leaking them, the `*_join` and `*_task` files turn a peer's handle into ours,
+//! `live_tasks` and `monoio_live` list the tasks of peers that keep no list, and `driver` is the thread that runs our
+//! reactor.
 
 mod async_task_join;
 mod driver;
 mod gate;
 mod inbox;
+mod live_tasks;
+mod may_task;
+mod monoio_live;
+mod monoio_root;
+mod monoio_task;
 mod remote_join;
 mod tokio_common;
 
@@ -19,6 +25,8 @@ crate::registry::registry! { peers, for_each_peer, $, [
     async_local,
     futures_local,
     futures_pool,
+    may,
+    monoio,
 ] }
 
 use crate::{Card, Config, StartError, Workers};

@@ -19,6 +19,12 @@ pub(crate) enum Property {
     OffspringLetsOthersRun,
     /// What a task has spawned is run by other workers when the task then blocks its own.
     BlockedWorkerStrandsNobody,
+    /// A task that another thread wakes is run by whichever worker is free.
+    FreeWorkerRunsWokenTask,
+    /// A worker with runnable tasks takes in new ones, too.
+    BusyWorkerTakesNewTasks,
+    /// A runtime's threads are its own: it may have any number of them, and they end with it.
+    OwnsItsThreads,
     /// A runtime may be dropped inside another runtime's task, which it blocks meanwhile.
     DropsInsideTasks,
 }
@@ -99,6 +105,41 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         runtime: "tokio-mt",
         property: Property::DropsInsideTasks,
         reason: "\"Cannot drop a runtime in a context where blocking is not allowed\"",
+    },
+    Deviation {
+        runtime: "monoio",
+        property: Property::YieldLetsOthersRun,
+        reason: "LocalScheduler::yield_now puts a task that woke itself at the front of the queue",
+    },
+    Deviation {
+        runtime: "monoio",
+        property: Property::DropsInsideTasks,
+        reason: "its tasks are ended by another block_on: \"Can not start a runtime inside a runtime\"",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::OwnsItsThreads,
+        reason: "one static scheduler serves the process, with the workers set before the first coroutine, and never ends",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::FreeWorkerRunsWokenTask,
+        reason: "schedule_global gives a coroutine to the workers in turn; only that worker empties its global queue",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::BlockedWorkerStrandsNobody,
+        reason: "schedule_global gives a coroutine to the workers in turn; only that worker empties its global queue",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::BusyWorkerTakesNewTasks,
+        reason: "run_queued_tasks looks at its global queue, and then at epoll, only when the local queue is empty",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::YieldLetsOthersRun,
+        reason: "a yielding coroutine goes back to the local queue, and new and woken ones wait until that is empty",
     },
 ];
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::thread;
 
 use futures_lite::future::yield_now;
-use runtimes::{Config, Runtime};
+use runtimes::{Config, Runtime, StartError};
 
 use crate::deviations::Property;
 use crate::support::{Case, Launch, Signal, finish, panic_text};
@@ -87,6 +87,9 @@ pub(crate) fn inside_a_task_is_refused<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn on_a_thread_of_a_tasks_own_is_fine<R: Runtime>(case: &Case<R>) {
+    if case.deviates(Property::OwnsItsThreads) {
+        return; // the inner runtime's tasks may wait for the very worker that waits for them
+    }
     let runtime = case.start();
     let workers = case.workers;
     let output = runtime.block_on(runtime.spawner().launch(async move {
@@ -141,6 +144,11 @@ pub(crate) fn zero_workers_are_refused<R: Runtime>(case: &Case<R>) {
     if !case.has_threads() {
         let Err(error) = R::start(&Config::new(2)) else { panic!("2 workers were accepted") };
         assert!(error.to_string().contains('2'), "{error}");
+    }
+    if case.deviates(Property::OwnsItsThreads) {
+        let _first = case.start();
+        let Err(error) = R::start(&Config::new(case.workers + 1)) else { panic!("the threads are counted already") };
+        assert!(matches!(error, StartError::SharedWorkers { .. }), "{error}");
     }
 }
 

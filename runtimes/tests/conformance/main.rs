@@ -1,5 +1,6 @@
 //! What every registered runtime must do, ours and the peers' alike: each test is instantiated for each of them,
-//! and for 1, 2 and 4 workers where a runtime has threads of its own.
+//! and for 1, 2 and 4 workers where a runtime has threads of its own. A peer whose threads serve the whole process is
+//! tested with 2, one test at a time.
 //!
 //! `cargo test -p runtimes --test conformance work_stealing::wakers` runs one theme of one runtime. A new runtime is
 //! covered by its line in the registry. What a peer does not promise stands in [`deviations`].

@@ -89,6 +89,9 @@ pub(crate) fn drops_tasks_woken_just_before<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn ends_tasks_that_yield_for_ever<R: Runtime>(case: &Case<R>) {
+    if !case.has_threads() && case.deviates(Property::YieldLetsOthersRun) {
+        return; // block_on never gets its turn back
+    }
     let runtime = case.start();
     let (drops, started) = (Drops::default(), Signal::default());
     // One per worker: more would starve each other where yielding does not let others run.
@@ -111,7 +114,7 @@ pub(crate) fn joins_its_threads<R: Runtime>(case: &Case<R>) {
     thread_local! {
         static LAST_WORD: RefCell<Option<Probe>> = const { RefCell::new(None) };
     }
-    if !case.has_threads() {
+    if !case.has_threads() || case.deviates(Property::OwnsItsThreads) {
         return;
     }
     let runtime = case.start();

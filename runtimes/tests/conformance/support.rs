@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -52,10 +52,15 @@ impl<R: Runtime> Case<R> {
 pub(crate) fn run<R: Runtime>(module: &str, test: fn(&Case<R>)) {
     let name = module.replace('_', "-");
     let card = *runtimes::cards().iter().find(|card| card.name == name).expect("a module is named like its card");
+    let shares_threads = deviations::find(card.name, Property::OwnsItsThreads).is_some();
     let counts: &[usize] = match card.workers {
         Workers::Caller => &[1],
+        Workers::Many if shares_threads => &[2],
         Workers::Many => &[1, 2, 4],
     };
+    // A test that blocks a worker or keeps it busy would hold up other tests' tasks, where they share it.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = shares_threads.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     for &workers in counts {
         within(&format!("{name} with {workers} workers"), move || test(&Case { card, workers, runtime: PhantomData }));
     }

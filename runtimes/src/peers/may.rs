@@ -1,0 +1,179 @@
+//! may's coroutines.
+//!
+//! may has one scheduler for the whole process, made by the first coroutine and never ended. Several runtimes of ours
+//! share it, so the adapter tells their tasks apart: each runtime lists its unfinished tasks (`live_tasks`), and shutdown
+//! aborts those and waits for them. may's threads stay. A second runtime in the same process must ask for as many
+//! workers as the first; the benches start a process for each cell.
+//!
+//! Coroutines come from may's pool, as its documentation recommends, with the stack size of our configuration: the
+//! same as `stackful`. Its default is half of that; the time to spawn is the same with both.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use futures_lite::future::block_on;
+use may::coroutine::Builder;
+
+use super::driver::Driver;
+use super::live_tasks::LiveTasks;
+use super::may_task::{MayJoin, Task, drive};
+use crate::metrics::Snapshot;
+use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+
+/// may as the registry lists it.
+pub const CARD: Card = Card {
+    name: "may",
+    summary: "may's coroutines, each polling a future: a queue per worker, new coroutines to the workers in turn. Its \
+              scheduler belongs to the process: one worker count, and its threads outlive the runtime",
+    isolates: "what somebody else's stacks, switches and wake-ups cost, against `stackful`",
+    origin: Origin::Peer { package: "may" },
+    workers: Workers::Many,
+    body: Body::Stackful,
+};
+
+/// A future of more bytes than this lives in a box: may puts it on the coroutine's stack, where there is room for little.
+const LARGE_FUTURE: usize = 4096;
+
+/// What the process's scheduler was started with.
+#[derive(Debug)]
+struct Started {
+    workers: usize,
+    stack_words: usize,
+}
+
+static STARTED: OnceLock<Started> = OnceLock::new();
+
+/// Configures the scheduler if nobody has, and checks that it has the workers that `config` asks for.
+fn scheduler(config: &Config) -> Result<&'static Started, StartError> {
+    let started = STARTED.get_or_init(|| {
+        let stack_words = stack_words(config);
+        may::config().set_workers(config.workers).set_stack_size(stack_words);
+        Started { workers: config.workers, stack_words }
+    });
+    if started.workers == config.workers {
+        return Ok(started);
+    }
+    Err(StartError::SharedWorkers { runtime: CARD.name, requested: config.workers, running: started.workers })
+}
+
+/// may counts stacks in words, and pools those of whole pages.
+fn stack_words(config: &Config) -> usize {
+    config.stack_size.next_multiple_of(rustix::param::page_size()) / size_of::<usize>()
+}
+
+/// Tasks on may's scheduler.
+#[derive(Debug)]
+pub struct Variant {
+    spawner: MaySpawner,
+    driver: Driver,
+}
+
+impl Variant {
+    fn stop(&mut self) {
+        self.spawner.shared.live.end();
+        self.driver.stop();
+    }
+}
+
+impl Drop for Variant {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Runtime for Variant {
+    type Spawner = MaySpawner;
+
+    fn start(config: &Config) -> Result<Self, StartError> {
+        super::check_workers(&CARD, config)?;
+        let started = scheduler(config)?;
+        let driver = Driver::start()?;
+        let words = stack_words(config);
+        let own_stack_words = (words != started.stack_words).then_some(words);
+        let shared = Shared { live: LiveTasks::new(), reactor: driver.handle().clone(), own_stack_words };
+        Ok(Self { spawner: MaySpawner { shared: Arc::new(shared) }, driver })
+    }
+
+    fn spawner(&self) -> &MaySpawner {
+        &self.spawner
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _entered = crate::enter::enter(CARD.name);
+        block_on(future)
+    }
+
+    /// The reactor's counters; may has none.
+    fn metrics(&self) -> Snapshot {
+        self.driver.snapshot(&[])
+    }
+
+    fn shutdown(mut self) -> Snapshot {
+        self.stop();
+        self.metrics()
+    }
+}
+
+/// Spawns coroutines.
+#[derive(Clone, Debug)]
+pub struct MaySpawner {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    live: LiveTasks,
+    reactor: reactor::Handle,
+    /// Where it differs from the scheduler's: such coroutines are not pooled.
+    own_stack_words: Option<usize>,
+}
+
+impl MaySpawner {
+    #[inline]
+    fn launch<F>(&self, future: F) -> MayJoin<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let task = Arc::new(Task::new());
+        let Some(place) = self.shared.live.admit(Arc::clone(&task) as _) else { return MayJoin::new(None) };
+        let mut builder = Builder::new();
+        if let Some(words) = self.shared.own_stack_words {
+            builder = builder.stack_size(words);
+        }
+        let (own, shared) = (Arc::clone(&task), Arc::clone(&self.shared));
+        let body = move || {
+            drive(future, &own);
+            shared.live.release(place);
+        };
+        // SAFETY: what may asks for is that no reference to something thread-local is kept while the coroutine may move,
+        // and that the stack suffices. The body polls in a function of its own that is not inlined and does not suspend,
+        // and so do our destructors; the future is safe code, which cannot keep such a reference between polls. The stack
+        // is as large as the configuration says, with a guard page below, and a large future does not lie on it.
+        let spawned = unsafe { builder.spawn(body) };
+        // may's own handle would block a thread; dropping it detaches.
+        drop(spawned.expect("spawning a coroutine asks nothing of the system that it could refuse"));
+        MayJoin::new(Some(task))
+    }
+}
+
+impl Spawner for MaySpawner {
+    type Join<T: Send + 'static> = MayJoin<T>;
+
+    #[inline]
+    fn spawn<F>(&self, future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        if const { size_of::<F>() > LARGE_FUTURE } {
+            return self.launch(Box::pin(future));
+        }
+        self.launch(future)
+    }
+
+    #[inline]
+    fn reactor(&self) -> &reactor::Handle {
+        &self.shared.reactor
+    }
+}
