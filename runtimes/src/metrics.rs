@@ -74,6 +74,30 @@ counters! {
     Switches = "switches",
     /// coroutine stacks taken from the operating system instead of the pool
     StacksMade = "stacks_made",
+    /// time slices: turns of a coroutine that opened a preemptible region
+    Slices = "slices",
+    /// preemption signals sent by the monitor
+    SignalsSent = "signals_sent",
+    /// preemption signals delivered to a worker
+    SignalsDelivered = "signals_delivered",
+    /// signals that preempted a coroutine
+    Preemptions = "preemptions",
+    /// signals refused: no preemptible region was open
+    RefusedNoRegion = "refused_no_region",
+    /// signals refused: meant for a slice that was over
+    RefusedStale = "refused_stale",
+    /// signals refused: a guard against preemption was held
+    RefusedGuarded = "refused_guarded",
+    /// signals refused: in code of a shared library or of the kernel
+    RefusedForeignCode = "refused_foreign_code",
+    /// signals refused: on a stack that is not the task's
+    RefusedForeignStack = "refused_foreign_stack",
+    /// signals refused: too little stack left
+    RefusedLowStack = "refused_low_stack",
+    /// signals refused: a panic was unwinding
+    RefusedPanicking = "refused_panicking",
+    /// signals refused: registers in use that are not saved
+    RefusedRegisters = "refused_registers",
 }
 
 const N: usize = Counter::ALL.len();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use crate::metrics::Snapshot;
 use crate::reactor;
@@ -16,12 +17,16 @@ pub struct Config {
     pub workers: usize,
     /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole pages.
     pub stack_size: usize,
+    /// How long a coroutine may run in a [`preemptible`](crate::stackful::preemptible) region before it is preempted.
+    /// `None`, the default, starts no monitor and installs no signal handler. Only stackful runtimes read it. Slices below
+    /// 20 µs are possible but not kept.
+    pub slice: Option<Duration>,
 }
 
 impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
-        Self { workers, stack_size: 64 * 1024 }
+        Self { workers, stack_size: 64 * 1024, slice: None }
     }
 }
 
@@ -47,6 +52,11 @@ pub enum StartError {
         /// How many there are.
         running: usize,
     },
+    /// Tasks cannot be preempted here, and [`Config::slice`] asks for it.
+    Slicing {
+        /// What is missing.
+        why: &'static str,
+    },
     /// The operating system refused a resource.
     Os {
         /// What was being made: "epoll instance", "worker thread", …
@@ -65,6 +75,7 @@ impl fmt::Display for StartError {
             Self::SharedWorkers { runtime, requested, running } => {
                 write!(f, "{runtime} cannot run with {requested} workers: this process has {running} of it already")
             }
+            Self::Slicing { why } => write!(f, "tasks cannot be preempted: {why}; start without a slice"),
             Self::Os { what, source } => write!(f, "could not make the {what}: {source}"),
         }
     }
@@ -74,7 +85,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Os { source, .. } => Some(source),
-            Self::Workers { .. } | Self::SharedWorkers { .. } => None,
+            Self::Workers { .. } | Self::SharedWorkers { .. } | Self::Slicing { .. } => None,
         }
     }
 }

@@ -5,14 +5,17 @@ pub(crate) use loom::{sync::atomic, thread};
 #[cfg(not(stampede_loom))]
 pub(crate) use std::{sync::atomic, thread};
 
+use std::ops::{Deref, DerefMut};
+
 #[cfg(stampede_loom)]
 use loom::sync as imp;
 #[cfg(not(stampede_loom))]
 use std::sync as imp;
 
-pub(crate) use imp::MutexGuard;
+use crate::stackful::preempt::{Guard, guard};
 
-/// A lock that ignores poisoning: what it protects here is consistent whenever the lock is free.
+/// A lock that ignores poisoning: what it protects here is consistent whenever the lock is free. A coroutine that holds
+/// it is not preempted, or the next task of its worker could wait for it for ever.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
@@ -23,7 +26,30 @@ impl<T> Mutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let closed = guard();
+        MutexGuard { lock: self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), _closed: closed }
+    }
+}
+
+/// A lock that is held. The fields are dropped in this order.
+pub(crate) struct MutexGuard<'a, T> {
+    lock: imp::MutexGuard<'a, T>,
+    _closed: Guard,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.lock
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.lock
     }
 }
 
@@ -77,7 +103,7 @@ impl Futex {
     }
 }
 
-impl std::ops::Deref for Futex {
+impl Deref for Futex {
     type Target = atomic::AtomicU32;
 
     #[inline]

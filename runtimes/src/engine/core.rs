@@ -18,6 +18,7 @@ use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
 use crate::reactor::{self, Reactor};
 use crate::scheduler::{Cause, Notify, Scheduler, Site};
+use crate::stackful::preempt::guard;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
@@ -123,6 +124,7 @@ impl<S: Scheduler> Core<S> {
         if pinned != 0 && self.gate.is_closed() {
             return JoinHandle::refused();
         }
+        let _closed = guard();
         if let Some(worker) = self.here() {
             worker.count(Counter::Spawned, 1);
             // SAFETY: the core outlives its tasks; the rest is the caller's promise.
@@ -256,6 +258,7 @@ unsafe impl<S: Scheduler> Sync for Core<S> {}
 impl<S: Scheduler> Home for Core<S> {
     #[inline]
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
+        let _closed = guard();
         if let Some(worker) = self.here() {
             worker.schedule(task, cause);
             return Ok(());
@@ -275,6 +278,7 @@ impl<S: Scheduler> Home for Core<S> {
 
     #[inline]
     unsafe fn free(home: *const Self, memory: NonNull<Header>, size: Size) {
+        let _closed = guard();
         // SAFETY: the task keeps the core alive until its memory is counted as freed.
         let core = unsafe { &*home };
         if let Some(worker) = core.here() {

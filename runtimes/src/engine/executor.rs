@@ -42,7 +42,11 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         B::runtime_name(S::NAME)
     }
 
-    fn start_threads(core: &Arc<Core<S>>, locals: Vec<S::Local>) -> Result<Seats<S>, StartError> {
+    fn start_threads(
+        core: &Arc<Core<S>>,
+        body: &Arc<B::Shared>,
+        locals: Vec<S::Local>,
+    ) -> Result<Seats<S>, StartError> {
         let stopped = Arc::new((Barrier::new(locals.len()), Mutex::new(())));
         let mut threads = Vec::with_capacity(locals.len());
         let mut workers: Vec<_> =
@@ -52,10 +56,10 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         let (go, wait) = (Arc::new(std::sync::OnceLock::<bool>::new()), core.clone());
         let mut failed = None;
         while let Some(worker) = workers.pop() {
-            let (go, stopped) = (go.clone(), stopped.clone());
+            let (go, stopped, body) = (go.clone(), stopped.clone(), body.clone());
             let run = move || {
                 if *go.wait() {
-                    Self::work(&worker, &stopped.0, &stopped.1);
+                    Self::work(&worker, &body, &stopped.0, &stopped.1);
                 }
                 worker
             };
@@ -77,11 +81,13 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
     }
 
     /// The life of a worker's thread.
-    fn work(worker: &Worker<S>, stopped: &Barrier, turn: &Mutex<()>) {
+    fn work(worker: &Worker<S>, body: &B::Shared, stopped: &Barrier, turn: &Mutex<()>) {
         let _entered = enter(Self::name());
         reactor_thread_setup();
+        let _seat = B::enter(body, worker.index(), worker.counters());
         let pause = worker.run(|_idle| false);
         debug_assert_eq!(pause, Pause::Stopping);
+        worker.finish_held();
         // From here on no worker runs a task; each in turn drops those that only it may drop.
         stopped.wait();
         let _turn = turn.lock();
@@ -103,7 +109,11 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         let workers = match &mut self.seats {
             Seats::Caller(worker) => {
                 let worker = worker.get_mut().take();
-                worker.iter().for_each(|worker| worker.drop_pinned());
+                worker.iter().for_each(|worker| {
+                    let _seat = B::enter(self.spawner.body(), worker.index(), worker.counters());
+                    worker.finish_held();
+                    worker.drop_pinned();
+                });
                 worker.into_iter().collect()
             }
             Seats::Threads(threads) => threads
@@ -114,6 +124,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped. Futures that are
         // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
         unsafe { self.core.finish_shutdown(workers) };
+        B::stopped(self.spawner.body());
     }
 }
 
@@ -136,7 +147,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
         }
         barrier::register();
         let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
-        let body = B::shared(config)?;
+        let body = B::shared(config, Self::name())?;
         let (core, mut locals) = Core::<S>::new(Self::name(), config.workers, reactor, body.clone());
         let seats = match (S::PLACEMENT, locals.pop()) {
             (Placement::Caller, Some(local)) => {
@@ -145,7 +156,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
             }
             (_, last) => {
                 locals.extend(last);
-                Self::start_threads(&core, locals)?
+                Self::start_threads(&core, &body, locals)?
             }
         };
         let spawner = EngineSpawner::new(core.clone(), body);
@@ -165,7 +176,10 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
                 // nothing else refers to the worker until it is stopped.
                 let worker = unsafe { &*worker.get() };
                 match worker {
-                    Some(worker) => block_on::on_worker(&self.core, worker, future),
+                    Some(worker) => {
+                        let _seat = B::enter(self.spawner.body(), worker.index(), worker.counters());
+                        block_on::on_worker(&self.core, worker, future)
+                    }
                     None => unreachable!("the worker is there until the runtime stops"),
                 }
             }

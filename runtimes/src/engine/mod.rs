@@ -4,7 +4,7 @@
 //! (who sleeps and how), `gate` (calls from outside against shutdown), `pool` (task memory), `executor`
 //! (start and stop). Nothing here asks which policy runs.
 
-mod barrier;
+pub(crate) mod barrier;
 mod block_on;
 mod context;
 mod core;

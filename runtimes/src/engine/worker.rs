@@ -10,7 +10,7 @@ use super::context::{self, Context};
 use super::core::{Core, Shared};
 use super::pool::Cache;
 use super::sleep::Search;
-use crate::metrics::Counter;
+use crate::metrics::{Block, Counter};
 use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
 use crate::sync::atomic::Ordering::Acquire;
 use crate::task::{Header, Runnable, Size};
@@ -35,6 +35,8 @@ pub(super) struct Worker<S: Scheduler> {
     cache: UnsafeCell<Cache>,
     /// Tasks pinned to this worker that are due to run.
     pinned: RefCell<VecDeque<Runnable>>,
+    /// Tasks that were preempted on this worker.
+    held: RefCell<VecDeque<Runnable>>,
 }
 
 // SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
@@ -64,6 +66,7 @@ impl<S: Scheduler> Worker<S> {
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),
             pinned: RefCell::new(VecDeque::new()),
+            held: RefCell::new(VecDeque::new()),
         })
     }
 
@@ -75,6 +78,11 @@ impl<S: Scheduler> Worker<S> {
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// This worker's counters.
+    pub(super) fn counters(&self) -> &Block {
+        &self.shared().counters
     }
 
     /// Makes this the calling thread's worker until the guard is dropped.
@@ -113,7 +121,9 @@ impl<S: Scheduler> Worker<S> {
     pub(super) fn schedule(&self, task: Runnable, cause: Cause) {
         self.count(Counter::ScheduledLocal, 1);
         if let Some(worker) = task.pinned() {
-            if worker == self.index {
+            if task.is_held() {
+                self.schedule_held(task);
+            } else if worker == self.index {
                 self.pinned.borrow_mut().push_back(task);
             } else {
                 self.core.push_pinned(worker, task);
@@ -125,6 +135,19 @@ impl<S: Scheduler> Worker<S> {
             self.core.policy().schedule(site, task, cause)
         });
         self.core.notify(notify, &self.shared().counters, false);
+    }
+
+    /// Queues a task that was preempted just now, behind everything else. A slice is long against a poll, so what
+    /// otherwise happens every so many tasks happens at every slice.
+    #[cold]
+    fn schedule_held(&self, task: Runnable) {
+        self.held.borrow_mut().push_back(task);
+        if self.core.reactor().is_active() {
+            self.turn(Some(Duration::ZERO));
+        }
+        if self.core.stopping.load(Acquire) {
+            self.tick.set(self.tick.get() | (HOUSEKEEPING_INTERVAL - 1));
+        }
     }
 
     #[inline]
@@ -160,6 +183,12 @@ impl<S: Scheduler> Worker<S> {
                 }
                 if self.core.reactor().is_active() {
                     self.turn(Some(Duration::ZERO));
+                }
+                // Preempted tasks give way to all others, but not for ever.
+                if let Some(found) = self.next_held() {
+                    self.leave(std::mem::replace(&mut state, Search::No));
+                    self.execute(found);
+                    continue;
                 }
             }
             if let Some(found) = self.next(tick, &mut state) {
@@ -203,6 +232,9 @@ impl<S: Scheduler> Worker<S> {
         if self.has_pinned() {
             return self.next_pinned();
         }
+        if let Some(found) = self.next_held() {
+            return Some(found);
+        }
         if *state == Search::No {
             if !self.core.sleep.start_search() {
                 return None;
@@ -226,6 +258,21 @@ impl<S: Scheduler> Worker<S> {
         let mut pinned = self.pinned.borrow_mut();
         self.shared().inbox.take_into(&mut pinned);
         pinned.pop_front().map(|task| Found::new(task, Origin::Local))
+    }
+
+    #[inline]
+    fn next_held(&self) -> Option<Found> {
+        self.held.borrow_mut().pop_front().map(|task| Found::new(task, Origin::Local))
+    }
+
+    /// After the last task, on the worker's own thread: polls the preempted tasks, in turn, until each suspends by
+    /// itself, and drops it then.
+    pub(super) fn finish_held(&self) {
+        let _current = self.enter();
+        while let Some(found) = self.next_held() {
+            found.task.cancel();
+            self.execute(found);
+        }
     }
 
     #[inline]

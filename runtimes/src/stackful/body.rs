@@ -1,12 +1,17 @@
 //! The body of a stackful runtime's tasks: what its engine polls.
 
 use std::future::Future;
+use std::marker::PhantomPinned;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Coroutine, Pool};
+use super::preempt::{Registered, SliceStats, Slicer};
+use super::{Coroutine, Pool, PoolRef};
+use crate::engine::Executor;
+use crate::metrics::Block;
 use crate::runtime::{Config, StartError};
+use crate::scheduler::Scheduler;
 use crate::task::Body;
 
 /// Tasks that drive their future on a stack of its own.
@@ -21,7 +26,7 @@ impl Stackful {
 /// The pool of a task's runtime. It is not counted: two updates of one shared counter for every task would
 /// bounce its cache line between the workers.
 #[derive(Debug)]
-pub struct RuntimePool(NonNull<Pool>);
+pub struct RuntimePool(NonNull<Pool>, PhantomPinned);
 
 // SAFETY: it is used as a `&Pool`, and a pool is `Sync`.
 unsafe impl Send for RuntimePool {}
@@ -36,7 +41,13 @@ impl Deref for RuntimePool {
     }
 }
 
-// SAFETY: between polls nothing of the future is on its stack; see `Coroutine`.
+// SAFETY: made only by `Stackful::wrap`, whose result the engine spawns as the body of a task; `PhantomPinned`.
+unsafe impl PoolRef for RuntimePool {
+    const OWN_TASK: bool = true;
+}
+
+// SAFETY: between polls nothing of the future is on its stack; a preempted one, of which that is not true, is held by its
+// worker; see `Coroutine`.
 unsafe impl Body for Stackful {
     type Shared = Pool;
     type Future<F: Future> = Coroutine<F, RuntimePool>;
@@ -50,13 +61,33 @@ unsafe impl Body for Stackful {
         }
     }
 
+    type Worker<'a> = Option<Registered<'a>>;
+
     /// Maps nothing yet: stacks are made when tasks start.
-    fn shared(config: &Config) -> Result<Arc<Pool>, StartError> {
-        Ok(Pool::new(config.stack_size))
+    fn shared(config: &Config, runtime: &'static str) -> Result<Arc<Pool>, StartError> {
+        let slicer = config.slice.map(|slice| Slicer::start(runtime, config.workers, slice)).transpose()?;
+        Ok(Pool::sliced(config.stack_size, slicer))
+    }
+
+    fn enter<'a>(pool: &'a Pool, worker: usize, counters: &'a Block) -> Option<Registered<'a>> {
+        pool.slicer().map(|slicer| slicer.register(worker, counters))
+    }
+
+    fn stopped(pool: &Pool) {
+        if let Some(slicer) = pool.slicer() {
+            slicer.stop();
+        }
     }
 
     #[inline]
     unsafe fn wrap<F: Future>(pool: &Arc<Pool>, future: F) -> Coroutine<F, RuntimePool> {
-        Coroutine::new(RuntimePool(NonNull::from(&**pool)), future)
+        Coroutine::new(RuntimePool(NonNull::from(&**pool), PhantomPinned), future)
+    }
+}
+
+impl<S: Scheduler> Executor<S, Stackful> {
+    /// What time slicing did so far; `None` if it is off.
+    pub fn slicing(&self) -> Option<SliceStats> {
+        self.engine_spawner().body().slicer().map(Slicer::stats)
     }
 }

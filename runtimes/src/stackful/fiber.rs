@@ -57,7 +57,16 @@ impl Header {
     /// What the resumer passed for this turn. It changes with each resume.
     #[inline]
     pub(super) fn turn(&self) -> *mut () {
-        self.turn.get()
+        // Volatile: code on the stack may be suspended between any two instructions, where the compiler sees no call
+        // that could have changed it.
+        // SAFETY: the cell is the header's own, and written only while the code is suspended.
+        unsafe { self.turn.as_ptr().read_volatile() }
+    }
+
+    /// The stack's addresses below the header.
+    pub(super) fn bounds(&self) -> (usize, usize) {
+        let base = ptr::from_ref(self).addr();
+        (self.geometry().lowest(base), base)
     }
 
     /// Suspends the job: the resumer goes on, and this returns at the next resume.
@@ -72,8 +81,8 @@ impl Header {
 
     /// Whether `address` lies on this fiber's stack.
     pub(super) fn holds(&self, address: usize) -> bool {
-        let base = ptr::from_ref(self).addr();
-        (self.geometry().lowest(base)..base).contains(&address)
+        let (lowest, base) = self.bounds();
+        (lowest..base).contains(&address)
     }
 
     fn geometry(&self) -> Geometry {
@@ -165,6 +174,18 @@ impl Fiber {
         self.switch();
     }
 
+    /// Notes, in place of the turn, which is over, that the job was suspended by force. The next resume takes the
+    /// note away.
+    pub(super) fn set_held(&mut self) {
+        self.header().turn.set((&raw const HELD).cast_mut().cast());
+    }
+
+    /// Whether the job was suspended by force.
+    #[inline]
+    pub(super) fn is_held(&self) -> bool {
+        ptr::eq(self.header().turn().cast_const().cast(), &raw const HELD)
+    }
+
     #[inline]
     fn switch(&mut self) {
         // SAFETY: `&mut self` makes this the only resumer, and code on the stack does not touch this field.
@@ -179,9 +200,22 @@ impl Fiber {
     }
 }
 
+/// The note of [`Fiber::set_held`]: only its address matters.
+static HELD: u8 = 0;
+
+/// Frames in the middle of anything can be neither unwound nor forgotten here: others may hold references to them.
+#[cold]
+fn dropped_while_held() -> ! {
+    eprintln!("runtimes: a preempted coroutine was dropped before it had suspended by itself");
+    std::process::abort()
+}
+
 impl Drop for Fiber {
     #[inline]
     fn drop(&mut self) {
+        if self.is_held() {
+            dropped_while_held();
+        }
         let shared = self.header().shared;
         // SAFETY: this fiber is outside the depot, so the shared part is alive; it is given up here.
         unsafe { pool::put(shared, Parked(self.0)) };

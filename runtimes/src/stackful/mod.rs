@@ -24,21 +24,24 @@
 //! with `SIGSEGV`. The guard is a page or two, so C code that puts larger arrays on its stack without touching them
 //! in order (Rust does touch them) could step over it, as on any thread.
 //!
-//! # What is not here yet
-//! Time slicing. A preempted coroutine will hold foreign frames as direct-style code does, and be pinned for
-//! as long; voluntary suspensions stay as they are. The task keeps its stack from the first poll to the last
-//! for that reason, although between polls it needs none.
+//! # Time slices
+//! With [`Config::slice`](crate::Config::slice), code inside [`preemptible`] is interrupted when it has run for longer; see
+//! [`preempt`]. A preempted coroutine has foreign frames on its stack, as direct-style code does, and is pinned until its
+//! poll has ended; voluntary suspensions stay as they are. The task keeps its stack from the first poll to the
+//! last for that reason, although between polls it needs none.
 
 mod body;
 mod coroutine;
 pub mod direct;
 mod fiber;
 mod pool;
+pub mod preempt;
 mod stack;
 #[cfg(test)]
 mod tests;
 
 pub use body::{RuntimePool, Stackful};
-pub use coroutine::Coroutine;
+pub use coroutine::{Coroutine, PoolRef};
 pub use direct::{Cancelled, Direct, go, suspend, wait};
 pub use pool::{Pool, Stats};
+pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};

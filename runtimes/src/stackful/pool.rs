@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::fiber::{Fiber, Parked};
+use super::preempt::{Slicer, guard};
 use super::stack::{Geometry, Guard, Slab};
 use crate::engine::count;
 use crate::metrics::Counter;
@@ -43,6 +44,7 @@ const READY_MIN: usize = 2 * BATCH;
 /// Fibers in use keep their memory alive beyond the pool's own life.
 pub struct Pool {
     shared: Arc<Shared>,
+    slicer: Option<Slicer>,
 }
 
 /// What a pool counts.
@@ -95,7 +97,16 @@ impl Pool {
         Self::with_guard(stack_size, Guard::Marker)
     }
 
+    /// The same for a runtime that preempts its tasks, if there is a slicer.
+    pub(super) fn sliced(stack_size: usize, slicer: Option<Slicer>) -> Arc<Self> {
+        Self::make(stack_size, Guard::Marker, slicer)
+    }
+
     pub(super) fn with_guard(stack_size: usize, guard: Guard) -> Arc<Self> {
+        Self::make(stack_size, guard, None)
+    }
+
+    fn make(stack_size: usize, guard: Guard, slicer: Option<Slicer>) -> Arc<Self> {
         let geometry = Geometry::new(stack_size);
         let depot = Depot {
             ready: Vec::new(),
@@ -108,12 +119,18 @@ impl Pool {
         };
         let ready_limit = (READY_BYTES / geometry.stack()).max(READY_MIN);
         let shared = Shared { geometry, ready_limit, made: AtomicU64::new(0), depot: Mutex::new(depot) };
-        Arc::new(Self { shared: Arc::new(shared) })
+        Arc::new(Self { shared: Arc::new(shared), slicer })
     }
 
     /// Bytes of each stack. A fiber's own state takes up to 2 KiB of it.
     pub fn stack_size(&self) -> usize {
         self.shared.geometry.stack()
+    }
+
+    /// What preempts the tasks of the pool's runtime.
+    #[inline]
+    pub(super) fn slicer(&self) -> Option<&Slicer> {
+        self.slicer.as_ref()
     }
 
     /// What the pool counts now.
@@ -130,6 +147,7 @@ impl Pool {
     /// What the system says when it refuses a new stack.
     #[inline]
     pub(super) fn take(&self) -> io::Result<Fiber> {
+        let _closed = guard();
         let cached = MAGAZINES.try_with(|magazine| {
             let mut magazine = magazine.borrow_mut();
             if magazine.serves(&*self.shared) { magazine.fibers.pop() } else { None }
@@ -267,6 +285,7 @@ impl Depot {
 /// `shared` is the pool part of the parked fiber, which counts as outside its depot.
 #[inline]
 pub(super) unsafe fn put(shared: *const Shared, parked: Parked) {
+    let _closed = guard();
     let mut parked = Some(parked);
     let done = MAGAZINES.try_with(|magazine| {
         let mut magazine = magazine.borrow_mut();

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::metrics::Block;
 use crate::runtime::{Config, StartError};
 
 /// Turns the future that is spawned into the future that the engine polls.
@@ -19,11 +20,20 @@ pub unsafe trait Body: 'static {
     /// The registered name of a runtime with this body and `policy`.
     fn runtime_name(policy: &'static str) -> &'static str;
 
-    /// Makes what the tasks of one runtime share.
+    /// What a worker's thread has while it runs tasks.
+    type Worker<'a>;
+
+    /// Makes what the tasks of one runtime share. `runtime` is its registered name.
     ///
     /// # Errors
-    /// When the system refuses a resource.
-    fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
+    /// When the system refuses a resource, or does not have what the configuration asks for.
+    fn shared(config: &Config, runtime: &'static str) -> Result<Arc<Self::Shared>, StartError>;
+
+    /// Called on a worker's thread before it runs tasks. What it returns is dropped there when it runs no more.
+    fn enter<'a>(shared: &'a Self::Shared, worker: usize, counters: &'a Block) -> Self::Worker<'a>;
+
+    /// Called when the workers have stopped and the last future is dropped.
+    fn stopped(shared: &Self::Shared);
 
     /// Wraps one future.
     ///
@@ -45,9 +55,16 @@ unsafe impl Body for Stackless {
         policy
     }
 
-    fn shared(_: &Config) -> Result<Arc<()>, StartError> {
+    type Worker<'a> = ();
+
+    fn shared(_: &Config, _: &'static str) -> Result<Arc<()>, StartError> {
         Ok(Arc::new(()))
     }
+
+    #[inline]
+    fn enter(_: &(), _: usize, _: &Block) {}
+
+    fn stopped(_: &()) {}
 
     #[inline]
     unsafe fn wrap<F: Future>(_: &Arc<()>, future: F) -> F {

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use super::state::{Complete, State, Suspend};
@@ -24,9 +25,16 @@ pub(crate) struct Header {
     home: *const (),
     /// The waker of the task that awaits this one's handle; see [`State`] for who owns it when.
     awaiter: UnsafeCell<MaybeUninit<Waker>>,
-    /// The worker that alone may run the task, plus one; 0 when any worker may.
-    pinned: u32,
+    /// The worker that alone may run the task, plus one; 0 when any worker may. With it the bits of [`hold`]. Written by
+    /// whoever runs the task, and read by whoever has the duty to run it.
+    pinned: AtomicU32,
 }
+
+/// The task was preempted: it may be polled, but not dropped.
+const HELD: u32 = 1 << 31;
+
+/// It is pinned only because it is held.
+const LENT: u32 = 1 << 30;
 
 /// What differs by the future's type.
 pub(crate) struct VTable {
@@ -76,7 +84,7 @@ pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32)
         },
         home: ptr::from_ref(home).cast(),
         awaiter: UnsafeCell::new(MaybeUninit::uninit()),
-        pinned,
+        pinned: AtomicU32::new(pinned),
     };
     let stage = UnsafeCell::new(Stage { future: ManuallyDrop::new(future) });
     // SAFETY: `allocate` gave memory of this size and alignment that nobody else uses.
@@ -88,9 +96,40 @@ pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32)
 
 impl Header {
     /// The worker that alone may run the task.
+    #[inline]
     pub(crate) fn pinned(&self) -> Option<usize> {
-        (self.pinned as usize).checked_sub(1)
+        // Relaxed: the state word hands it over together with the duty to run the task.
+        ((self.pinned.load(Relaxed) & !(HELD | LENT)) as usize).checked_sub(1)
     }
+
+    /// Whether the task is held by its worker.
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        self.pinned.load(Relaxed) & HELD != 0
+    }
+}
+
+/// Holds a task whose poll was preempted: until [`release`] it runs on `worker` alone, its frames are in the middle of a
+/// poll, and an abort waits.
+///
+/// # Safety
+/// `waker` is one of ours, for the task that the calling thread, that worker, is polling.
+pub(crate) unsafe fn hold(waker: &Waker, worker: usize) {
+    // SAFETY: the data of our wakers is the header, alive while it is polled.
+    let pinned = unsafe { &(*waker.data().cast::<Header>()).pinned };
+    let now = pinned.load(Relaxed);
+    pinned.store(if now == 0 { (worker as u32 + 1) | LENT | HELD } else { now | HELD }, Relaxed);
+}
+
+/// The poll has ended by itself: the task is what it was before [`hold`].
+///
+/// # Safety
+/// As for [`hold`].
+pub(crate) unsafe fn release(waker: &Waker) {
+    // SAFETY: as in `hold`.
+    let pinned = unsafe { &(*waker.data().cast::<Header>()).pinned };
+    let now = pinned.load(Relaxed);
+    pinned.store(if now & LENT == 0 { now & !HELD } else { 0 }, Relaxed);
 }
 
 /// Polls the task, or drops its future if it was cancelled.
@@ -180,7 +219,8 @@ pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
 unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: `spawn` made the task as a `Cell<F, H>`, and the duty to run it keeps it alive.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
-    if cell.header.state.start() {
+    let cancelled = cell.header.state.start();
+    if cancelled && !cell.header.is_held() {
         // SAFETY: `start` made this thread the runner.
         return unsafe { cancel::<F, H>(task) };
     }
@@ -198,6 +238,11 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     }));
     let output = match polled {
         Ok(Poll::Pending) => {
+            if cancelled && !cell.header.is_held() {
+                // The abort had to wait for this.
+                // SAFETY: this thread is the runner still.
+                return unsafe { cancel::<F, H>(task) };
+            }
             match cell.header.state.suspend() {
                 Suspend::Idle => {}
                 Suspend::Again => {

@@ -36,6 +36,20 @@ impl Runnable {
         unsafe { self.0.as_ref() }.pinned()
     }
 
+    /// Whether the task was preempted, and is due to go on.
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        // SAFETY: the duty to run the task keeps it alive.
+        unsafe { self.0.as_ref() }.is_held()
+    }
+
+    /// Marks the task: it is dropped when it is run, or, if it is held, as soon as it is not.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: the duty to run the task keeps it alive.
+        let queue = unsafe { self.0.as_ref() }.state.cancel();
+        debug_assert!(!queue, "it is scheduled");
+    }
+
     /// Polls the task once; a wake during the poll queues it again.
     #[inline]
     pub(crate) fn run(self) {

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::thread;
 
 use super::super::fiber::{Fiber, Header};
+use super::super::preempt::{self, Slot};
 use super::Cancelled;
 use crate::engine::count;
 use crate::metrics::Counter;
@@ -38,8 +39,10 @@ impl Turn {
         Self { waker, slot, cancelled, raised: Cell::new(0), panicking: thread::panicking() }
     }
 
-    /// Runs it on `fiber`, with `switch`, as this thread's current direct-style code.
-    pub(super) fn run(&self, fiber: &mut Fiber, switch: impl FnOnce(&mut Fiber, *mut ())) {
+    /// Runs it on `fiber`, with `switch`, as this thread's current direct-style code. True: it was preempted, which only
+    /// a task's whole body (`own_task`) can be.
+    #[inline]
+    pub(super) fn run(&self, fiber: &mut Fiber, own_task: bool, switch: impl FnOnce(&mut Fiber, *mut ())) -> bool {
         struct Restore(*const Header);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -47,8 +50,20 @@ impl Turn {
             }
         }
         let _restore = Restore(CURRENT.replace(fiber.header()));
-        switch(fiber, ptr::from_ref(self).cast_mut().cast());
+        let turn = ptr::from_ref(self).cast_mut().cast();
+        let preempted = match preempt::current() {
+            None => {
+                switch(fiber, turn);
+                false
+            }
+            Some(slot) => {
+                let outer = slot.enter(own_task.then(|| fiber.header()));
+                switch(fiber, turn);
+                slot.leave(outer)
+            }
+        };
         count(Counter::Switches, 1);
+        preempted
     }
 
     /// Where the closure comes from and the result goes to in this turn.
@@ -61,8 +76,25 @@ impl Turn {
     }
 }
 
-/// The current direct-style code, taken out of its place: whoever is called meanwhile cannot suspend it.
-pub(super) struct Current<'a>(&'a Header);
+/// What is put aside while a coroutine is preempted: whether direct-style code was running on it.
+pub(crate) struct Aside(*const Header);
+
+/// For a coroutine that is preempted, before it is suspended.
+pub(crate) fn put_aside() -> Aside {
+    Aside(CURRENT.replace(ptr::null()))
+}
+
+/// After it was resumed.
+pub(crate) fn put_back(aside: Aside) {
+    CURRENT.set(aside.0);
+}
+
+/// The current direct-style code, taken out of its place: whoever is called meanwhile cannot suspend it, and nobody
+/// can preempt it.
+pub(super) struct Current<'a> {
+    header: &'a Header,
+    _closed: preempt::Guard,
+}
 
 impl Current<'_> {
     /// Takes the current direct-style code.
@@ -71,13 +103,14 @@ impl Current<'_> {
     /// When there is none on this very stack.
     #[inline(always)]
     pub(super) fn claim(function: &str) -> Self {
+        let closed = preempt::guard();
         let header = CURRENT.replace(ptr::null());
         // SAFETY: not null means that this thread is within `Turn::run` of a fiber, whose header stays.
-        let current = unsafe { header.as_ref() }.map(Self);
+        let current = unsafe { header.as_ref() }.map(|header| Self { header, _closed: closed });
         let here = 0u8;
         match current {
             // Another stack on top of it (a coroutine polled by hand) must not suspend it either.
-            Some(current) if current.0.holds((&raw const here).addr()) => current,
+            Some(current) if current.header.holds((&raw const here).addr()) => current,
             _ => refuse(function),
         }
     }
@@ -104,8 +137,7 @@ impl Current<'_> {
     fn raise(&self, turn: &Turn) -> ! {
         while turn.raised.get() >= RAISES {
             // The resumer sees a job that does not end, and never resumes it again.
-            // SAFETY: on this fiber's stack, as `claim` checked.
-            unsafe { self.0.suspend() };
+            self.switch_away();
         }
         turn.raised.set(turn.raised.get() + 1);
         resume_unwind(Box::new(Cancelled))
@@ -119,9 +151,19 @@ impl Current<'_> {
             "direct-style code cannot suspend while it unwinds from a panic: a destructor called stackful::wait or \
              stackful::suspend with something that is not ready"
         );
-        // SAFETY: on this fiber's stack, as `claim` checked.
-        unsafe { self.0.suspend() };
+        self.switch_away();
         self.check_cancelled();
+    }
+
+    #[inline(always)]
+    fn switch_away(&self) {
+        let slot = preempt::current();
+        let aside = slot.map(Slot::put_aside);
+        // SAFETY: on this fiber's stack, as `claim` checked.
+        unsafe { self.header.suspend() };
+        if let Some((slot, aside)) = slot.zip(aside) {
+            slot.put_back(aside);
+        }
     }
 
     /// Whether this code unwinds, and not only the thread below it.
@@ -133,7 +175,7 @@ impl Current<'_> {
     #[inline(always)]
     fn turn(&self) -> &Turn {
         // SAFETY: the resumer keeps its turn until the fiber suspends or finishes.
-        unsafe { &*self.0.turn().cast_const().cast::<Turn>() }
+        unsafe { &*self.header.turn().cast_const().cast::<Turn>() }
     }
 }
 
@@ -149,6 +191,6 @@ fn refuse(function: &str) -> ! {
 impl Drop for Current<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.set(self.header);
     }
 }

@@ -49,13 +49,14 @@ use std::time::Duration;
 
 use super::coroutine::take;
 use super::fiber::{Fiber, Header};
-use super::{Pool, Stackful};
+use super::{Pool, Stackful, preempt};
 use crate::engine::EngineSpawner;
 use crate::reactor;
 use crate::scheduler::Scheduler;
 use crate::task::JoinHandle;
 use crate::time;
 use current::{Current, Turn};
+pub(super) use current::{put_aside, put_back};
 pub use net::{TcpListener, TcpStream};
 
 /// Runs `code` as a task in direct style: on a coroutine of its own, where [`wait`] suspends it.
@@ -69,7 +70,7 @@ where
     T: Send + 'static,
 {
     let pool = Arc::clone(spawner.body());
-    spawner.spawn_pinned(move || Direct::new(pool, code))
+    spawner.spawn_pinned(move || Direct::make(pool, code, true))
 }
 
 /// Suspends the calling direct-style code for `duration`.
@@ -144,6 +145,10 @@ pub fn suspend() {
 /// ```
 pub struct Direct<C, T> {
     state: State<C>,
+    /// The whole body of a task of ours, polled by the engine with the task's waker: it may be preempted.
+    own_task: bool,
+    /// Preempted: the task is held.
+    held: bool,
     /// The suspended frames hold whatever the closure borrowed or made: they stay on their thread.
     frames: PhantomData<*mut T>,
 }
@@ -165,7 +170,11 @@ enum Slot<C, T> {
 impl<C: FnOnce() -> T, T> Direct<C, T> {
     /// Makes a coroutine of `closure`. No stack is taken before the first poll.
     pub fn new(pool: Arc<Pool>, closure: C) -> Self {
-        Self { state: State::New(closure, pool), frames: PhantomData }
+        Self::make(pool, closure, false)
+    }
+
+    fn make(pool: Arc<Pool>, closure: C, own_task: bool) -> Self {
+        Self { state: State::New(closure, pool), own_task, held: false, frames: PhantomData }
     }
 }
 
@@ -184,12 +193,17 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
             State::Finished => panic!("direct-style code was polled after it had finished"),
         };
         let turn = Turn::new(context.waker(), (&raw mut slot).cast(), false);
-        if matches!(slot, Slot::Closure(_)) {
+        let preempted = if matches!(slot, Slot::Closure(_)) {
             // SAFETY: the fiber is fresh from the pool, and `call` expects such a turn and slot.
-            turn.run(&mut fiber, |fiber, turn| unsafe { fiber.start(call::<C, T>, turn) });
+            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.start(call::<C, T>, turn) })
         } else {
             // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
-            turn.run(&mut fiber, |fiber, turn| unsafe { fiber.resume(turn) });
+            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.resume(turn) })
+        };
+        if preempted || self.held {
+            self.held = preempted;
+            // SAFETY: only a task's whole body is preempted, whose waker this is, on this worker.
+            unsafe { preempt::hold_or_release(context.waker(), preempted) };
         }
         match slot {
             Slot::Result(result) => {
@@ -210,7 +224,9 @@ impl<C, T> Drop for Direct<C, T> {
         let mut slot = Slot::<C, T>::Empty;
         let turn = Turn::new(Waker::noop(), (&raw mut slot).cast(), true);
         // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
-        turn.run(&mut fiber, |fiber, turn| unsafe { fiber.resume(turn) });
+        // If it was preempted it runs on, without being preempted again, to where it suspends by itself. (The engine has
+        // left it that far already, unless the runtime is shutting down.)
+        turn.run(&mut fiber, false, |fiber, turn| unsafe { fiber.resume(turn) });
         // Without a result the code has swallowed every cancellation; its frames stay as they are for ever.
         let Slot::Result(result) = slot else { return };
         drop(ManuallyDrop::into_inner(fiber));

@@ -6,14 +6,14 @@ use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
 
-use super::super::Coroutine;
 use super::super::pool::Pool;
 use super::super::stack::Guard;
+use super::super::{Coroutine, PoolRef};
 use super::{Pending, here, poll};
 
 type Sleeper<P = std::sync::Arc<Pool>> = Coroutine<Pending, P>;
 
-fn suspended<P: std::ops::Deref<Target = Pool>>(pool: P) -> Sleeper<P> {
+fn suspended<P: PoolRef + Unpin>(pool: P) -> Sleeper<P> {
     let mut coroutine = Coroutine::new(pool, Pending(1));
     assert!(poll(Pin::new(&mut coroutine)).is_pending());
     coroutine

@@ -1,0 +1,323 @@
+//! What the handler and the monitor know of one worker: which coroutine runs, whether in a region, since when.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    compiler_fence,
+};
+use std::task::Waker;
+
+use rustix::process::Pid;
+
+use super::super::direct;
+use super::super::fiber::Header;
+use super::histogram::Recorder;
+use super::monitor::{self, Alarm, now_ns};
+use super::region::replace_closed;
+use super::safe_point::{self, Refusal};
+use super::trampoline::Interrupted;
+use crate::metrics::{Block, Counter};
+use crate::sync::Mutex;
+use crate::task;
+
+thread_local! {
+    /// The slot of the worker that runs on this thread, if its runtime slices.
+    static CURRENT: Cell<*const Slot> = const { Cell::new(ptr::null()) };
+}
+
+/// The slot of the calling thread.
+#[inline]
+pub(crate) fn current<'a>() -> Option<&'a Slot> {
+    // SAFETY: whoever sets it keeps the slot alive until it is null again (`Registered`), and code that runs on a
+    // worker's thread while it is set does not outlive the worker.
+    unsafe { CURRENT.get().as_ref() }
+}
+
+/// Makes `slot` the calling thread's, and returns the former one.
+pub(super) fn set_current(slot: *const Slot) -> *const Slot {
+    CURRENT.replace(slot)
+}
+
+/// See the module. Cells belong to the worker's thread and the handlers that interrupt it.
+pub(crate) struct Slot {
+    /// The worker's number.
+    index: usize,
+    /// The coroutine that may be preempted: the body of the running task. Null between tasks, and on other stacks.
+    fiber: Cell<*const Header>,
+    /// Addresses of that coroutine's stack.
+    lowest: Cell<usize>,
+    highest: Cell<usize>,
+    /// Open regions of the running coroutine.
+    open: Cell<u32>,
+    /// This turn's slice; 0 until the turn opens a region.
+    slice: Cell<u64>,
+    last_slice: Cell<u64>,
+    /// Set by the coroutine when it is suspended by force; cleared by its resumer.
+    preempted: Cell<bool>,
+
+    /// The slice that may be preempted now, or 0.
+    armed: AtomicU64,
+    /// When the slice began.
+    started_ns: AtomicU64,
+    /// The slice that the last signal was sent for, and when.
+    target: AtomicU64,
+    sent_ns: AtomicU64,
+    /// A signal is on its way.
+    pending: AtomicBool,
+
+    /// The thread, while one is registered, and its counters.
+    thread: Mutex<Option<(Pid, *const Block)>>,
+    /// The same counters, for the handler.
+    counters: Cell<*const Block>,
+    pub(super) alarm: Alarm,
+    slice_ns: u64,
+    /// From the monitor's `tgkill` to the switch.
+    pub(super) latency_ns: Recorder,
+    /// How much longer than a slice the coroutine ran.
+    pub(super) overrun_ns: Recorder,
+}
+
+/// After a turn of a task that was preempted, or that had been: keeps the task on this worker, due to run, or lets it go.
+///
+/// # Safety
+/// `waker` is that of the engine's task that this thread, a worker, is polling, and the coroutine is its whole body.
+pub(crate) unsafe fn hold_or_release(waker: &Waker, preempted: bool) {
+    match current() {
+        Some(slot) if preempted => {
+            // SAFETY: the caller's.
+            unsafe { task::hold(waker, slot.index) };
+            waker.wake_by_ref();
+        }
+        // SAFETY: the caller's.
+        _ => unsafe { task::release(waker) },
+    }
+}
+
+// SAFETY: cells are touched on the registered thread alone (by its code and by handlers that interrupt it), one thread
+// at a time; the pointer in `thread` is valid while it is there and only used under its lock.
+unsafe impl Send for Slot {}
+// SAFETY: as above; everything else is atomic or locked.
+unsafe impl Sync for Slot {}
+
+/// What of the slot belongs to a coroutine that is not running.
+pub(crate) struct Aside {
+    open: u32,
+    closed: u32,
+}
+
+/// What of the slot belongs to the resumer of a coroutine while that runs.
+pub(crate) struct Outer {
+    fiber: *const Header,
+    bounds: (usize, usize),
+    slice: u64,
+    started_ns: u64,
+    aside: Aside,
+}
+
+impl Slot {
+    pub(super) fn new(index: usize, slice_ns: u64, alarm: Alarm) -> Self {
+        Self {
+            index,
+            fiber: Cell::new(ptr::null()),
+            lowest: Cell::new(0),
+            highest: Cell::new(0),
+            open: Cell::new(0),
+            slice: Cell::new(0),
+            last_slice: Cell::new(0),
+            preempted: Cell::new(false),
+            armed: AtomicU64::new(0),
+            started_ns: AtomicU64::new(0),
+            target: AtomicU64::new(0),
+            sent_ns: AtomicU64::new(0),
+            pending: AtomicBool::new(false),
+            thread: Mutex::new(None),
+            counters: Cell::new(ptr::null()),
+            alarm,
+            slice_ns,
+            latency_ns: Recorder::new(),
+            overrun_ns: Recorder::new(),
+        }
+    }
+
+    /// Registers the calling thread, or takes it off. `counters` stay valid until it is off again.
+    pub(super) fn set_thread(&self, counters: Option<&Block>) {
+        let counters = counters.map(ptr::from_ref);
+        // A signal of the last registration may never have been delivered.
+        self.pending.store(false, Relaxed);
+        *self.thread.lock() = counters.map(|counters| (rustix::thread::gettid(), counters));
+        self.counters.set(counters.unwrap_or(ptr::null()));
+    }
+
+    // What the worker's own code does. Between two of its steps a handler may run: `armed` is 0 unless all the others
+    // are right.
+
+    #[inline]
+    pub(super) fn open(&self) {
+        let open = self.open.get();
+        self.open.set(open + 1);
+        if open == 0 {
+            self.arm();
+        }
+    }
+
+    #[inline]
+    pub(super) fn close(&self) {
+        let open = self.open.get() - 1;
+        if open == 0 {
+            self.disarm();
+        }
+        self.open.set(open);
+    }
+
+    fn arm(&self) {
+        if self.fiber.get().is_null() {
+            return;
+        }
+        if self.slice.get() == 0 {
+            let slice = self.last_slice.get() + 1;
+            self.last_slice.set(slice);
+            self.slice.set(slice);
+            self.started_ns.store(now_ns(), Relaxed);
+            self.count(Counter::Slices);
+        }
+        // Release pairs with the monitor's Acquire load: it then reads this slice's beginning, or a later one's.
+        self.armed.store(self.slice.get(), Release);
+        compiler_fence(SeqCst);
+        self.alarm.ring();
+    }
+
+    fn disarm(&self) {
+        self.armed.store(0, Relaxed);
+        compiler_fence(SeqCst);
+    }
+
+    /// Puts aside what belongs to the running coroutine, which is about to suspend.
+    #[inline]
+    pub(crate) fn put_aside(&self) -> Aside {
+        self.disarm();
+        Aside { open: self.open.replace(0), closed: replace_closed(0) }
+    }
+
+    /// Puts it back after the coroutine was resumed.
+    #[inline]
+    pub(crate) fn put_back(&self, aside: Aside) {
+        self.open.set(aside.open);
+        replace_closed(aside.closed);
+        if aside.open != 0 {
+            self.arm();
+        }
+    }
+
+    /// Begins a turn of `fiber`, which may be preempted, or of another coroutine (`None`), which may not.
+    pub(crate) fn enter(&self, fiber: Option<&Header>) -> Outer {
+        let aside = self.put_aside();
+        let bounds = fiber.map_or((0, 0), Header::bounds);
+        let fiber = fiber.map_or(ptr::null(), ptr::from_ref);
+        Outer {
+            aside,
+            fiber: self.fiber.replace(fiber),
+            bounds: (self.lowest.replace(bounds.0), self.highest.replace(bounds.1)),
+            slice: self.slice.replace(0),
+            started_ns: self.started_ns.load(Relaxed),
+        }
+    }
+
+    /// Ends the turn. True: the coroutine was preempted.
+    pub(crate) fn leave(&self, outer: Outer) -> bool {
+        self.disarm();
+        self.fiber.set(outer.fiber);
+        self.lowest.set(outer.bounds.0);
+        self.highest.set(outer.bounds.1);
+        self.slice.set(outer.slice);
+        self.started_ns.store(outer.started_ns, Relaxed);
+        self.put_back(outer.aside);
+        self.preempted.take()
+    }
+
+    /// Suspends the running coroutine by force, and returns when it is resumed.
+    ///
+    /// # Safety
+    /// Called by the trampoline on the coroutine's stack, after `interrupt` accepted.
+    pub(super) unsafe fn switch_away(&self) {
+        let now = now_ns();
+        self.latency_ns.record(now.saturating_sub(self.sent_ns.load(Relaxed)));
+        self.overrun_ns.record(now.saturating_sub(self.started_ns.load(Relaxed) + self.slice_ns));
+        let aside = self.put_aside();
+        let direct = direct::put_aside();
+        self.preempted.set(true);
+        // SAFETY: the handler saw this very coroutine running, on whose stack the caller is.
+        unsafe { (*self.fiber.get()).suspend() };
+        direct::put_back(direct);
+        self.put_back(aside);
+    }
+
+    // What the handler does.
+
+    /// Decides whether to preempt what was interrupted. True: it is diverted.
+    pub(super) fn interrupt(&self, mut interrupted: Interrupted<'_>) {
+        self.count(Counter::SignalsDelivered);
+        let armed = self.armed.swap(0, Relaxed);
+        compiler_fence(SeqCst);
+        // Acquire pairs with the Release store in `signal`: `target` is this signal's or a later one's.
+        self.pending.swap(false, Acquire);
+        match self.judge(armed, &interrupted) {
+            Ok(()) => {
+                self.count(Counter::Preemptions);
+                interrupted.divert();
+            }
+            Err(refusal) => {
+                self.count(refusal.counter());
+                self.armed.store(armed, Release);
+            }
+        }
+    }
+
+    fn judge(&self, armed: u64, interrupted: &Interrupted<'_>) -> Result<(), Refusal> {
+        if armed == 0 {
+            return Err(Refusal::NoRegion);
+        }
+        if armed != self.target.load(Relaxed) {
+            return Err(Refusal::Stale);
+        }
+        safe_point::check(interrupted, self.lowest.get()..self.highest.get())
+    }
+
+    fn count(&self, counter: Counter) {
+        // SAFETY: set while the thread is registered, and valid for as long. This thread is the writer of these
+        // counters: the ones that the handler counts are counted by nobody else.
+        if let Some(counters) = unsafe { self.counters.get().as_ref() } {
+            counters.add(counter, 1);
+        }
+    }
+
+    // What the monitor does.
+
+    /// The slice that may be preempted now, and when it began.
+    pub(super) fn running(&self) -> Option<(u64, u64)> {
+        match self.armed.load(Acquire) {
+            0 => None,
+            slice => Some((slice, self.started_ns.load(Relaxed))),
+        }
+    }
+
+    /// Sends the signal for `slice`, unless one is on its way.
+    pub(super) fn signal(&self, slice: u64) {
+        let thread = self.thread.lock();
+        let Some((thread, counters)) = *thread else { return };
+        if self.pending.load(Relaxed) {
+            return;
+        }
+        self.target.store(slice, Relaxed);
+        self.sent_ns.store(now_ns(), Relaxed);
+        // Release pairs with the handler's Acquire swap.
+        self.pending.store(true, Release);
+        if monitor::tgkill(thread) {
+            // SAFETY: valid while it is there, and this thread is the only one that counts signals sent.
+            unsafe { &*counters }.add(Counter::SignalsSent, 1);
+        } else {
+            self.pending.store(false, Relaxed);
+        }
+    }
+}
