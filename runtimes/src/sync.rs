@@ -14,8 +14,9 @@ use std::sync as imp;
 
 use crate::stackful::preempt::{Guard, guard};
 
-/// A lock that ignores poisoning: what it protects here is consistent whenever the lock is free. A coroutine that holds
-/// it is not preempted, or the next task of its worker could wait for it for ever.
+pub(crate) use imp::MutexGuard;
+
+/// A lock that ignores poisoning: what it protects here is consistent whenever the lock is free.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
@@ -26,18 +27,34 @@ impl<T> Mutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        let closed = guard();
-        MutexGuard { lock: self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), _closed: closed }
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// A lock that is held. The fields are dropped in this order.
-pub(crate) struct MutexGuard<'a, T> {
-    lock: imp::MutexGuard<'a, T>,
+/// A lock that code in a preemptible region takes: a coroutine that holds it is not preempted, or the next task of its
+/// worker could wait for it for ever. (What takes the engine's own locks has closed the region before.)
+#[derive(Debug)]
+pub(crate) struct ClosedMutex<T>(Mutex<T>);
+
+impl<T> ClosedMutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> ClosedMutexGuard<'_, T> {
+        let closed = guard();
+        ClosedMutexGuard { lock: self.0.lock(), _closed: closed }
+    }
+}
+
+/// A [`ClosedMutex`] that is held. The fields are dropped in this order.
+pub(crate) struct ClosedMutexGuard<'a, T> {
+    lock: MutexGuard<'a, T>,
     _closed: Guard,
 }
 
-impl<T> Deref for MutexGuard<'_, T> {
+impl<T> Deref for ClosedMutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -46,7 +63,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+impl<T> DerefMut for ClosedMutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.lock

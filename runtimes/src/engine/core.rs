@@ -124,7 +124,6 @@ impl<S: Scheduler> Core<S> {
         if pinned != 0 && self.gate.is_closed() {
             return JoinHandle::refused();
         }
-        let _closed = guard();
         if let Some(worker) = self.here() {
             worker.count(Counter::Spawned, 1);
             // SAFETY: the core outlives its tasks; the rest is the caller's promise.
@@ -133,6 +132,8 @@ impl<S: Scheduler> Core<S> {
             // SAFETY: the task's handle, which nobody else has; its output is the future's.
             return unsafe { JoinHandle::from_raw(header) };
         }
+        // Code of another runtime's task may be preemptible.
+        let _closed = guard();
         let Some(inside) = self.gate.enter() else {
             drop(future);
             return JoinHandle::refused();
@@ -258,7 +259,6 @@ unsafe impl<S: Scheduler> Sync for Core<S> {}
 impl<S: Scheduler> Home for Core<S> {
     #[inline]
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
-        let _closed = guard();
         if let Some(worker) = self.here() {
             worker.schedule(task, cause);
             return Ok(());
@@ -278,7 +278,6 @@ impl<S: Scheduler> Home for Core<S> {
 
     #[inline]
     unsafe fn free(home: *const Self, memory: NonNull<Header>, size: Size) {
-        let _closed = guard();
         // SAFETY: the task keeps the core alive until its memory is counted as freed.
         let core = unsafe { &*home };
         if let Some(worker) = core.here() {

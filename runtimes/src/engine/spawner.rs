@@ -68,7 +68,7 @@ impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
         let future = async move { make().await };
         // SAFETY: the future that is not `Send` is made by the first poll, and a pinned task is polled and, once
         // polled, dropped by its worker alone. Before that it holds only `make`, which is `Send`.
-        unsafe { self.core.spawn(future, worker as u32 + 1) }
+        B::closed(|| unsafe { self.core.spawn(future, worker as u32 + 1) })
     }
 }
 
@@ -84,7 +84,7 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
         // SAFETY: the core keeps what bodies share until the last future is dropped.
         let future = unsafe { B::wrap(&self.body, future) };
         // SAFETY: future and output are `Send`, and a body keeps them so.
-        unsafe { self.core.spawn(future, 0) }
+        B::closed(|| unsafe { self.core.spawn(future, 0) })
     }
 
     fn reactor(&self) -> &reactor::Handle {

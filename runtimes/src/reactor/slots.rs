@@ -14,7 +14,7 @@ use rustix::event::epoll::EventFlags;
 use super::Interest;
 use super::readiness::{Arm, Claimed, Readiness};
 use super::waiters::{Token, Waiters};
-use crate::sync::Mutex;
+use crate::sync::ClosedMutex;
 
 /// Slots of the first page; page `n` has `FIRST_PAGE << n`.
 const FIRST_PAGE: usize = 64;
@@ -27,12 +27,12 @@ const PAGES: usize = 20;
 #[repr(C, align(128))]
 pub(super) struct Slot {
     pub(super) readiness: Readiness,
-    waiters: Mutex<Waiters>,
+    waiters: ClosedMutex<Waiters>,
 }
 
 impl Slot {
     pub(super) fn new() -> Self {
-        Self { readiness: Readiness::new(), waiters: Mutex::new(Waiters::default()) }
+        Self { readiness: Readiness::new(), waiters: ClosedMutex::new(Waiters::default()) }
     }
 
     /// Stores the waker and announces it. Unless the answer is [`Arm::Waiting`], nothing stays stored.
@@ -126,7 +126,7 @@ pub(super) struct Slots {
     pages: [OnceLock<Box<[Slot]>>; PAGES],
     /// How many are taken; changed under the lock of `free`, read without it.
     live: AtomicUsize,
-    free: Mutex<Free>,
+    free: ClosedMutex<Free>,
 }
 
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl Slots {
         Self {
             pages: [const { OnceLock::new() }; PAGES],
             live: AtomicUsize::new(0),
-            free: Mutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
+            free: ClosedMutex::new(Free { indices: Vec::new(), fresh: 0, shut_down: false }),
         }
     }
 

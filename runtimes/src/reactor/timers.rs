@@ -15,7 +15,7 @@
 use std::task::Waker;
 
 use super::wheel::{Key, Wheel};
-use crate::sync::Mutex;
+use crate::sync::ClosedMutex;
 use crate::sync::atomic::{
     AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -29,7 +29,7 @@ const NEVER: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(super) struct Timers {
-    state: Mutex<State>,
+    state: ClosedMutex<State>,
     /// See the module's text. `u64::MAX` once the reactor has shut down: every sleep is over then.
     fired_ns: AtomicU64,
     /// Lower bound of the earliest deadline; written under the lock.
@@ -62,7 +62,7 @@ pub(crate) struct Timer(Key);
 impl Timers {
     pub(super) fn new() -> Self {
         Self {
-            state: Mutex::new(State { wheel: Wheel::new(), sleeping_until_ns: 0, shut_down: false }),
+            state: ClosedMutex::new(State { wheel: Wheel::new(), sleeping_until_ns: 0, shut_down: false }),
             fired_ns: AtomicU64::new(0),
             next_ns: AtomicU64::new(NEVER),
             len: AtomicUsize::new(0),

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::preempt::{Registered, SliceStats, Slicer};
+use super::preempt::{self, Registered, SliceStats, Slicer};
 use super::{Coroutine, Pool, PoolRef};
 use crate::engine::Executor;
 use crate::metrics::Block;
@@ -62,6 +62,11 @@ unsafe impl Body for Stackful {
     }
 
     type Worker<'a> = Option<Registered<'a>>;
+
+    #[inline(always)]
+    fn closed<T>(f: impl FnOnce() -> T) -> T {
+        preempt::closed(f)
+    }
 
     /// Maps nothing yet: stacks are made when tasks start.
     fn shared(config: &Config, runtime: &'static str) -> Result<Arc<Pool>, StartError> {

@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 
 use super::Pool;
 use super::fiber::{Fiber, Header};
-use super::preempt;
+use super::preempt::{self, guard};
 use crate::engine::count;
 use crate::metrics::Counter;
 
@@ -83,7 +83,7 @@ impl<F: Future, P: PoolRef> Future for Coroutine<F, P> {
         let this = self.project();
         let stack = match this.stack {
             Some(stack) => stack,
-            None => this.stack.insert(take(&this.pool)),
+            None => this.stack.insert(take(&this.pool, P::OWN_TASK)),
         };
         let mut turn = Turn { future: this.future, context, result: Ok(Poll::Pending) };
         // SAFETY: a job of this type never suspends half-way, so the fiber is parked between polls; `poll_once`
@@ -143,7 +143,7 @@ impl<F: Future, P: PoolRef> Coroutine<F, P> {
         let this = self.project();
         let stack = match this.stack {
             Some(stack) => stack,
-            None => this.stack.insert(take(&this.pool)),
+            None => this.stack.insert(take(&this.pool, true)),
         };
         // SAFETY: only the pointer is taken: whether the interrupted poll or a new one uses it, the future stays there.
         let future = &raw mut *unsafe { this.future.get_unchecked_mut() };
@@ -194,11 +194,14 @@ unsafe fn poll_once_sliced<F: Future>(header: &Header) {
     unsafe { (*header.turn().cast::<SlicedTurn<F>>()).result = result };
 }
 
-/// A stack for a task that starts.
+/// A stack for a task that starts, polled by the engine (`own_task`) or by whoever has it.
 ///
 /// # Panics
 /// When the system refuses one: a poll has no other way to say so.
-pub(super) fn take(pool: &Pool) -> Fiber {
+#[inline]
+pub(super) fn take(pool: &Pool, own_task: bool) -> Fiber {
+    // A coroutine polled by hand may be polled by code that is preemptible.
+    let _closed = if own_task { None } else { guard() };
     pool.take().unwrap_or_else(|error| {
         panic!("no stack for a coroutine: {error} (too many live ones, or memory is short?)");
     })

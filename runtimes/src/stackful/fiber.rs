@@ -203,19 +203,10 @@ impl Fiber {
 /// The note of [`Fiber::set_held`]: only its address matters.
 static HELD: u8 = 0;
 
-/// Frames in the middle of anything can be neither unwound nor forgotten here: others may hold references to them.
-#[cold]
-fn dropped_while_held() -> ! {
-    eprintln!("runtimes: a preempted coroutine was dropped before it had suspended by itself");
-    std::process::abort()
-}
-
 impl Drop for Fiber {
     #[inline]
     fn drop(&mut self) {
-        if self.is_held() {
-            dropped_while_held();
-        }
+        debug_assert!(!self.is_held(), "frames in the middle of anything can be neither unwound nor used again");
         let shared = self.header().shared;
         // SAFETY: this fiber is outside the depot, so the shared part is alive; it is given up here.
         unsafe { pool::put(shared, Parked(self.0)) };

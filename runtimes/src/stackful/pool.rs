@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::fiber::{Fiber, Parked};
-use super::preempt::{Slicer, guard};
+use super::preempt::{Slicer, closed, guard};
 use super::stack::{Geometry, Guard, Slab};
 use crate::engine::count;
 use crate::metrics::Counter;
@@ -135,19 +135,19 @@ impl Pool {
 
     /// What the pool counts now.
     pub fn stats(&self) -> Stats {
+        let _closed = guard();
         let depot = self.shared.depot.lock();
         let mapped_bytes = depot.slabs.iter().map(Slab::bytes).sum();
         let (ready, discarded) = (depot.ready.len(), depot.discarded.len());
         Stats { out: depot.out, ready, discarded, mapped_bytes, made: self.shared.made.load(Relaxed) }
     }
 
-    /// Takes an idle fiber, or makes one.
+    /// Takes an idle fiber, or makes one. Not to be preempted meanwhile.
     ///
     /// # Errors
     /// What the system says when it refuses a new stack.
     #[inline]
     pub(super) fn take(&self) -> io::Result<Fiber> {
-        let _closed = guard();
         let cached = MAGAZINES.try_with(|magazine| {
             let mut magazine = magazine.borrow_mut();
             if magazine.serves(&*self.shared) { magazine.fibers.pop() } else { None }
@@ -285,7 +285,13 @@ impl Depot {
 /// `shared` is the pool part of the parked fiber, which counts as outside its depot.
 #[inline]
 pub(super) unsafe fn put(shared: *const Shared, parked: Parked) {
-    let _closed = guard();
+    // By code that polls a coroutine by hand, and may be preemptible.
+    // SAFETY: the caller's.
+    closed(|| unsafe { put_closed(shared, parked) });
+}
+
+#[inline]
+unsafe fn put_closed(shared: *const Shared, parked: Parked) {
     let mut parked = Some(parked);
     let done = MAGAZINES.try_with(|magazine| {
         let mut magazine = magazine.borrow_mut();

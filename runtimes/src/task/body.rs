@@ -23,6 +23,9 @@ pub unsafe trait Body: 'static {
     /// What a worker's thread has while it runs tasks.
     type Worker<'a>;
 
+    /// Calls `f`, which enters the engine on behalf of a task: the caller must not be preempted meanwhile.
+    fn closed<T>(f: impl FnOnce() -> T) -> T;
+
     /// Makes what the tasks of one runtime share. `runtime` is its registered name.
     ///
     /// # Errors
@@ -56,6 +59,11 @@ unsafe impl Body for Stackless {
     }
 
     type Worker<'a> = ();
+
+    #[inline(always)]
+    fn closed<T>(f: impl FnOnce() -> T) -> T {
+        f()
+    }
 
     fn shared(_: &Config, _: &'static str) -> Result<Arc<()>, StartError> {
         Ok(Arc::new(()))

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::state::{Complete, State, Suspend};
 use super::{Cause, End, Home, JoinError, Runnable, Size, waker};
+use crate::stackful::preempt::closed;
 
 /// What every task begins with, whatever its future.
 #[repr(C)]
@@ -206,8 +207,9 @@ pub(crate) unsafe fn awaiter(task: NonNull<Header>) -> *mut MaybeUninit<Waker> {
 pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
     // SAFETY: alive by the caller's promise, and `home` was made from an `&H` that outlives the memory.
     let home = unsafe { &*task.as_ref().home.cast::<H>() };
+    // Wakers and handles are used by tasks, in whose name the engine must not be interrupted.
     // SAFETY: the caller owns the duty to run the task.
-    match home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken) {
+    match closed(|| home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken)) {
         Ok(()) => true,
         Err(refused) => {
             refused.into_raw();
@@ -219,10 +221,13 @@ pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
 unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: `spawn` made the task as a `Cell<F, H>`, and the duty to run it keeps it alive.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
-    let cancelled = cell.header.state.start();
-    if cancelled && !cell.header.is_held() {
-        // SAFETY: `start` made this thread the runner.
-        return unsafe { cancel::<F, H>(task) };
+    if cell.header.state.start() {
+        if !cell.header.is_held() {
+            // SAFETY: `start` made this thread the runner.
+            return unsafe { cancel::<F, H>(task) };
+        }
+        // The abort waits until the task suspends by itself. Then this wake queues it once more.
+        cell.header.state.wake();
     }
     // SAFETY: `home` was made from an `&H` that outlives the memory.
     let home = unsafe { &*cell.header.home.cast::<H>() };
@@ -238,11 +243,6 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     }));
     let output = match polled {
         Ok(Poll::Pending) => {
-            if cancelled && !cell.header.is_held() {
-                // The abort had to wait for this.
-                // SAFETY: this thread is the runner still.
-                return unsafe { cancel::<F, H>(task) };
-            }
             match cell.header.state.suspend() {
                 Suspend::Idle => {}
                 Suspend::Again => {

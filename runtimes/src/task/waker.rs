@@ -7,6 +7,7 @@ use std::task::{RawWaker, RawWakerVTable};
 use super::Home;
 use super::cell::{self, Header};
 use super::state::Release;
+use crate::stackful::preempt::closed;
 
 /// The raw waker of `task`, which does not count until it is cloned.
 #[inline]
@@ -64,7 +65,7 @@ pub(super) unsafe fn settle(task: NonNull<Header>, release: Release) {
     match release {
         Release::Kept => {}
         // SAFETY: the state word says that this thread is the last.
-        Release::Free => unsafe { cell::free_raw(task) },
+        Release::Free => closed(|| unsafe { cell::free_raw(task) }),
         Release::Reap => {
             // SAFETY: Reap gave this thread the duty to run the task and one waker of it, which is
             // dropped or abandoned only after the call.

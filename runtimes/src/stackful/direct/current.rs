@@ -93,7 +93,8 @@ pub(crate) fn put_back(aside: Aside) {
 /// can preempt it.
 pub(super) struct Current<'a> {
     header: &'a Header,
-    _closed: preempt::Guard,
+    /// Where a guard against preemption is held.
+    slot: Option<&'a Slot>,
 }
 
 impl Current<'_> {
@@ -103,15 +104,20 @@ impl Current<'_> {
     /// When there is none on this very stack.
     #[inline(always)]
     pub(super) fn claim(function: &str) -> Self {
-        let closed = preempt::guard();
+        let slot = preempt::current();
+        // Until the value is dropped.
+        slot.inspect(|_| preempt::close());
         let header = CURRENT.replace(ptr::null());
         // SAFETY: not null means that this thread is within `Turn::run` of a fiber, whose header stays.
-        let current = unsafe { header.as_ref() }.map(|header| Self { header, _closed: closed });
+        let current = unsafe { header.as_ref() }.map(|header| Self { header, slot });
         let here = 0u8;
         match current {
             // Another stack on top of it (a coroutine polled by hand) must not suspend it either.
             Some(current) if current.header.holds((&raw const here).addr()) => current,
-            _ => refuse(function),
+            _ => {
+                slot.inspect(|_| preempt::reopen());
+                refuse(function)
+            }
         }
     }
 
@@ -157,11 +163,10 @@ impl Current<'_> {
 
     #[inline(always)]
     fn switch_away(&self) {
-        let slot = preempt::current();
-        let aside = slot.map(Slot::put_aside);
+        let aside = self.slot.map(Slot::put_aside);
         // SAFETY: on this fiber's stack, as `claim` checked.
         unsafe { self.header.suspend() };
-        if let Some((slot, aside)) = slot.zip(aside) {
+        if let Some((slot, aside)) = self.slot.zip(aside) {
             slot.put_back(aside);
         }
     }
@@ -192,5 +197,6 @@ impl Drop for Current<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         CURRENT.set(self.header);
+        self.slot.inspect(|_| preempt::reopen());
     }
 }

@@ -188,7 +188,7 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
     /// With the closure's panic, when the system refuses a stack, and when polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let (mut fiber, mut slot) = match mem::replace(&mut self.state, State::Finished) {
-            State::New(closure, pool) => (ManuallyDrop::new(take(&pool)), Slot::Closure(closure)),
+            State::New(closure, pool) => (ManuallyDrop::new(take(&pool, self.own_task)), Slot::Closure(closure)),
             State::Suspended(fiber) => (fiber, Slot::Empty),
             State::Finished => panic!("direct-style code was polled after it had finished"),
         };

@@ -60,7 +60,7 @@ mod trampoline;
 
 pub use allocator::PreemptSafe;
 pub use histogram::Histogram;
-pub(crate) use region::{Guard, guard};
+pub(crate) use region::{Guard, close, closed, guard, reopen};
 pub use region::{NoPreempt, preemptible};
 pub(super) use slicer::Slicer;
 pub use slicer::{Registered, SliceStats};

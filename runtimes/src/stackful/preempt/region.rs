@@ -77,10 +77,7 @@ impl NoPreempt {
     #[inline]
     #[expect(clippy::new_without_default, reason = "a guard is taken on purpose")]
     pub fn new() -> Self {
-        CLOSED.set(CLOSED.get() + 1);
-        // What the guard protects stays behind it: the handler runs on this thread, so the compiler is all that
-        // could move it.
-        compiler_fence(SeqCst);
+        close();
         Self(PhantomData)
     }
 }
@@ -88,9 +85,24 @@ impl NoPreempt {
 impl Drop for NoPreempt {
     #[inline]
     fn drop(&mut self) {
-        compiler_fence(SeqCst);
-        CLOSED.set(CLOSED.get() - 1);
+        reopen();
     }
+}
+
+/// The beginning of a guard.
+#[inline]
+pub(crate) fn close() {
+    CLOSED.set(CLOSED.get() + 1);
+    // What the guard protects stays behind it: the handler runs on this thread, so the compiler is all that could
+    // move it.
+    compiler_fence(SeqCst);
+}
+
+/// Its end.
+#[inline]
+pub(crate) fn reopen() {
+    compiler_fence(SeqCst);
+    CLOSED.set(CLOSED.get() - 1);
 }
 
 /// A [`NoPreempt`] for the runtime's own critical sections: one look and no write on threads that never preempt.
@@ -101,6 +113,18 @@ pub(crate) fn guard() -> Guard {
 
 /// See [`guard`].
 pub(crate) type Guard = Option<NoPreempt>;
+
+/// Calls `f` with such a guard. On threads that never preempt, its code is the same as without.
+#[inline(always)]
+pub(crate) fn closed<T>(f: impl FnOnce() -> T) -> T {
+    #[cold]
+    #[inline(never)]
+    fn guarded<T>(f: impl FnOnce() -> T) -> T {
+        let _closed = NoPreempt::new();
+        f()
+    }
+    if slot::current().is_none() { f() } else { guarded(f) }
+}
 
 /// Whether a guard is held.
 pub(super) fn is_closed() -> bool {
