@@ -17,6 +17,7 @@ mod registry;
 pub mod runtime;
 pub mod scheduler;
 pub mod schedulers;
+pub mod sockets;
 pub mod stackful;
 mod sync;
 mod task;

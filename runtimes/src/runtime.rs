@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::metrics::Snapshot;
 use crate::reactor;
+use crate::sockets::Sockets;
 use crate::task::JoinError;
 
 /// How a runtime is started. Build one with [`Config::new`] and change what differs.
@@ -21,12 +22,15 @@ pub struct Config {
     /// `None`, the default, starts no monitor and installs no signal handler. Only stackful runtimes read it. Slices below
     /// 20 µs are possible but not kept.
     pub slice: Option<Duration>,
+    /// Whether [`Runtime::sockets`] will be asked for. Some peers then start the reactor of their own authors as well; it
+    /// changes how their workers wait, so it is off elsewhere.
+    pub own_sockets: bool,
 }
 
 impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
-        Self { workers, stack_size: 64 * 1024, slice: None }
+        Self { workers, stack_size: 64 * 1024, slice: None, own_sockets: false }
     }
 }
 
@@ -98,6 +102,8 @@ impl std::error::Error for StartError {
 pub trait Runtime: Sized + 'static {
     /// The cloneable handle that spawns.
     type Spawner: Spawner;
+    /// The sockets that its authors provide with it.
+    type Sockets: Sockets;
 
     /// Starts the runtime's threads and its reactor.
     ///
@@ -107,6 +113,10 @@ pub trait Runtime: Sized + 'static {
 
     /// The handle through which tasks are spawned.
     fn spawner(&self) -> &Self::Spawner;
+
+    /// The sockets that its authors provide with it, on their reactor. `None` when there are none, or when
+    /// [`Config::own_sockets`] was not set and they need it.
+    fn sockets(&self) -> Option<Self::Sockets>;
 
     /// Runs `future` on the calling thread until it is ready. Tasks of a runtime that lives on its
     /// caller's thread make progress only during this call.

@@ -43,6 +43,7 @@ registry! { $
     wake_storm::WakeStorm,
     remote_wake::RemoteWake,
     tcp_echo::TcpEcho,
+    tcp_echo_own::TcpEchoOwn,
     accept_storm::AcceptStorm,
     timers::Timers,
     trickle::Trickle,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use runtimes::{JoinError, Runtime};
+use runtimes::{Config, JoinError, Runtime};
 
 /// Identity and description of one workload.
 #[derive(Clone, Copy, Debug)]
@@ -204,6 +204,9 @@ pub enum Failure {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The runtime by its nature lacks what the workload is about: the cell is left out.
+    #[error("{0}")]
+    NotOffered(&'static str),
     /// The measurement did not meet its own conditions; shown as void, never ranked.
     #[error("void: {0}")]
     Void(String),
@@ -224,6 +227,11 @@ impl From<JoinError> for Failure {
 pub trait Workload: Send + Sync + 'static {
     /// Its identity, description and parameters.
     const CARD: Card;
+
+    /// How a runtime is started for it with `workers` workers.
+    fn config(workers: usize) -> Config {
+        Config::new(workers)
+    }
 
     /// Does the work `iterations` times on a running runtime and verifies each result.
     ///

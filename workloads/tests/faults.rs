@@ -117,6 +117,7 @@ impl<S: Spawner, F: Fault> Spawner for FaultySpawner<S, F> {
 
 impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
     type Spawner = FaultySpawner<R::Spawner, F>;
+    type Sockets = R::Sockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         let runtime = R::start(config)?;
@@ -126,6 +127,10 @@ impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
 
     fn spawner(&self) -> &Self::Spawner {
         &self.spawner
+    }
+
+    fn sockets(&self) -> Option<R::Sockets> {
+        self.runtime.sockets()
     }
 
     fn block_on<Fut: Future>(&self, future: Fut) -> Fut::Output {
@@ -143,7 +148,7 @@ impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
 
 /// Workloads whose third task returns a number that enters the result. The others pass numbers over channels
 /// or sockets, where a runtime can lose but not change them.
-const ADDS_UP: [&str; 12] = [
+const ADDS_UP: [&str; 13] = [
     "spawn_many_local",
     "spawn_many_remote",
     "yield_many",
@@ -155,6 +160,7 @@ const ADDS_UP: [&str; 12] = [
     "trickle",
     "idle_memory",
     "tcp_echo",
+    "tcp_echo_own",
     "accept_storm",
 ];
 

@@ -42,6 +42,7 @@ fn every_workload_of_the_suite_is_registered() {
         "timers",
         "trickle",
         "tcp_echo",
+        "tcp_echo_own",
         "accept_storm",
         "poisson",
         "idle_memory",

@@ -77,7 +77,7 @@ impl<R: Runtime> workloads::Visitor for OnWorkload<'_, R> {
 
     fn visit<W: Workload>(self) -> Self::Output {
         let params = params::from_map(&W::CARD, &self.request.params).map_err(|e| e.to_string())?;
-        let runtime = (self.start)(&Config::new(self.request.workers)).map_err(|e| e.to_string())?;
+        let runtime = (self.start)(&W::config(self.request.workers)).map_err(|e| e.to_string())?;
         Ok(Box::new(Pair::<R, W> { runtime, params, workload: std::marker::PhantomData }))
     }
 }

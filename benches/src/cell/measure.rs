@@ -21,14 +21,14 @@ const BEAT: Duration = Duration::from_secs(1);
 enum Stop {
     /// It is wrong.
     Failed(String),
-    /// Its measurement does not count.
-    Void(String),
+    /// Its measurement does not count, or the runtime has not what it is about.
+    Skipped(String),
 }
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Void(_) => Self::Void(failure.to_string()),
+            Failure::Void(_) | Failure::NotOffered(_) => Self::Skipped(failure.to_string()),
             _ => Self::Failed(failure.to_string()),
         }
     }
@@ -64,7 +64,7 @@ impl From<Stop> for Outcome {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Failed(reason) => Self::Failed { reason },
-            Stop::Void(reason) => Self::Skipped { reason },
+            Stop::Skipped(reason) => Self::Skipped { reason },
         }
     }
 }

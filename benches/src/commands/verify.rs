@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::Args;
 use regex::Regex;
-use reports::schema::Outcome;
+use reports::schema::{Outcome, VOID_PREFIX};
 
 use super::Done;
 use crate::cell::{Finished, Launcher, Request, Task};
@@ -82,16 +82,20 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     let began = Instant::now();
     let mut progress = Progress::new(cells.len(), Duration::from_millis(100));
     let mut failed = Vec::new();
-    let mut void = 0;
+    let (mut void, mut skipped) = (0, 0);
     for cell in cells {
         progress.begin(&cell.to_string());
         let Finished { outcome, elapsed, .. } = launcher.run(&Request::new(cell, overrides, Task::Verify))?;
         let (style, verdict, reason) = match outcome {
             Outcome::Measured(_) => (GOOD, "ok", format!("  {}", units::time(elapsed.as_nanos() as f64))),
             // The result was right, only the measurement does not count.
-            Outcome::Skipped { reason } => {
+            Outcome::Skipped { reason } if reason.starts_with(VOID_PREFIX) => {
                 void += 1;
                 (DOUBTFUL, "ok", format!("  {reason}"))
+            }
+            Outcome::Skipped { reason } => {
+                skipped += 1;
+                (DOUBTFUL, "none", format!("  {reason}"))
             }
             Outcome::Failed { reason } => {
                 failed.push(cell.id());
@@ -102,9 +106,11 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     }
     drop(progress);
     let elapsed = units::about(began.elapsed().as_secs_f64());
-    let right = cells.len() - failed.len();
+    let right = cells.len() - failed.len() - skipped;
     let void = if void > 0 { format!(", {void} of them too disturbed to be measured") } else { String::new() };
-    anstream::println!("\n{right} of {} cells are right{void}, after {elapsed}", cells.len());
+    let cells = cells.len() - skipped;
+    let skipped = if skipped > 0 { format!("; {skipped} more do not apply") } else { String::new() };
+    anstream::println!("\n{right} of {cells} cells are right{void}, after {elapsed}{skipped}");
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

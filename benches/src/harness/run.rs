@@ -75,7 +75,7 @@ struct Run<'a> {
 struct Tally {
     measured: usize,
     failed: BTreeMap<String, String>,
-    void: BTreeMap<String, String>,
+    skipped: BTreeMap<String, String>,
 }
 
 impl Run<'_> {
@@ -171,11 +171,11 @@ impl Run<'_> {
     }
 
     fn sum_up(&self, cells: usize, elapsed: &str, interrupted: bool) {
-        let Tally { measured, failed, void } = &self.tally;
+        let Tally { measured, failed, skipped } = &self.tally;
         let done = if interrupted { "interrupted" } else { "done" };
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
         println!("\n{}: {done} after {elapsed}: {measured} of {cells} cells {verb}", kind_name(self.kind));
-        for (list, what) in [(void, "void"), (failed, "FAILED")] {
+        for (list, what) in [(skipped, "skipped"), (failed, "FAILED")] {
             list.iter().for_each(|(id, reason)| println!("  {what} {id}: {reason}"));
         }
     }
@@ -186,7 +186,7 @@ impl Tally {
         match outcome {
             Outcome::Measured(_) => self.measured += 1,
             Outcome::Failed { reason } => drop(self.failed.insert(cell.id(), reason.clone())),
-            Outcome::Skipped { reason } => drop(self.void.insert(cell.id(), reason.clone())),
+            Outcome::Skipped { reason } => drop(self.skipped.insert(cell.id(), reason.clone())),
         }
     }
 }

@@ -13,8 +13,9 @@ use super::worker::{Pause, Worker};
 use super::{barrier, block_on};
 use crate::enter::enter;
 use crate::metrics::Snapshot;
+use crate::net::NetSockets;
 use crate::reactor::Reactor;
-use crate::runtime::{Config, Runtime, StartError};
+use crate::runtime::{Config, Runtime, Spawner, StartError};
 use crate::scheduler::{Placement, Scheduler};
 use crate::sync::Mutex;
 use crate::task::{Body, Stackless};
@@ -136,6 +137,7 @@ fn reactor_thread_setup() {
 
 impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     type Spawner = EngineSpawner<S, B>;
+    type Sockets = NetSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         let limit = match S::PLACEMENT {
@@ -165,6 +167,10 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
 
     fn spawner(&self) -> &Self::Spawner {
         &self.spawner
+    }
+
+    fn sockets(&self) -> Option<NetSockets> {
+        Some(NetSockets::new(self.spawner.reactor().clone()))
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

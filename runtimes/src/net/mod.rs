@@ -11,11 +11,13 @@
 //! reactor has shut down ([`is_shut_down_error`](crate::reactor::is_shut_down_error)).
 
 mod accept;
+mod own;
 mod stream;
 mod tcp;
 mod udp;
 mod unix;
 
+pub use own::NetSockets;
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixListener, UnixStream};

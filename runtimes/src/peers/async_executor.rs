@@ -17,6 +17,7 @@ use futures_lite::future::block_on;
 use super::async_task_join::TaskJoin;
 use super::driver::Driver;
 use super::gate::{Gate, Resident};
+use super::own_net::async_net::AsyncNet;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -36,6 +37,7 @@ pub struct Variant {
     workers: Vec<Worker>,
     spawner: ExecutorSpawner,
     driver: Driver,
+    own_sockets: bool,
 }
 
 #[derive(Debug)]
@@ -45,15 +47,20 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
+/// With their own sockets smol's threads wait in async-io's `block_on`, which turns the reactor meanwhile.
+fn wait<F: Future>(future: F, own_sockets: bool) -> F::Output {
+    if own_sockets { async_io::block_on(future) } else { block_on(future) }
+}
+
 impl Worker {
-    fn start(index: usize, gate: Arc<Gate<Executor<'static>>>) -> io::Result<Self> {
+    fn start(index: usize, gate: Arc<Gate<Executor<'static>>>, own_sockets: bool) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let name = format!("async-executor-{index}");
         let thread = thread::Builder::new().name(name).spawn(move || {
             let _entered = crate::enter::enter(CARD.name);
             let _resident = Resident::new(Arc::clone(&gate));
             // `None` and the error of a dropped sender both mean: stop.
-            let _ = gate.pass(|executor| block_on(executor.run(stopped)));
+            let _ = gate.pass(|executor| wait(executor.run(stopped), own_sockets));
         })?;
         Ok(Self { stop, thread })
     }
@@ -84,6 +91,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = ExecutorSpawner;
+    type Sockets = AsyncNet;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -91,10 +99,11 @@ impl Runtime for Variant {
         let gate = Arc::new(Gate::new(Executor::new()));
         let shared = Arc::new(Shared { gate, reactor: driver.handle().clone() });
         let spawner = ExecutorSpawner { shared };
-        let mut runtime = Self { workers: Vec::with_capacity(config.workers), spawner, driver };
+        let own_sockets = config.own_sockets;
+        let mut runtime = Self { workers: Vec::with_capacity(config.workers), spawner, driver, own_sockets };
         for index in 0..config.workers {
             // When one fails, dropping `runtime` stops those before it.
-            let worker = Worker::start(index, Arc::clone(&runtime.spawner.shared.gate))
+            let worker = Worker::start(index, Arc::clone(&runtime.spawner.shared.gate), own_sockets)
                 .map_err(|source| StartError::Os { what: "worker thread", source })?;
             runtime.workers.push(worker);
         }
@@ -105,10 +114,14 @@ impl Runtime for Variant {
         &self.spawner
     }
 
+    fn sockets(&self) -> Option<AsyncNet> {
+        self.own_sockets.then_some(AsyncNet)
+    }
+
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        block_on(future)
+        wait(future, self.own_sockets)
     }
 
     /// The reactor's counters; async-executor has none.

@@ -10,6 +10,7 @@ use futures_lite::future::block_on;
 use super::async_task_join::TaskJoin;
 use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
+use super::own_net::async_net::AsyncNet;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -23,13 +24,15 @@ pub const CARD: Card = Card {
     body: Body::Stackless,
 };
 
-/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows.
+/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows; with its own sockets by
+/// async-io's `block_on`, which turns their reactor when there is nothing to run.
 #[derive(Debug)]
 pub struct Variant {
     /// `None` once stopped.
     executor: Option<Rc<LocalExecutor<'static>>>,
     spawner: LocalSpawner,
     driver: Driver,
+    own_sockets: bool,
 }
 
 impl Variant {
@@ -50,6 +53,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = LocalSpawner;
+    type Sockets = AsyncNet;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -58,17 +62,24 @@ impl Runtime for Variant {
         let inbox = Arc::new(Inbox::new());
         executor.spawn(Arc::clone(&inbox).serve()).detach();
         let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
-        Ok(Self { executor: Some(executor), spawner, driver })
+        Ok(Self { executor: Some(executor), spawner, driver, own_sockets: config.own_sockets })
     }
 
     fn spawner(&self) -> &LocalSpawner {
         &self.spawner
     }
 
+    fn sockets(&self) -> Option<AsyncNet> {
+        self.own_sockets.then_some(AsyncNet)
+    }
+
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
         let executor = self.executor.as_ref().expect("a runtime is stopped only when it is consumed");
-        self.spawner.shared.inbox.attend(executor, || block_on(executor.run(future)))
+        self.spawner.shared.inbox.attend(executor, || {
+            let run = executor.run(future);
+            if self.own_sockets { async_io::block_on(run) } else { block_on(run) }
+        })
     }
 
     /// The reactor's counters; async-executor has none.

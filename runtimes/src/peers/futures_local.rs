@@ -11,6 +11,7 @@ use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
 use super::remote_join::RemoteJoin;
 use crate::metrics::Snapshot;
+use crate::sockets::NoSockets;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// futures-executor's local pool as the registry lists it.
@@ -51,6 +52,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = LocalSpawner;
+    type Sockets = NoSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -65,6 +67,11 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &LocalSpawner {
         &self.spawner
+    }
+
+    /// futures-executor comes without.
+    fn sockets(&self) -> Option<NoSockets> {
+        None
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

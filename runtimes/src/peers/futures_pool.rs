@@ -24,6 +24,7 @@ use super::gate::{self, Gate, Resident};
 use super::remote_join::RemoteJoin;
 use crate::enter::Entered;
 use crate::metrics::Snapshot;
+use crate::sockets::NoSockets;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// futures-executor's thread pool as the registry lists it.
@@ -180,6 +181,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = PoolSpawner;
+    type Sockets = NoSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -213,6 +215,11 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &PoolSpawner {
         &self.spawner
+    }
+
+    /// futures-executor comes without.
+    fn sockets(&self) -> Option<NoSockets> {
+        None
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

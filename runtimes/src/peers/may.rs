@@ -15,8 +15,9 @@ use futures_lite::future::block_on;
 use may::coroutine::Builder;
 
 use super::driver::Driver;
-use super::live_tasks::LiveTasks;
+use super::live_tasks::{LiveTasks, Place};
 use super::may_task::{MayJoin, Task, drive};
+use super::own_net::may::MaySockets;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -83,6 +84,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = MaySpawner;
+    type Sockets = MaySockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -96,6 +98,10 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &MaySpawner {
         &self.spawner
+    }
+
+    fn sockets(&self) -> Option<MaySockets> {
+        Some(MaySockets)
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
@@ -128,6 +134,18 @@ struct Shared {
     own_stack_words: Option<usize>,
 }
 
+/// A task's place in the list, given up when this is dropped.
+struct Listed {
+    shared: Arc<Shared>,
+    place: Place,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.shared.live.release(self.place);
+    }
+}
+
 impl MaySpawner {
     #[inline]
     fn launch<F>(&self, future: F) -> MayJoin<F::Output>
@@ -141,18 +159,20 @@ impl MaySpawner {
         if let Some(words) = self.shared.own_stack_words {
             builder = builder.stack_size(words);
         }
-        let (own, shared) = (Arc::clone(&task), Arc::clone(&self.shared));
+        let own = Arc::clone(&task);
+        let listed = Listed { shared: Arc::clone(&self.shared), place };
         let body = move || {
             drive(future, &own);
-            shared.live.release(place);
+            drop(listed);
         };
         // SAFETY: what may asks for is that no reference to something thread-local is kept while the coroutine may move,
-        // and that the stack suffices. The body polls in a function of its own that is not inlined and does not suspend,
-        // and so do our destructors; the future is safe code, which cannot keep such a reference between polls. The stack
-        // is as large as the configuration says, with a guard page below, and a large future does not lie on it.
+        // and that the stack suffices. The body looks up thread-local things only in functions that are not inlined and do
+        // not suspend; the future is safe code, which cannot keep such a reference between polls. (may's own sockets suspend
+        // inside a poll: see `own_net/may.rs`.) The stack is as large as the configuration says, with a guard page below,
+        // and a large future does not lie on it.
         let spawned = unsafe { builder.spawn(body) };
-        // may's own handle would block a thread; dropping it detaches.
-        drop(spawned.expect("spawning a coroutine asks nothing of the system that it could refuse"));
+        // may's own handle would block a thread; dropping it detaches. Without memory for a stack may panics by itself.
+        drop(spawned.expect("may's spawn returns no error"));
         MayJoin::new(Some(task))
     }
 }

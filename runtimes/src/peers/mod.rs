@@ -15,6 +15,7 @@ mod may_task;
 mod monoio_live;
 mod monoio_root;
 mod monoio_task;
+mod own_net;
 mod remote_join;
 mod tokio_common;
 

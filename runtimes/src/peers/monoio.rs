@@ -18,6 +18,7 @@ use super::inbox::{Inbox, LocalJoin};
 use super::monoio_live::Live;
 use super::monoio_root::Root;
 use super::monoio_task::{MonoioJoin, announce, retract, spawn};
+use super::own_net::monoio::MonoioSockets;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -81,6 +82,7 @@ impl Drop for Variant {
 
 impl Runtime for Variant {
     type Spawner = LocalSpawner;
+    type Sockets = MonoioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
@@ -98,6 +100,10 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &LocalSpawner {
         &self.spawner
+    }
+
+    fn sockets(&self) -> Option<MonoioSockets> {
+        Some(MonoioSockets)
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

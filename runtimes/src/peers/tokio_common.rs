@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::check_workers;
 use super::driver::Driver;
+use super::own_net::tokio::TokioSockets;
 use crate::metrics::{Counter, Snapshot};
 use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
 
@@ -19,10 +20,12 @@ pub(super) struct Tokio {
     runtime: Option<runtime::Runtime>,
     spawner: TokioSpawner,
     driver: Driver,
+    own_sockets: bool,
 }
 
 impl Tokio {
-    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours serve.
+    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours serve. With its
+    /// own sockets the driver is; an idle worker then waits in tokio's epoll instead of on a condition variable.
     pub(super) fn start(
         card: &'static Card,
         config: &Config,
@@ -30,13 +33,20 @@ impl Tokio {
     ) -> Result<Self, StartError> {
         check_workers(card, config)?;
         let driver = Driver::start()?;
+        if config.own_sockets {
+            builder.enable_io();
+        }
         let runtime = builder.build().map_err(|source| StartError::Os { what: "tokio runtime", source })?;
         let spawner = TokioSpawner { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
-        Ok(Self { runtime: Some(runtime), spawner, driver })
+        Ok(Self { runtime: Some(runtime), spawner, driver, own_sockets: config.own_sockets })
     }
 
     pub(super) fn spawner(&self) -> &TokioSpawner {
         &self.spawner
+    }
+
+    pub(super) fn sockets(&self) -> Option<TokioSockets> {
+        self.own_sockets.then(TokioSockets::new)
     }
 
     pub(super) fn block_on<F: Future>(&self, card: &'static Card, future: F) -> F::Output {

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use tokio::runtime::Builder;
 
+use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
@@ -24,6 +25,7 @@ pub struct Variant(Tokio);
 
 impl Runtime for Variant {
     type Spawner = TokioSpawner;
+    type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         Tokio::start(&CARD, config, Builder::new_current_thread()).map(Self)
@@ -31,6 +33,10 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &TokioSpawner {
         self.0.spawner()
+    }
+
+    fn sockets(&self) -> Option<TokioSockets> {
+        self.0.sockets()
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

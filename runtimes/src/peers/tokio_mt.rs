@@ -5,6 +5,7 @@ use std::mem;
 
 use tokio::runtime::Builder;
 
+use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
@@ -25,6 +26,7 @@ pub struct Variant(Tokio);
 
 impl Runtime for Variant {
     type Spawner = TokioSpawner;
+    type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?; // before tokio's builder, which panics on 0
@@ -37,6 +39,10 @@ impl Runtime for Variant {
 
     fn spawner(&self) -> &TokioSpawner {
         self.0.spawner()
+    }
+
+    fn sockets(&self) -> Option<TokioSockets> {
+        self.0.sockets()
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use runtimes::{Config, Runtime};
+use runtimes::Runtime;
 use workloads::{Failure, Params, Sample, Workload};
 
 /// Far beyond any run with [`small`] parameters: a run that takes longer hangs.
@@ -26,7 +26,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "timers" => &[("timers", 500), ("lead_ms", 5), ("spread_ms", 20)],
         "trickle" => &[("tasks", 10), ("wakes", 25), ("interval_us", 200), ("idle_ms", 2)],
         "idle_memory" => &[("tasks", 2_500)],
-        "tcp_echo" => &[("connections", 8), ("round_trips", 10)],
+        "tcp_echo" | "tcp_echo_own" => &[("connections", 8), ("round_trips", 10)],
         "accept_storm" => &[("clients", 4), ("connections", 10)],
         // At 20 %, so that the run is short of overload even when all tests share two cores.
         "poisson" => &[("requests", 1_000), ("load_percent", 20), ("max_drift_percent", 100)],
@@ -46,7 +46,7 @@ pub(crate) fn run<R: Runtime, W: Workload>(workers: usize, iterations: u64) -> R
         for &(name, value) in small(W::CARD.name) {
             params.set(&W::CARD, name, value).expect("the table of small parameters is right");
         }
-        let runtime = R::start(&Config::new(workers)).expect("the runtime starts");
+        let runtime = R::start(&W::config(workers)).expect("the runtime starts");
         let result = W::run(&runtime, &params, iterations);
         runtime.shutdown();
         report.send(result).expect("the test waits");
