@@ -19,7 +19,12 @@ task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| )RUNNING \| (D
 task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \()SCHEDULED \| (RUNNING \| DONE\))/$1$2/ | two_wakers_schedule_once
 task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| RUNNING) \| DONE\)/$1)/ | two_wakers_schedule_once
 task/state.rs | s/fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)/fetch_xor(SCHEDULED | RUNNING, Relaxed)/ | two_wakers_schedule_once
-task/state.rs | s/before & CANCELLED != 0\n/false\n/ | an_abort_takes_effect
+task/state.rs | s/(fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)) & CANCELLED != 0/{ $1; false }/ | an_abort_takes_effect
+task/state.rs | s/fetch_and\(!SCHEDULED, AcqRel\) & CANCELLED/fetch_and(!SCHEDULED, Relaxed) \& CANCELLED/ | a_task_that_gives_way_hears_wakes
+task/state.rs | s/now & SCHEDULED != 0 && self.0.fetch_and\(!SCHEDULED, AcqRel\) & CANCELLED != 0/false/ | a_task_that_gives_way_hears_an_abort
+task/state.rs | s/if yielded \{/if yielded \&\& self.0.fetch_and(!SCHEDULED, AcqRel) == 0 {/ | a_task_that_gives_way_hears_wakes
+task/state.rs | s/(fn complete.*?)let mut now = self.0.load\(Acquire\)/$1let mut now = self.0.load(Relaxed)/s | a_runner_that_is_alone_frees
+task/state.rs | s/(fn wake_by_value.*?)now, next, AcqRel, Acquire/$1now, next, Relaxed, Relaxed/s | a_runner_that_is_alone_frees
 task/state.rs | s/before & HANDLE == 0 && before < WAKER/false/ | an_unreachable_task_is_reaped
 task/state.rs | s/if now & HANDLE == 0 && !detached \{/if false {/ | a_handle_dropped_at_the_end_leaves_nothing
 task/state.rs | s/= if now & AWAITER != 0 \{/= if false {/ | a_completion_wakes_the_awaiter

@@ -1,9 +1,10 @@
 //! Which worker the current thread is, if any.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::metrics::{Block, Counter};
+use crate::task::Header;
 
 /// The head of every worker, whatever its policy.
 #[repr(C)]
@@ -11,11 +12,13 @@ pub(super) struct Context {
     /// Address of the worker's core: says which runtime, and hence which type the worker has.
     pub(super) core: *const (),
     counters: *const Block,
+    /// The task that the worker polls, until that task wakes itself; null otherwise.
+    polled: Cell<*const Header>,
 }
 
 impl Context {
     pub(super) fn new(core: *const (), counters: *const Block) -> Self {
-        Self { core, counters }
+        Self { core, counters, polled: Cell::new(ptr::null()) }
     }
 }
 
@@ -44,6 +47,34 @@ impl Drop for Guard {
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }
+}
+
+/// The worker that runs on this thread begins to poll `task`.
+#[inline]
+pub(super) fn begin_poll(task: NonNull<Header>) {
+    // SAFETY: a context that is set is valid.
+    if let Some(context) = unsafe { current().as_ref() } {
+        context.polled.set(task.as_ptr());
+    }
+}
+
+/// Whether `task` is what this thread polls: then [`end_poll`] will say that it woke itself.
+#[inline]
+pub(super) fn yields(task: NonNull<Header>) -> bool {
+    // SAFETY: a context that is set is valid.
+    let Some(context) = (unsafe { current().as_ref() }) else { return false };
+    let own = ptr::eq(context.polled.get(), task.as_ptr());
+    if own {
+        context.polled.set(ptr::null());
+    }
+    own
+}
+
+/// The poll is over. True: its task woke itself.
+#[inline]
+pub(super) fn end_poll() -> bool {
+    // SAFETY: a context that is set is valid.
+    unsafe { current().as_ref() }.is_some_and(|context| context.polled.replace(ptr::null()).is_null())
 }
 
 /// Adds to a counter of the worker that runs on this thread; does nothing on other threads.

@@ -269,6 +269,26 @@ impl<S: Scheduler> Home for Core<S> {
     }
 
     #[inline]
+    fn accepts(&self) -> bool {
+        self.here().is_some()
+    }
+
+    #[inline]
+    fn begin_poll(task: NonNull<Header>) {
+        context::begin_poll(task);
+    }
+
+    #[inline]
+    fn yields(task: NonNull<Header>) -> bool {
+        context::yields(task)
+    }
+
+    #[inline]
+    fn end_poll() -> bool {
+        context::end_poll()
+    }
+
+    #[inline]
     fn allocate(&self, size: Size) -> NonNull<Header> {
         match self.here() {
             Some(worker) => worker.allocate(size),

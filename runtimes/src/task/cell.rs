@@ -61,7 +61,7 @@ union Stage<F: Future> {
     output: ManuallyDrop<Result<F::Output, JoinError>>,
 }
 
-/// Makes a task of `future`, scheduled and with a handle: the caller queues the [`Runnable`] and owns
+/// Makes a task of `future`, due to run and with a handle: the caller queues the [`Runnable`] and owns
 /// the handle bit.
 ///
 /// # Safety
@@ -91,7 +91,7 @@ pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32)
     // SAFETY: `allocate` gave memory of this size and alignment that nobody else uses.
     unsafe { cell.write(Cell { header, stage, home: PhantomData }) };
     let header = cell.cast::<Header>();
-    // SAFETY: the state says SCHEDULED, and this is the one `Runnable` for it.
+    // SAFETY: the state says that the task is due, and this is the one `Runnable` for it.
     (unsafe { Runnable::from_raw(header) }, header)
 }
 
@@ -205,8 +205,8 @@ pub(crate) unsafe fn awaiter(task: NonNull<Header>) -> *mut MaybeUninit<Waker> {
 /// As for [`schedule_raw`]; the task was made for an `H`.
 #[inline]
 pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
-    // SAFETY: alive by the caller's promise, and `home` was made from an `&H` that outlives the memory.
-    let home = unsafe { &*task.as_ref().home.cast::<H>() };
+    // SAFETY: as the caller promises.
+    let home = unsafe { home::<H>(task) };
     // Wakers and handles are used by tasks, in whose name the engine must not be interrupted.
     // SAFETY: the caller owns the duty to run the task.
     match closed(|| home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken)) {
@@ -216,6 +216,16 @@ pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
             false
         }
     }
+}
+
+/// The engine that runs the task.
+///
+/// # Safety
+/// The task is alive for as long as the reference is used, and was made for an `H`.
+#[inline]
+pub(super) unsafe fn home<'a, H: Home>(task: NonNull<Header>) -> &'a H {
+    // SAFETY: alive by the caller's promise, and `home` was made from an `&H` that outlives the memory.
+    unsafe { &*task.as_ref().home.cast::<H>() }
 }
 
 unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
@@ -235,18 +245,20 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: RUNNING keeps the task alive while this borrowed waker is used, and it is never dropped: it
     // does not count. A clone of it counts.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(waker::raw::<H>(task)) });
+    H::begin_poll(task);
     let polled = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the runner has exclusive access to the stage, which holds the future until the task is done;
         // the cell never moves until its future is dropped, so pinning it is sound.
         let future = unsafe { std::pin::Pin::new_unchecked(&mut *(*stage).future) };
         future.poll(&mut Context::from_waker(&waker))
     }));
+    let yielded = H::end_poll();
     let output = match polled {
         Ok(Poll::Pending) => {
-            match cell.header.state.suspend() {
+            match cell.header.state.suspend(yielded) {
                 Suspend::Idle => {}
                 Suspend::Again => {
-                    // SAFETY: the wake left SCHEDULED to this thread.
+                    // SAFETY: the wake left the duty to run the task to this thread.
                     let again = unsafe { Runnable::from_raw(task) };
                     // A worker's own engine accepts until the worker itself has stopped.
                     drop(home.schedule(again, Cause::Yielded));

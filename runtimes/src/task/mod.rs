@@ -30,6 +30,19 @@ pub(crate) trait Home: Send + Sync + 'static {
     /// Queues a task that became runnable; gives it back once the engine has closed.
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable>;
 
+    /// Whether the calling thread is one whose wakes [`schedule`](Self::schedule) never refuses.
+    fn accepts(&self) -> bool;
+
+    /// The calling thread begins to poll `task`.
+    fn begin_poll(task: NonNull<Header>);
+
+    /// Whether `task` is what the calling thread polls: then the wake is recorded for [`end_poll`](Self::end_poll), and
+    /// the task's state word need not hear of it.
+    fn yields(task: NonNull<Header>) -> bool;
+
+    /// The poll is over. True: the task woke itself meanwhile.
+    fn end_poll() -> bool;
+
     /// Memory for one task: of `size`, used by nobody, with a header of zero bytes or of a free task.
     fn allocate(&self, size: Size) -> NonNull<Header>;
 

@@ -4,10 +4,11 @@
 //! it leaves are watched by loom: two threads in the future at once, or one that does not see what the
 //! other left there, fail the model, and so does an access to a task whose memory was freed.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize as Count, Ordering::Relaxed as Counted};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -39,7 +40,34 @@ unsafe impl Send for Desk {}
 // SAFETY: as above.
 unsafe impl Sync for Desk {}
 
+loom::thread_local! {
+    /// As the engine's context: what this thread polls, until it wakes itself.
+    static POLLED: Cell<*const Header> = Cell::new(ptr::null());
+}
+
 impl Home for Desk {
+    fn accepts(&self) -> bool {
+        !self.closed.load(Counted)
+    }
+
+    fn begin_poll(task: NonNull<Header>) {
+        POLLED.with(|polled| polled.set(task.as_ptr()));
+    }
+
+    fn yields(task: NonNull<Header>) -> bool {
+        POLLED.with(|polled| {
+            let own = ptr::eq(polled.get(), task.as_ptr());
+            if own {
+                polled.set(ptr::null());
+            }
+            own
+        })
+    }
+
+    fn end_poll() -> bool {
+        POLLED.with(|polled| polled.replace(ptr::null()).is_null())
+    }
+
     fn schedule(&self, task: Runnable, _: Cause) -> Result<(), Runnable> {
         if self.closed.load(Counted) {
             return Err(task);
@@ -160,6 +188,8 @@ impl Drop for Watched {
 struct Waits {
     events: Arc<AtomicUsize>,
     needed: usize,
+    /// Polls that end with a wake of its own: it gives way.
+    yields: usize,
     /// Where its waker goes at the first poll.
     give: Option<Arc<Mutex<Option<Waker>>>>,
     inside: Watched,
@@ -176,6 +206,10 @@ impl Future for Waits {
         }
         if let Some(give) = self.give.take() {
             *give.lock().unwrap() = Some(cx.waker().clone());
+        }
+        if let Some(left) = self.yields.checked_sub(1) {
+            self.yields = left;
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
@@ -195,11 +229,16 @@ struct Waiting {
 impl Waiting {
     /// For a task that is ready after `needed` events.
     fn new(needed: usize) -> Self {
+        Self::yielding(needed, 0)
+    }
+
+    /// For one that gave way in its first poll, and will in the next `yields - 1`: it lies in the queue.
+    fn yielding(needed: usize, yields: usize) -> Self {
         let (desk, events, seen) =
             (Arc::new(Desk::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let (futures, outputs) = (Arc::new(Count::new(0)), Arc::new(Count::new(0)));
         let (give, inside, drops) = (Some(seen.clone()), Watched::new(&futures), outputs.clone());
-        let future = Waits { events: events.clone(), needed, give, inside, drops };
+        let future = Waits { events: events.clone(), needed, yields, give, inside, drops };
         let (runnable, handle) = desk.spawn(future);
         runnable.run();
         let waker = seen.lock().unwrap().take().unwrap();
@@ -290,6 +329,71 @@ fn two_wakers_schedule_once() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         desk.run();
         drop(join(handle).unwrap());
+        assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
+        desk.check();
+    });
+}
+
+/// A task that gave way lies in its queue without a step on its word. A wake that comes there, or in the poll that
+/// follows and gives way again, is answered by a poll that sees what the waker did before.
+///
+/// Fails when `start` forgets the wake that it found without looking (Relaxed), or forgets one that it did not find.
+#[test]
+fn a_task_that_gives_way_hears_wakes() {
+    for yields in [1, 2] {
+        explore(PREEMPTIONS, move || {
+            let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::yielding(1, yields);
+            let foreign = thread::spawn(move || {
+                events.fetch_add(1, Relaxed);
+                waker.wake();
+            });
+            desk.run();
+            foreign.join().unwrap();
+            desk.run();
+            drop(join(handle).unwrap());
+            assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
+            desk.check();
+        });
+    }
+}
+
+/// The same, with an abort that comes while it lies there.
+///
+/// Fails when `start` overlooks that.
+#[test]
+fn a_task_that_gives_way_hears_an_abort() {
+    explore(PREEMPTIONS, || {
+        let Waiting { desk, waker, handle, futures, .. } = Waiting::yielding(1, 2);
+        let runner = thread::spawn({
+            let desk = desk.clone();
+            move || desk.run()
+        });
+        handle.abort();
+        runner.join().unwrap();
+        desk.run();
+        assert!(matches!(join(handle), Err(JoinError::Cancelled)));
+        drop(waker);
+        assert_eq!(futures.load(Counted), 1);
+        desk.check();
+    });
+}
+
+/// A task that ends when nobody else refers to it any more is freed by its runner alone, after whoever referred to it
+/// last.
+///
+/// Fails when `complete` looks with Relaxed, and when dropping the handle is.
+#[test]
+fn a_runner_that_is_alone_frees() {
+    explore(PREEMPTIONS, || {
+        let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::yielding(1, 1);
+        let droppers = thread::spawn(move || {
+            events.fetch_add(1, Relaxed);
+            waker.wake();
+            drop(handle);
+        });
+        desk.run();
+        droppers.join().unwrap();
+        desk.run();
         assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
         desk.check();
     });

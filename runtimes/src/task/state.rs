@@ -4,8 +4,10 @@
 //!
 //! - `SCHEDULED`: somebody owns the duty to run the task: it lies in a queue, or is on the way there.
 //!   Set by the wake that found it idle; turned into `RUNNING` by the worker that took it. While the
-//!   task is `RUNNING` it only records that a wake came, and the running worker queues it again.
-//! - `RUNNING`: one thread has exclusive access to the future and will write the output.
+//!   task is `RUNNING` it only records that a wake came, which one more poll must answer.
+//! - `RUNNING`: whoever owns the duty to run the task has exclusive access to the future and will write the
+//!   output. A task that is new, or that gave way to others in the middle of its poll, lies in its queue in
+//!   this state: nobody else need be told that it is due, so no step on the word is spent on saying it.
 //! - `DONE`: the output is written (or dropped, where no handle wanted it). Set once.
 //! - `CANCELLED`: whoever runs the task next drops the future instead.
 //! - `HANDLE`: the join handle exists. It alone reads the output.
@@ -81,6 +83,18 @@ pub(crate) enum Release {
     Reap,
 }
 
+/// What a wake that gave up its waker leaves to its caller.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Wake {
+    /// Nothing: somebody else runs the task, or it is done.
+    Nothing,
+    /// The caller queues the task.
+    Queue,
+    /// The task is done, and the caller frees the memory.
+    Free,
+}
+
 /// What the handle finds when it registers a waker.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
@@ -94,9 +108,9 @@ pub(crate) enum Await {
 }
 
 impl State {
-    /// A task that was just spawned: scheduled, with a handle.
+    /// A task that was just spawned: due to run, with a handle.
     pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(SCHEDULED | HANDLE))
+        Self(AtomicUsize::new(RUNNING | HANDLE))
     }
 
     /// Whether this is the word of a free slot of the pool.
@@ -137,9 +151,15 @@ impl State {
     /// The worker begins. True: cancelled, drop the future instead of polling it.
     #[inline]
     pub(crate) fn start(&self) -> bool {
-        let before = self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel);
-        debug_assert_eq!(before & (SCHEDULED | RUNNING | DONE), SCHEDULED, "a task in a queue is scheduled and idle");
-        before & CANCELLED != 0
+        // Only the owner of the duty to run, which the caller is, changes RUNNING, so it reads true whatever the
+        // ordering. That a new task's word needs no more than this load is because its queue handed it over.
+        let now = self.0.load(Relaxed);
+        debug_assert!(now & DONE == 0 && now & (SCHEDULED | RUNNING) != 0, "a task in a queue is due to run");
+        if now & RUNNING == 0 {
+            return self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel) & CANCELLED != 0;
+        }
+        // A wake while it lay in its queue is answered by the poll that follows, and an abort is such a wake too.
+        now & (SCHEDULED | CANCELLED) != 0 && self.0.fetch_and(!SCHEDULED, AcqRel) & CANCELLED != 0
     }
 
     /// Takes a task that lies in no queue, at shutdown. False: it is done, or free.
@@ -156,9 +176,13 @@ impl State {
         }
     }
 
-    /// The poll returned `Pending`.
+    /// The poll returned `Pending`. With `yielded` the task woke itself without a step on the word (see
+    /// [`Home::yields`](super::Home::yields)): it stays RUNNING, for the queue.
     #[inline]
-    pub(crate) fn suspend(&self) -> Suspend {
+    pub(crate) fn suspend(&self, yielded: bool) -> Suspend {
+        if yielded {
+            return Suspend::Again;
+        }
         let before = self.0.fetch_and(!RUNNING, AcqRel);
         if before & SCHEDULED != 0 {
             Suspend::Again
@@ -184,6 +208,10 @@ impl State {
         loop {
             if now & HANDLE == 0 && !detached {
                 return None;
+            }
+            // Nobody else refers to the task, so no other thread can see this word again.
+            if now & (HANDLE | AWAITER) == 0 && now < WAKER {
+                return Some(Complete::Free);
             }
             // With a waker in the slot the memory must outlive the wake: stay RUNNING until `settle`.
             let (next, result) = if now & AWAITER != 0 {
@@ -233,6 +261,22 @@ impl State {
             }
             match self.0.compare_exchange_weak(now, now - WAKER, AcqRel, Acquire) {
                 Ok(_) => return if alone && now & DONE != 0 { Release::Free } else { Release::Kept },
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// A wake that gives up its waker, in one step. Only where the engine is sure to accept the task.
+    #[inline]
+    pub(crate) fn wake_by_value(&self) -> Wake {
+        let mut now = self.0.load(Acquire);
+        loop {
+            // The duty to run that this step hands over, or that others have, keeps the task alive from then on.
+            let next = if now & DONE == 0 { (now | SCHEDULED) - WAKER } else { now - WAKER };
+            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
+                Ok(_) if now & (SCHEDULED | RUNNING | DONE) == 0 => return Wake::Queue,
+                Ok(_) if next & DONE != 0 && Self::is_last(next) => return Wake::Free,
+                Ok(_) => return Wake::Nothing,
                 Err(actual) => now = actual,
             }
         }

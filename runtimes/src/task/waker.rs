@@ -6,7 +6,7 @@ use std::task::{RawWaker, RawWakerVTable};
 
 use super::Home;
 use super::cell::{self, Header};
-use super::state::Release;
+use super::state::{Release, Wake};
 use crate::stackful::preempt::closed;
 
 /// The raw waker of `task`, which does not count until it is cloned.
@@ -31,16 +31,38 @@ unsafe fn clone<H: Home>(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake<H: Home>(data: *const ()) {
-    // SAFETY: this waker is owned, so it keeps the task alive until it is dropped below.
-    unsafe {
-        wake_by_ref::<H>(data);
-        drop_waker(data);
+    let task = header(data);
+    if H::yields(task) {
+        // SAFETY: this waker is owned, and is dropped once.
+        return unsafe { drop_waker(data) };
+    }
+    // SAFETY: it keeps the task alive until the step that gives it up.
+    if !unsafe { cell::home::<H>(task) }.accepts() {
+        // SAFETY: the same.
+        return unsafe {
+            wake_by_ref::<H>(data);
+            drop_waker(data);
+        };
+    }
+    // SAFETY: the same.
+    match unsafe { task.as_ref() }.state.wake_by_value() {
+        Wake::Nothing => {}
+        // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
+        Wake::Queue => {
+            let queued = unsafe { cell::schedule::<H>(task) };
+            debug_assert!(queued, "an engine that said so accepts the task");
+        }
+        // SAFETY: the state word says that this thread is the last.
+        Wake::Free => unsafe { cell::free_raw(task) },
     }
 }
 
 #[inline]
 unsafe fn wake_by_ref<H: Home>(data: *const ()) {
     let task = header(data);
+    if H::yields(task) {
+        return;
+    }
     // SAFETY: the caller's waker keeps the task alive for the duration of the call.
     let state = unsafe { &task.as_ref().state };
     // SAFETY: `wake` gave this thread the duty to run the task, and the caller holds a waker.
