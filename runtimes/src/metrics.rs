@@ -60,6 +60,8 @@ counters! {
     Overflowed = "overflowed",
     /// times a worker went to sleep (futex or epoll)
     Parks = "parks",
+    /// times a worker rested, deaf to pushes of other workers, because its last busy time was too short
+    Naps = "naps",
     /// wake-ups sent to sleeping workers because a task was scheduled
     Unparks = "unparks",
     /// wake-ups after which the woken worker found nothing to run

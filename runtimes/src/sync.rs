@@ -96,6 +96,19 @@ impl Futex {
         let _ = futex::wait(&self.word, futex::Flags::PRIVATE, expected, None);
     }
 
+    /// The same, for `time` at most.
+    #[cfg(not(stampede_loom))]
+    pub(crate) fn wait_for(&self, expected: u32, time: std::time::Duration) {
+        use rustix::thread::futex;
+        let time = futex::Timespec::try_from(time).ok();
+        // An error is EAGAIN, EINTR or ETIMEDOUT.
+        let _ = futex::wait(&self.word, futex::Flags::PRIVATE, expected, time.as_ref());
+    }
+
+    /// Under loom time is over at once: what comes later is explored as what comes after the wait.
+    #[cfg(stampede_loom)]
+    pub(crate) fn wait_for(&self, _: u32, _: std::time::Duration) {}
+
     /// Wakes a thread that blocks on the word.
     #[cfg(not(stampede_loom))]
     pub(crate) fn wake_one(&self) {

@@ -12,7 +12,7 @@ use super::context;
 use super::gate::Gate;
 use super::park::Parker;
 use super::pool::{Cache, Depot};
-use super::sleep::Sleep;
+use super::sleep::{Reach, Sleep};
 use super::worker::Worker;
 use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
@@ -166,7 +166,8 @@ impl<S: Scheduler> Core<S> {
     /// Wakes whom the policy named for a push. `shared`: `counters` has other writers.
     #[inline]
     pub(super) fn notify(&self, notify: Notify, counters: &Block, shared: bool) {
-        self.sleep.notify(notify, |worker| {
+        let reach = if shared { Reach::Nappers } else { Reach::Sleepers };
+        self.sleep.notify(notify, reach, |worker| {
             if shared {
                 counters.add_shared(Counter::Unparks, 1);
             } else {

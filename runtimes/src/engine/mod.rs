@@ -16,6 +16,7 @@ mod park;
 mod pool;
 mod sleep;
 mod spawner;
+mod temper;
 mod worker;
 
 pub(crate) use context::count;

@@ -10,6 +10,8 @@
 //! consumed the token (Acquire). Consuming must be a read-modify-write: a second unparker may have replaced
 //! the token that the worker saw, and a plain store would wipe out its token without reading it.
 
+use std::time::Duration;
+
 use crate::sync::Futex;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -36,6 +38,14 @@ impl Parker {
             self.0.wait(ON_FUTEX);
         }
         self.consume();
+    }
+
+    /// Blocks until [`unpark`](Self::unpark), for `time` at most. It may end early.
+    pub(crate) fn park_for(&self, time: Duration) {
+        if self.block_as(ON_FUTEX) {
+            self.0.wait_for(ON_FUTEX, time);
+            self.consume();
+        }
     }
 
     /// Calls `turn`, which blocks in epoll, unless the token is there already. An `unpark` meanwhile

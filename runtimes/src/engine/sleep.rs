@@ -14,6 +14,11 @@
 //! A worker that is taken off the list by a push counts as searching from that moment, so that a burst of
 //! pushes wakes one worker, not all.
 //!
+//! **Naps.** A worker may rest for a bounded time before it goes to sleep ([`Sleep::nap`]; `temper` says when). It is on a
+//! list of its own then, which pushes of other workers do not look at; those from outside and those that name a worker
+//! do, without a barrier: a napper that they miss goes through (1) to (3) soon. That bound is also how long a search that
+//! ended in a nap may be owed to a push that relied on it.
+//!
 //! [`stop_search`]: Sleep::stop_search
 
 use super::barrier;
@@ -37,8 +42,25 @@ pub(crate) struct Sleep {
     workers: u32,
     /// Sleepers above, searchers below. Sleepers change only under the lock of `list`.
     counts: AtomicU32,
-    /// The sleepers, the latest last: it is woken first, since its cache is the warmest.
-    list: Mutex<Vec<usize>>,
+    /// How many nap; changes only under the lock of `list`.
+    naps: AtomicU32,
+    list: Mutex<List>,
+}
+
+/// Who could be woken, the latest last: it is woken first, since its cache is the warmest.
+#[derive(Debug)]
+struct List {
+    sleepers: Vec<usize>,
+    nappers: Vec<usize>,
+}
+
+/// Whose wake-up a push may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// That of a worker that sleeps.
+    Sleepers,
+    /// That of one that naps, too.
+    Nappers,
 }
 
 /// Whether a worker counts as searching, and why.
@@ -55,38 +77,42 @@ pub(crate) enum Search {
 impl Sleep {
     pub(crate) fn new(workers: usize) -> Self {
         debug_assert!(workers <= MAX_WORKERS);
-        let list = Mutex::new(Vec::with_capacity(workers));
-        Self { workers: workers as u32, counts: AtomicU32::new(0), list }
+        let (sleepers, nappers) = (Vec::with_capacity(workers), Vec::with_capacity(workers));
+        let list = Mutex::new(List { sleepers, nappers });
+        Self { workers: workers as u32, counts: AtomicU32::new(0), naps: AtomicU32::new(0), list }
     }
 
-    /// After a push: takes the sleepers that `notify` names off the list, and calls `unpark` for each.
+    /// After a push: takes the workers that `notify` names off the lists, and calls `unpark` for each.
     #[inline]
-    pub(crate) fn notify(&self, notify: Notify, unpark: impl FnMut(usize)) {
+    pub(crate) fn notify(&self, notify: Notify, reach: Reach, unpark: impl FnMut(usize)) {
         if notify == Notify::Nobody {
             return;
         }
         // Between the push and the look at the sleepers; see the module.
         barrier::light();
-        if self.counts.load(Relaxed) >= SLEEPER {
-            self.wake(notify, unpark);
+        // Relaxed: ordered after the push by the barrier between them. Who naps need not be seen.
+        if self.counts.load(Relaxed) >= SLEEPER
+            || (reach == Reach::Nappers || notify != Notify::One) && self.naps.load(Relaxed) != 0
+        {
+            self.wake(notify, reach, unpark);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn wake(&self, notify: Notify, mut unpark: impl FnMut(usize)) {
+    fn wake(&self, notify: Notify, reach: Reach, mut unpark: impl FnMut(usize)) {
         match notify {
             Notify::Nobody => {}
             Notify::One => {
                 if self.wants_searcher()
-                    && let Some(worker) = self.pick_one()
+                    && let Some(worker) = self.pick_one(reach)
                 {
                     unpark(worker);
                 }
             }
             Notify::All => self.pick_all(unpark),
             Notify::Worker(worker) => {
-                if self.take_off(worker, SLEEPER - 1) {
+                if self.take_off(worker, 1) {
                     unpark(worker);
                 }
             }
@@ -135,54 +161,93 @@ impl Sleep {
         self.counts.fetch_sub(1, AcqRel) & SEARCHING == 1
     }
 
+    /// Rests, with `block`, which returns after a bounded time, unless nobody else runs (`None`). Returns whether the
+    /// worker counts as searching afterwards.
+    pub(crate) fn nap(&self, worker: usize, state: Search, block: impl FnOnce()) -> Option<Search> {
+        {
+            let mut list = self.list.lock();
+            if list.sleepers.len() + list.nappers.len() + 1 >= self.workers as usize {
+                return None;
+            }
+            list.nappers.push(worker);
+            self.naps.fetch_add(1, Relaxed);
+            self.counts.fetch_sub(u32::from(state != Search::No), AcqRel);
+        }
+        block();
+        Some(if self.retract(worker) { Search::No } else { Search::Woken })
+    }
+
+    /// Whether some other worker neither sleeps nor naps, as of some recent moment.
+    pub(crate) fn others_run(&self) -> bool {
+        self.counts.load(Relaxed) / SLEEPER + self.naps.load(Relaxed) + 1 < self.workers
+    }
+
     /// Puts a worker on the list, and ends its search if it searched.
     fn announce(&self, worker: usize, searching: bool) {
         let mut list = self.list.lock();
-        list.push(worker);
+        list.sleepers.push(worker);
         self.counts.fetch_add(SLEEPER - u32::from(searching), AcqRel);
     }
 
-    /// Takes the caller off the list. False: somebody took it off before, to wake it, and the caller
+    /// Takes the caller off its list. False: somebody took it off before, to wake it, and the caller
     /// counts as searching.
     fn retract(&self, worker: usize) -> bool {
-        self.take_off(worker, SLEEPER)
+        self.take_off(worker, 0)
     }
 
-    /// Takes `worker` off the list, if it is on it, and `from` off the counts.
-    fn take_off(&self, worker: usize, from: u32) -> bool {
+    /// Takes `worker` off its list, if it is on one, and makes it count as `searching` searchers.
+    fn take_off(&self, worker: usize, searching: u32) -> bool {
         let mut list = self.list.lock();
-        let Some(position) = list.iter().rposition(|&w| w == worker) else { return false };
-        list.remove(position);
-        self.counts.fetch_sub(from, AcqRel);
+        let position = |list: &[usize]| list.iter().rposition(|&w| w == worker);
+        if let Some(position) = position(&list.sleepers) {
+            list.sleepers.remove(position);
+            self.counts.fetch_sub(SLEEPER - searching, AcqRel);
+        } else if let Some(position) = position(&list.nappers) {
+            list.nappers.remove(position);
+            self.naps.fetch_sub(1, Relaxed);
+            self.counts.fetch_add(searching, AcqRel);
+        } else {
+            return false;
+        }
         true
     }
 
-    /// Whether there is a sleeper and nobody searches.
+    /// Whether nobody searches.
     fn wants_searcher(&self) -> bool {
         // Relaxed: ordered after the push by the barrier between them.
-        let counts = self.counts.load(Relaxed);
-        counts >= SLEEPER && counts & SEARCHING == 0
+        self.counts.load(Relaxed) & SEARCHING == 0
     }
 
-    /// Takes the latest sleeper off the list, if there is one and nobody searches: the caller unparks it.
-    fn pick_one(&self) -> Option<usize> {
+    /// Takes the latest sleeper off its list, or the latest napper if there is none and `reach` goes so far, unless
+    /// somebody searches: the caller unparks it.
+    fn pick_one(&self, reach: Reach) -> Option<usize> {
         let mut list = self.list.lock();
         if !self.wants_searcher() {
             return None;
         }
-        let worker = list.pop()?;
-        self.counts.fetch_sub(SLEEPER - 1, AcqRel);
-        Some(worker)
+        if let Some(sleeper) = list.sleepers.pop() {
+            self.counts.fetch_sub(SLEEPER - 1, AcqRel);
+            return Some(sleeper);
+        }
+        if reach == Reach::Sleepers {
+            return None;
+        }
+        let napper = list.nappers.pop()?;
+        self.naps.fetch_sub(1, Relaxed);
+        self.counts.fetch_add(1, AcqRel);
+        Some(napper)
     }
 
-    /// Takes every sleeper off the list and calls `unpark` for each.
+    /// Takes everybody off the lists and calls `unpark` for each.
     fn pick_all(&self, unpark: impl FnMut(usize)) {
-        let sleepers = {
+        let (sleepers, nappers) = {
             let mut list = self.list.lock();
-            let sleepers = std::mem::take(&mut *list);
-            self.counts.fetch_sub(sleepers.len() as u32 * (SLEEPER - 1), AcqRel);
-            sleepers
+            let (sleepers, nappers) = (std::mem::take(&mut list.sleepers), std::mem::take(&mut list.nappers));
+            self.naps.store(0, Relaxed);
+            let (s, n) = (sleepers.len() as u32, nappers.len() as u32);
+            self.counts.fetch_add((s + n).wrapping_sub(s * SLEEPER), AcqRel);
+            (sleepers, nappers)
         };
-        sleepers.into_iter().for_each(unpark);
+        sleepers.into_iter().chain(nappers).for_each(unpark);
     }
 }

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::{self, Context};
 use super::core::{Core, Shared};
 use super::pool::Cache;
 use super::sleep::Search;
+use super::temper::{LINGER, Temper};
 use crate::metrics::{Block, Counter};
 use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
 use crate::sync::atomic::Ordering::Acquire;
@@ -29,6 +30,7 @@ pub(super) struct Worker<S: Scheduler> {
     shared: NonNull<Shared>,
     index: usize,
     tick: Cell<u32>,
+    temper: Temper,
     /// Set while `local` is borrowed; see [`with_local`](Self::with_local).
     in_use: Cell<bool>,
     local: UnsafeCell<S::Local>,
@@ -62,6 +64,7 @@ impl<S: Scheduler> Worker<S> {
             shared,
             index,
             tick: Cell::new(0),
+            temper: Temper::new(),
             in_use: Cell::new(false),
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),
@@ -169,6 +172,7 @@ impl<S: Scheduler> Worker<S> {
     pub(super) fn run(&self, ready: impl Fn(bool) -> bool) -> Pause {
         let _current = self.enter();
         let mut state = Search::No;
+        let mut idle = true;
         loop {
             if ready(false) {
                 self.leave(state);
@@ -191,13 +195,23 @@ impl<S: Scheduler> Worker<S> {
                     continue;
                 }
             }
-            if let Some(found) = self.next(tick, &mut state) {
-                self.leave(std::mem::replace(&mut state, Search::No));
+            if let Some(found) = self.next(tick) {
+                if idle {
+                    idle = false;
+                    self.temper.got_work(Instant::now());
+                    self.leave(std::mem::replace(&mut state, Search::No));
+                }
                 self.execute(found);
             } else if ready(true) {
                 self.leave(state);
                 return Pause::Ready;
+            } else if let Some(found) = self.seek(tick, &mut state, &ready) {
+                idle = false;
+                self.temper.got_work(Instant::now());
+                self.leave(std::mem::replace(&mut state, Search::No));
+                self.execute(found);
             } else {
+                idle = true;
                 state = self.sleep(state, &ready);
                 if self.core.stopping.load(Acquire) {
                     self.leave(state);
@@ -216,7 +230,7 @@ impl<S: Scheduler> Worker<S> {
     }
 
     #[inline]
-    fn next(&self, tick: u32, state: &mut Search) -> Option<Found> {
+    fn next(&self, tick: u32) -> Option<Found> {
         // Pinned tasks and others take turns, so that neither starves.
         if tick & 1 == 0
             && self.has_pinned()
@@ -226,14 +240,22 @@ impl<S: Scheduler> Worker<S> {
         }
         let policy = self.core.policy();
         let found = self.with_local(|local| local.and_then(|local| policy.next(local, tick)));
-        if found.is_some() {
-            return found;
-        }
-        if self.has_pinned() {
+        if found.is_none() && self.has_pinned() {
             return self.next_pinned();
         }
-        if let Some(found) = self.next_held() {
-            return Some(found);
+        found.or_else(|| self.next_held())
+    }
+
+    /// Looks for work elsewhere, unless a nap is due first.
+    #[cold]
+    fn seek(&self, tick: u32, state: &mut Search, ready: &impl Fn(bool) -> bool) -> Option<Found> {
+        let start = Instant::now();
+        self.temper.ran_dry(start, *state == Search::Woken);
+        // When nobody else runs there is nobody to leave work to, and none to wait for.
+        let company = self.core.sleep.others_run();
+        if company && self.temper.is_tired() {
+            return None;
+>>>>>>> 55382f8 (Let a worker rest after work that was not worth fetching)
         }
         if *state == Search::No {
             if !self.core.sleep.start_search() {
@@ -241,6 +263,23 @@ impl<S: Scheduler> Worker<S> {
             }
             *state = Search::Own;
         }
+        let mut found = self.search();
+        while company && found.is_none() && start.elapsed() < LINGER {
+            // A look at the others' queues takes a cache line from them, so there are pauses in between.
+            (0..32).for_each(|_| std::hint::spin_loop());
+            if ready(true) || self.core.stopping.load(Acquire) {
+                break;
+            }
+            found = self.next(tick);
+            if found.is_none() && self.has_work() {
+                found = self.search();
+            }
+        }
+        found
+    }
+
+    fn search(&self) -> Option<Found> {
+        let policy = self.core.policy();
         let found = self.with_local(|local| local.and_then(|local| policy.search(local)));
         if found.is_none() {
             self.count(Counter::FailedSearches, 1);
@@ -297,8 +336,20 @@ impl<S: Scheduler> Worker<S> {
         if state == Search::Woken {
             self.count(Counter::UselessUnparks, 1);
         }
+        if let Some(nap) = self.temper.nap()
+            && self.may_nap()
+            && let Some(state) = self.core.sleep.nap(self.index, state, || self.shared().parker.park_for(nap))
+        {
+            self.count(Counter::Naps, 1);
+            return state;
+        }
         let wanted = || self.has_work() || ready(true) || self.core.stopping.load(Acquire);
         self.core.sleep.sleep(self.index, state, wanted, || self.park())
+    }
+
+    /// Whether nothing needs this worker that only a worker which sleeps properly would hear of.
+    fn may_nap(&self) -> bool {
+        !self.core.reactor().is_active() || self.core.reactor.try_driver().is_none()
     }
 
     /// Blocks: in epoll if nobody else does, otherwise on a futex.

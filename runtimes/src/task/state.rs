@@ -159,7 +159,7 @@ impl State {
             return self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel) & CANCELLED != 0;
         }
         // A wake while it lay in its queue is answered by the poll that follows, and an abort is such a wake too.
-        now & (SCHEDULED | CANCELLED) != 0 && self.0.fetch_and(!SCHEDULED, AcqRel) & CANCELLED != 0
+        now & SCHEDULED != 0 && self.0.fetch_and(!SCHEDULED, AcqRel) & CANCELLED != 0
     }
 
     /// Takes a task that lies in no queue, at shutdown. False: it is done, or free.
