@@ -63,6 +63,8 @@ engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | two_workers_and
 engine/sleep.rs | s/& SEARCHING == 1/\& SEARCHING == 0/ | the_last_searcher
 engine/sleep.rs | s/(fn pick_one.*?)fetch_sub\(SLEEPER - 1, AcqRel\)/$1fetch_sub(SLEEPER, AcqRel)/s | the_last_searcher
 engine/sleep.rs | s/block\(\);/if state == Search::No { block() }/ | a_push_meets_a_worker
+engine/sleep.rs | s/self.counts.fetch_sub\(u32::from\(state != Search::No\), AcqRel\)/()/ | a_nap_hides_no_push
+engine/sleep.rs | s/(fn pick_one.*?)self.counts.fetch_add\(1, AcqRel\)/$1()/s | a_nap_hides_no_push
 engine/block_on.rs | s/!self.0.swap\(true, Release\)/!self.0.swap(true, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/self.0.swap(false, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/{ let raised = self.0.load(Acquire); self.0.store(false, Release); raised }/ | a_worker_that_blocks_on_a_future

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{
@@ -17,7 +18,7 @@ use loom::thread;
 use super::block_on::{self, Flag};
 use super::gate::Gate;
 use super::park::Parker;
-use super::sleep::{Search, Sleep};
+use super::sleep::{Reach, Search, Sleep};
 use crate::scheduler::Notify;
 use crate::sync::{Futex, explore};
 
@@ -137,11 +138,11 @@ impl Pool {
     /// As `Core` pushes: the queue orders nothing, so that the barriers must.
     fn push(&self, notify: Notify) {
         self.queue.fetch_add(1, Relaxed);
-        self.notify(notify);
+        self.notify(notify, Reach::Sleepers);
     }
 
-    fn notify(&self, notify: Notify) {
-        self.sleep.notify(notify, |worker| self.beds[worker].unpark());
+    fn notify(&self, notify: Notify, reach: Reach) {
+        self.sleep.notify(notify, reach, |worker| self.beds[worker].unpark());
     }
 
     fn has_work(&self) -> bool {
@@ -154,7 +155,10 @@ impl Pool {
 
     /// As `Worker::run`. With `search_only` the tasks are another worker's: only a search finds them.
     fn work(&self, index: usize, search_only: bool) {
-        let mut state = Search::No;
+        self.work_on(index, search_only, Search::No);
+    }
+
+    fn work_on(&self, index: usize, search_only: bool, mut state: Search) {
         loop {
             let mut found = !search_only && self.take();
             if !found {
@@ -165,7 +169,7 @@ impl Pool {
             }
             if found {
                 if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search() {
-                    self.notify(Notify::One);
+                    self.notify(Notify::One, Reach::Sleepers);
                 }
                 return self.run();
             }
@@ -252,6 +256,31 @@ fn the_last_searcher_passes_the_search_on() {
         thief.join().unwrap();
         busy.join().unwrap();
     });
+}
+
+/// A worker whose search failed naps while another runs, and that one or a thread outside pushes: the task does not
+/// wait for ever, whether the push finds a searcher, a napper, a sleeper or nobody.
+///
+/// Fails when a nap does not end the search, and when a napper that is woken does not count as searching.
+#[test]
+fn a_nap_hides_no_push() {
+    for reach in [Reach::Sleepers, Reach::Nappers] {
+        explore(3, move || {
+            let pool = Pool::new(2, 1);
+            assert!(pool.sleep.start_search());
+            let napper = thread::spawn({
+                let pool = pool.clone();
+                move || {
+                    let block = || pool.beds[0].parker.park_for(Duration::ZERO);
+                    let state = pool.sleep.nap(0, Search::Own, block).expect("worker 1 runs");
+                    pool.work_on(0, false, state);
+                }
+            });
+            pool.queue.fetch_add(1, Relaxed);
+            pool.notify(Notify::One, reach);
+            napper.join().unwrap();
+        });
+    }
 }
 
 /// Workers that go to sleep see that the runtime stops.
