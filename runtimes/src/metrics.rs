@@ -151,7 +151,9 @@ pub struct Snapshot {
 impl Snapshot {
     /// Copies our own blocks, in which every counter is kept.
     pub fn of<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> Self {
-        let row = |block: &Block| std::array::from_fn(|i| Some(block.0[i].load(Relaxed)));
+        // What an engine takes out of a queue it polls, so it counts that once.
+        let source = |i| if i == Counter::Polls as usize { Counter::Dequeued as usize } else { i };
+        let row = |block: &Block| std::array::from_fn(|i| Some(block.0[source(i)].load(Relaxed)));
         Self { rows: blocks.into_iter().map(row).collect() }
     }
 

@@ -18,6 +18,9 @@ pub trait Scheduler: Send + Sync + Sized + 'static {
     /// Where the workers run. The default is on threads of the runtime's own.
     const PLACEMENT: Placement = Placement::Threads;
 
+    /// Whether the engine counts what it does. Only the variant that shows what counting costs says no.
+    const COUNTED: bool = true;
+
     /// Makes the shared state and one local part for each of `workers` workers.
     fn new(workers: usize) -> (Self, Vec<Self::Local>);
 

@@ -16,6 +16,15 @@ use crate::stackful::preempt::{Guard, guard};
 
 pub(crate) use imp::MutexGuard;
 
+/// A moment's wait for another thread, in a loop that looks whether it is over.
+#[inline]
+pub(crate) fn pause() {
+    #[cfg(stampede_loom)]
+    loom::thread::yield_now();
+    #[cfg(not(stampede_loom))]
+    std::hint::spin_loop();
+}
+
 /// A lock that ignores poisoning: what it protects here is consistent whenever the lock is free.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

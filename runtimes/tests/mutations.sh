@@ -19,10 +19,9 @@ task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| )RUNNING \| (D
 task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \()SCHEDULED \| (RUNNING \| DONE\))/$1$2/ | two_wakers_schedule_once
 task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| RUNNING) \| DONE\)/$1)/ | two_wakers_schedule_once
 task/state.rs | s/fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)/fetch_xor(SCHEDULED | RUNNING, Relaxed)/ | two_wakers_schedule_once
-task/state.rs | s/(fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)) & CANCELLED != 0/{ $1; false }/ | an_abort_takes_effect
+task/state.rs | s/return (self.0.fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)) & CANCELLED != 0/$1; return false/ | an_abort_takes_effect
 task/state.rs | s/fetch_and\(!SCHEDULED, AcqRel\) & CANCELLED/fetch_and(!SCHEDULED, Relaxed) \& CANCELLED/ | a_task_that_gives_way_hears_wakes
 task/state.rs | s/now & SCHEDULED != 0 && self.0.fetch_and\(!SCHEDULED, AcqRel\) & CANCELLED != 0/false/ | a_task_that_gives_way_hears_an_abort
-task/state.rs | s/if yielded \{/if yielded \&\& self.0.fetch_and(!SCHEDULED, AcqRel) == 0 {/ | a_task_that_gives_way_hears_wakes
 task/state.rs | s/(fn complete.*?)let mut now = self.0.load\(Acquire\)/$1let mut now = self.0.load(Relaxed)/s | a_runner_that_is_alone_frees
 task/state.rs | s/(fn wake_by_value.*?)now, next, AcqRel, Acquire/$1now, next, Relaxed, Relaxed/s | a_runner_that_is_alone_frees
 task/state.rs | s/before & HANDLE == 0 && before < WAKER/false/ | an_unreachable_task_is_reaped
@@ -43,6 +42,15 @@ task/join.rs | s/if state.offer_slot\(\) \{/state.offer_slot(); if true {/ | a_c
 task/join.rs | s/if !state.reclaim_slot\(\) \{/state.reclaim_slot(); if false {/ | a_completion_wakes_the_awaiter
 task/join.rs | s/state.await_output\(\) == Await::Occupied && state.reclaim_slot\(\)/false/ | an_unreachable_task_is_reaped
 task/join.rs | s/if state.cancel\(\) && !unsafe/if !state.cancel() \&\& !unsafe/ | an_abort_takes_effect
+task/state.rs | s/(fn wake_by_value.*?)Ok\(_\) if now & \(SCHEDULED \| RUNNING \| DONE\) == 0/$1Ok(_) if now \& (SCHEDULED | DONE) == 0/s | two_wakers_schedule_once
+queue/biased.rs | s/        barrier::light\(\);\n// | one_user_at_a_time
+queue/biased.rs | s/        barrier::heavy\(\);\n// | one_user_at_a_time
+queue/biased.rs | s/if !self.claimed.load\(Acquire\)/if true/ | one_user_at_a_time
+queue/biased.rs | s/if !self.claimed.load\(Acquire\)/if !self.claimed.load(Relaxed)/ | one_user_at_a_time
+queue/biased.rs | s/!self.inside.load\(Acquire\)/!self.inside.load(Relaxed)/ | one_user_at_a_time
+queue/biased.rs | s/self.inside.store\(false, Release\);\n        result/self.inside.store(false, Relaxed);\n        result/ | one_user_at_a_time
+queue/biased.rs | s/self.claimed.store\(false, Release\)/self.claimed.store(false, Relaxed)/ | one_user_at_a_time
+queue/biased.rs | s/let result = left.then/let result = true.then/ | one_user_at_a_time
 queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, Relaxed/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once

@@ -138,7 +138,7 @@ impl<S: Scheduler> Core<S> {
             drop(future);
             return JoinHandle::refused();
         };
-        self.outside_counters.add_shared(Counter::Spawned, 1);
+        self.count_outside(Counter::Spawned);
         // SAFETY: as above.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
         self.push_outside(runnable, Cause::Spawned);
@@ -149,32 +149,39 @@ impl<S: Scheduler> Core<S> {
 
     /// Queues a task from a thread that is no worker. The caller is inside the gate, or a worker.
     pub(super) fn push_outside(&self, task: Runnable, cause: Cause) {
-        self.outside_counters.add_shared(Counter::ScheduledRemote, 1);
+        self.count_outside(Counter::ScheduledRemote);
         if let Some(worker) = task.pinned() {
             return self.push_pinned(worker, task);
         }
         let notify = self.policy().schedule(Site::Outside, task, cause);
-        self.notify(notify, &self.outside_counters, true);
+        self.notify(notify, None);
     }
 
     /// Queues a task for the one worker that may run it.
     pub(super) fn push_pinned(&self, worker: usize, task: Runnable) {
         self.workers[worker].inbox.push(task);
-        self.notify(Notify::Worker(worker), &self.outside_counters, true);
+        self.notify(Notify::Worker(worker), None);
     }
 
-    /// Wakes whom the policy named for a push. `shared`: `counters` has other writers.
+    /// Wakes whom the policy named for a push, by a worker or from outside.
     #[inline]
-    pub(super) fn notify(&self, notify: Notify, counters: &Block, shared: bool) {
-        let reach = if shared { Reach::Nappers } else { Reach::Sleepers };
+    pub(super) fn notify(&self, notify: Notify, by: Option<&Worker<S>>) {
+        let reach = if by.is_some() { Reach::Sleepers } else { Reach::Nappers };
         self.sleep.notify(notify, reach, |worker| {
-            if shared {
-                counters.add_shared(Counter::Unparks, 1);
-            } else {
-                counters.add(Counter::Unparks, 1);
+            match by {
+                Some(by) => by.count(Counter::Unparks, 1),
+                None => self.count_outside(Counter::Unparks),
             }
             self.unpark(worker);
         });
+    }
+
+    /// Counts what a thread did that is no worker.
+    #[inline]
+    fn count_outside(&self, counter: Counter) {
+        if S::COUNTED {
+            self.outside_counters.add_shared(counter, 1);
+        }
     }
 
     /// Interrupts a worker's sleep, now or the next one.
@@ -188,6 +195,9 @@ impl<S: Scheduler> Core<S> {
 
     /// What the counters read now: workers first, other threads last.
     pub(super) fn snapshot(&self) -> Snapshot {
+        if !S::COUNTED {
+            return Snapshot::default();
+        }
         Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]))
     }
 
@@ -327,7 +337,7 @@ impl<S: Scheduler> Home for Core<S> {
         };
         match self.here() {
             Some(worker) => worker.count(counter, 1),
-            None => self.outside_counters.add_shared(counter, 1),
+            None => self.count_outside(counter),
         }
     }
 }

@@ -141,6 +141,12 @@ impl Pool {
         self.notify(notify, Reach::Sleepers);
     }
 
+    /// As a thread outside pushes.
+    fn push_outside(&self) {
+        self.queue.fetch_add(1, Relaxed);
+        self.notify(Notify::One, Reach::Nappers);
+    }
+
     fn notify(&self, notify: Notify, reach: Reach) {
         self.sleep.notify(notify, reach, |worker| self.beds[worker].unpark());
     }
@@ -168,7 +174,8 @@ impl Pool {
                 found = state != Search::No && self.take();
             }
             if found {
-                if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search() {
+                if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search(|| self.has_work())
+                {
                     self.notify(Notify::One, Reach::Sleepers);
                 }
                 return self.run();
@@ -218,16 +225,16 @@ fn a_push_meets_a_worker_going_to_sleep() {
 
 /// Two workers with the throttle on searching, and two pushes from outside: both tasks get a worker.
 ///
-/// Fails without either side of the barrier.
+/// Fails without either side of the barrier, and when a searcher that found one task does not look for the other.
 #[test]
 fn two_workers_and_two_pushes() {
     explore(2, || {
         let pool = Pool::new(2, 2);
         let threads = [0, 1].map(|i| {
             let pool = pool.clone();
-            thread::spawn(move || if i == 0 { pool.work(1, false) } else { pool.push(Notify::One) })
+            thread::spawn(move || if i == 0 { pool.work(1, false) } else { pool.push_outside() })
         });
-        pool.push(Notify::One);
+        pool.push_outside();
         pool.work(0, false);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
@@ -240,7 +247,8 @@ fn two_workers_and_two_pushes() {
 #[test]
 fn the_last_searcher_passes_the_search_on() {
     explore(2, || {
-        let pool = Pool::new(2, 2);
+        // Worker 2, which pushes, runs.
+        let pool = Pool::new(3, 2);
         let thief = thread::spawn({
             let pool = pool.clone();
             move || pool.work(1, true)
@@ -279,6 +287,7 @@ fn a_nap_hides_no_push() {
             pool.queue.fetch_add(1, Relaxed);
             pool.notify(Notify::One, reach);
             napper.join().unwrap();
+            assert!(pool.sleep.is_quiet(), "the books are wrong");
         });
     }
 }

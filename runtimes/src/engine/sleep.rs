@@ -8,7 +8,7 @@
 //! A push (a) puts the task into a queue, then in [`Sleep::notify`] (b) executes the light side, (c) reads the
 //! counts. Either the push comes before the barrier as seen by (3), which then finds the task, or (c) sees the
 //! sleeper and wakes it. A push that wakes nobody because somebody searches relies on that searcher: it ends
-//! its search either with a task, and then passes the search on ([`stop_search`] says it was the last), or by
+//! its search either with a task, and then passes the search on ([`stop_search`] says whether there may be more), or by
 //! going to sleep through (1) to (3), where it finds the task.
 //!
 //! A worker that is taken off the list by a push counts as searching from that moment, so that a burst of
@@ -26,7 +26,8 @@ use crate::scheduler::Notify;
 use crate::sync::Mutex;
 use crate::sync::atomic::{
     AtomicU32,
-    Ordering::{AcqRel, Relaxed},
+    Ordering::{AcqRel, Relaxed, SeqCst},
+    fence,
 };
 
 /// One sleeper in the counts.
@@ -54,12 +55,12 @@ struct List {
     nappers: Vec<usize>,
 }
 
-/// Whose wake-up a push may be.
+/// Where a push comes from, and so whom it may wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// That of a worker that sleeps.
+    /// From a worker of this runtime: one that sleeps.
     Sleepers,
-    /// That of one that naps, too.
+    /// From another thread: one that sleeps or naps.
     Nappers,
 }
 
@@ -88,8 +89,11 @@ impl Sleep {
         if notify == Notify::Nobody {
             return;
         }
-        // Between the push and the look at the sleepers; see the module.
-        barrier::light();
+        // Between the push and the look at the sleepers; see the module. From outside, also for `stop_search`.
+        match reach {
+            Reach::Sleepers => barrier::light(),
+            Reach::Nappers => fence(SeqCst),
+        }
         // Relaxed: ordered after the push by the barrier between them. Who naps need not be seen.
         if self.counts.load(Relaxed) >= SLEEPER
             || (reach == Reach::Nappers || notify != Notify::One) && self.naps.load(Relaxed) != 0
@@ -156,9 +160,20 @@ impl Sleep {
         true
     }
 
-    /// The caller, searching, found a task. True: it was the last that searched.
-    pub(crate) fn stop_search(&self) -> bool {
-        self.counts.fetch_sub(1, AcqRel) & SEARCHING == 1
+    /// The caller, searching, found a task. True: the search is to be passed on, since the caller was the last that
+    /// searched, and there may be more: `has_work` says that there is, or a worker runs that could have pushed.
+    pub(crate) fn stop_search(&self, has_work: impl FnOnce() -> bool) -> bool {
+        if self.counts.fetch_sub(1, AcqRel) & SEARCHING != 1 {
+            return false;
+        }
+        // A worker that runs may have pushed without a fence, and its push need not be visible yet.
+        if self.others_run() {
+            return true;
+        }
+        // Other pushes came from outside, with the fence in `notify`: such a push is seen here, or has seen that nobody
+        // searches. One by a worker that sleeps now has been seen by that worker.
+        fence(SeqCst);
+        has_work()
     }
 
     /// Rests, with `block`, which returns after a bounded time, unless nobody else runs (`None`). Returns whether the
@@ -180,6 +195,12 @@ impl Sleep {
     /// Whether some other worker neither sleeps nor naps, as of some recent moment.
     pub(crate) fn others_run(&self) -> bool {
         self.counts.load(Relaxed) / SLEEPER + self.naps.load(Relaxed) + 1 < self.workers
+    }
+
+    /// Whether nobody searches, sleeps or naps.
+    #[cfg(all(test, stampede_loom))]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.counts.load(Relaxed) == 0 && self.naps.load(Relaxed) == 0
     }
 
     /// Puts a worker on the list, and ends its search if it searched.

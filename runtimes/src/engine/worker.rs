@@ -97,7 +97,9 @@ impl<S: Scheduler> Worker<S> {
     /// Counts on this worker's own block, whose one writer is the thread that runs it.
     #[inline]
     pub(super) fn count(&self, counter: Counter, n: u64) {
-        self.shared().counters.add(counter, n);
+        if S::COUNTED {
+            self.shared().counters.add(counter, n);
+        }
     }
 
     /// Runs `f` with the local part, or without it when it is in use further up this stack: a policy may
@@ -137,7 +139,7 @@ impl<S: Scheduler> Worker<S> {
             let site = local.map_or(Site::Outside, Site::Worker);
             self.core.policy().schedule(site, task, cause)
         });
-        self.core.notify(notify, &self.shared().counters, false);
+        self.core.notify(notify, Some(self));
     }
 
     /// Queues a task that was preempted just now, behind everything else. A slice is long against a poll, so what
@@ -224,8 +226,8 @@ impl<S: Scheduler> Worker<S> {
     /// Ends a search that found something.
     #[inline]
     fn leave(&self, state: Search) {
-        if state != Search::No && self.core.sleep.stop_search() {
-            self.core.notify(self.core.policy().found(), &self.shared().counters, false);
+        if state != Search::No && self.core.sleep.stop_search(|| self.has_work()) {
+            self.core.notify(self.core.policy().found(), Some(self));
         }
     }
 
@@ -255,7 +257,6 @@ impl<S: Scheduler> Worker<S> {
         let company = self.core.sleep.others_run();
         if company && self.temper.is_tired() {
             return None;
->>>>>>> 55382f8 (Let a worker rest after work that was not worth fetching)
         }
         if *state == Search::No {
             if !self.core.sleep.start_search() {
@@ -326,7 +327,6 @@ impl<S: Scheduler> Worker<S> {
                 self.count(Counter::Stolen, u64::from(moved));
             }
         }
-        self.count(Counter::Polls, 1);
         found.task.run();
     }
 

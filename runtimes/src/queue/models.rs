@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use loom::cell::UnsafeCell;
 use loom::thread;
 
-use super::Injector;
+use super::{Biased, Injector};
 use crate::sync::explore;
 use crate::task::Runnable;
 use crate::task::models::Desk;
@@ -35,5 +36,37 @@ fn what_is_pushed_is_taken_once_and_in_order() {
         let of = |producer: i32| order.iter().copied().filter(|&id| id / 10 == producer / 10).collect::<Vec<_>>();
         assert_eq!((of(10), of(20), order.len()), (vec![11, 12], vec![21, 22], 4));
         desk.check();
+    });
+}
+
+/// An owner and two guests at one value: one at a time, and each sees what the last one did.
+///
+/// Fails without either side of the barrier, when either does not look for the other, and when a look is Relaxed or what
+/// it pairs with is.
+#[test]
+fn one_user_at_a_time() {
+    struct Watched(UnsafeCell<usize>);
+    // SAFETY: loom checks it.
+    unsafe impl Send for Watched {}
+    impl Watched {
+        fn touch(&mut self) {
+            // SAFETY: loom checks it.
+            self.0.with_mut(|value| unsafe { *value += 1 });
+        }
+    }
+    explore(3, || {
+        let value = Arc::new(Biased::new(Watched(UnsafeCell::new(0))));
+        let guests = [(); 2].map(|()| {
+            let value = value.clone();
+            thread::spawn(move || usize::from(value.visit(Watched::touch).is_some()))
+        });
+        for _ in 0..2 {
+            // SAFETY: this thread is the owner.
+            unsafe { value.own(Watched::touch) };
+        }
+        let visits: usize = guests.into_iter().map(|guest| guest.join().unwrap()).sum();
+        // SAFETY: as above.
+        let touched = unsafe { value.own(|watched| watched.0.with(|value| *value)) };
+        assert_eq!(touched, 2 + visits);
     });
 }

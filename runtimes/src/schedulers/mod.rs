@@ -5,5 +5,7 @@ crate::registry::registry! { schedulers, for_each_scheduler, $, [
     global_herd,
     global_queue,
     work_stealing,
+    work_stealing_biased,
+    work_stealing_uncounted,
     stackful,
 ] }

@@ -1,4 +1,5 @@
 //! `work-stealing`: queues per worker (crossbeam-deque), an injector for outsiders, and theft by the idle.
+//! [`work_stealing_biased`](super::work_stealing_biased) is the same policy on queues of our own.
 //!
 //! A worker runs new tasks newest first (its cache holds what they refer to) and woken tasks in the order
 //! of their wakes; the task woken last waits in a slot and goes first. A worker with nothing left takes
@@ -16,7 +17,7 @@ use crate::task::Runnable;
 
 /// What the registry knows.
 pub const CARD: Card = Card {
-    name: WorkStealing::NAME,
+    name: <WorkStealing>::NAME,
     summary: "A pair of crossbeam-deque queues and a slot for each worker, an injector, and theft from the far end.",
     isolates: "Locality against balance: its distance to global-queue is what the shared lock costs.",
     origin: From::Ours,
@@ -42,27 +43,57 @@ const FRESH_RUN: u32 = 64;
 /// long as tasks spawn tasks, if nobody steals it. Rare, because in a fork–join tree it is the largest piece left.
 const OLDEST_INTERVAL: u32 = 64;
 
-/// The far ends of all queues.
+/// The two queues of one worker, as their owner and as thieves see them: what the variants of this policy differ in.
+pub trait Pair: Send + 'static {
+    /// The registered name of the variant.
+    const NAME: &'static str;
+    /// The ends that others may take from.
+    type Victim: Send + Sync;
+
+    /// Two empty queues.
+    fn new() -> (Self, Self::Victim)
+    where
+        Self: Sized;
+
+    /// Adds a task.
+    fn push(&mut self, queue: Queue, task: Runnable);
+
+    /// Takes the newest of the new tasks, or the oldest of the woken.
+    fn pop(&mut self, queue: Queue) -> Option<Runnable>;
+
+    /// Takes the oldest of the new tasks.
+    fn pop_oldest(&mut self, own: &Self::Victim) -> Option<Runnable>;
+
+    /// Moves up to half of one of the victim's queues here, the new tasks' before the woken ones', and returns one of
+    /// them to run, and how many they were.
+    fn rob(&mut self, victim: &Self::Victim) -> Option<(Runnable, u32)>;
+
+    /// Whether a look now finds nothing to take.
+    fn is_empty(victim: &Self::Victim) -> bool;
+}
+
+/// One of the two queues of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// New tasks: the owner takes the newest, thieves the oldest.
+    Fresh,
+    /// Woken and yielding tasks, in order.
+    Woken,
+}
+
+/// What the workers share: the far ends of all queues.
 #[derive(Debug)]
-pub struct WorkStealing {
+pub struct WorkStealing<P: Pair = Crossbeam> {
     injector: CachePadded<Injector>,
-    victims: Box<[Victim]>,
+    victims: Box<[P::Victim]>,
 }
 
-/// The ends of one worker's queues that others may take from.
+/// One worker's queues.
 #[derive(Debug)]
-struct Victim {
-    fresh: Stealer<Runnable>,
-    woken: Stealer<Runnable>,
-}
-
-/// One worker's ends of its queues.
-#[derive(Debug)]
-pub struct Queues {
+pub struct Queues<P> {
     index: usize,
     slot: Option<Runnable>,
-    fresh: Worker<Runnable>,
-    woken: Worker<Runnable>,
+    pair: P,
     /// Uses of the slot, and new tasks, since another kind had its turn.
     slot_run: u32,
     fresh_run: u32,
@@ -72,48 +103,40 @@ pub struct Queues {
     victim: usize,
 }
 
-impl Scheduler for WorkStealing {
-    const NAME: &'static str = "work-stealing";
-    type Local = Queues;
+impl<P: Pair> Scheduler for WorkStealing<P> {
+    const NAME: &'static str = P::NAME;
+    type Local = Queues<P>;
 
-    fn new(workers: usize) -> (Self, Vec<Queues>) {
-        let queues = |index| Queues {
-            index,
-            slot: None,
-            fresh: Worker::new_lifo(),
-            woken: Worker::new_fifo(),
-            slot_run: 0,
-            fresh_run: 0,
-            turns: 0,
-            victim: index + 1,
-        };
-        let locals: Vec<Queues> = (0..workers).map(queues).collect();
-        let victims = locals.iter().map(|q| Victim { fresh: q.fresh.stealer(), woken: q.woken.stealer() }).collect();
-        (Self { injector: CachePadded::new(Injector::new()), victims }, locals)
+    fn new(workers: usize) -> (Self, Vec<Queues<P>>) {
+        let (pairs, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
+        let queues =
+            |(index, pair)| Queues { index, slot: None, pair, slot_run: 0, fresh_run: 0, turns: 0, victim: index + 1 };
+        let locals = pairs.into_iter().enumerate().map(queues).collect();
+        (Self { injector: CachePadded::new(Injector::new()), victims: victims.into() }, locals)
     }
 
     #[inline]
-    fn schedule(&self, at: Site<'_, Queues>, task: Runnable, cause: Cause) -> Notify {
+    fn schedule(&self, at: Site<'_, Queues<P>>, task: Runnable, cause: Cause) -> Notify {
         let Site::Worker(queues) = at else {
             self.injector.push(task);
             return Notify::One;
         };
         match cause {
-            Cause::Spawned => queues.fresh.push(task),
-            Cause::Yielded => queues.woken.push(task),
+            Cause::Spawned => queues.pair.push(Queue::Fresh, task),
+            Cause::Yielded => queues.pair.push(Queue::Woken, task),
             Cause::Woken => match queues.slot.replace(task) {
                 // This worker runs it next, so there is nothing for another to do.
                 None => return Notify::Nobody,
-                Some(displaced) => queues.woken.push(displaced),
+                Some(displaced) => queues.pair.push(Queue::Woken, displaced),
             },
         }
         Notify::One
     }
 
     #[inline]
-    fn next(&self, queues: &mut Queues, tick: u32) -> Option<Found> {
+    fn next(&self, queues: &mut Queues<P>, tick: u32) -> Option<Found> {
         if tick.is_multiple_of(INJECTOR_INTERVAL) {
-            self.injector.take(|task| queues.woken.push(task));
+            self.injector.take(|task| queues.pair.push(Queue::Woken, task));
         }
         if queues.slot_run < SLOT_RUN
             && let Some(task) = queues.slot.take()
@@ -123,7 +146,7 @@ impl Scheduler for WorkStealing {
         }
         queues.slot_run = 0;
         if queues.fresh_run < FRESH_RUN
-            && let Some(task) = queues.fresh.pop()
+            && let Some(task) = queues.pair.pop(Queue::Fresh)
         {
             queues.fresh_run += 1;
             return Some(Found::new(task, Origin::Local));
@@ -132,12 +155,13 @@ impl Scheduler for WorkStealing {
             queues.turns += 1;
             if queues.turns == OLDEST_INTERVAL {
                 queues.turns = 0;
-                let own = &self.victims[queues.index].fresh;
-                steal(|| own.steal()).into_iter().for_each(|oldest| queues.woken.push(oldest));
+                if let Some(oldest) = queues.pair.pop_oldest(&self.victims[queues.index]) {
+                    queues.pair.push(Queue::Woken, oldest);
+                }
             }
         }
         queues.fresh_run = 0;
-        if let Some(task) = queues.woken.pop().or_else(|| queues.fresh.pop()) {
+        if let Some(task) = queues.pair.pop(Queue::Woken).or_else(|| queues.pair.pop(Queue::Fresh)) {
             return Some(Found::new(task, Origin::Local));
         }
         if let Some(task) = queues.slot.take() {
@@ -146,36 +170,83 @@ impl Scheduler for WorkStealing {
         if self.injector.is_empty() {
             return None;
         }
-        self.injector.take(|task| queues.woken.push(task));
-        queues.woken.pop().map(|task| Found::new(task, Origin::Shared))
+        self.injector.take(|task| queues.pair.push(Queue::Woken, task));
+        queues.pair.pop(Queue::Woken).map(|task| Found::new(task, Origin::Shared))
     }
 
-    fn search(&self, queues: &mut Queues) -> Option<Found> {
+    fn search(&self, queues: &mut Queues<P>) -> Option<Found> {
         let (workers, first) = (self.victims.len(), queues.victim);
         for victim in (0..workers).map(|i| (first + i) % workers) {
             if victim != queues.index
-                && let Some(found) = self.victims[victim].rob(queues)
+                && let Some((task, moved)) = queues.pair.rob(&self.victims[victim])
             {
                 queues.victim = victim;
-                return Some(found);
+                return Some(Found::new(task, Origin::Stolen { moved }));
             }
         }
         None
     }
 
-    fn has_work(&self, _: &Queues) -> bool {
-        !self.injector.is_empty() || self.victims.iter().any(|v| !v.fresh.is_empty() || !v.woken.is_empty())
+    fn has_work(&self, _: &Queues<P>) -> bool {
+        !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
     }
 }
 
-impl Victim {
-    /// Takes up to half of one of the queues, and returns the first task of it.
-    fn rob(&self, thief: &mut Queues) -> Option<Found> {
-        let before = thief.fresh.len() + thief.woken.len();
-        let task = steal(|| self.fresh.steal_batch_and_pop(&thief.fresh))
-            .or_else(|| steal(|| self.woken.steal_batch_and_pop(&thief.woken)))?;
-        let moved = thief.fresh.len() + thief.woken.len() - before + 1;
-        Some(Found::new(task, Origin::Stolen { moved: moved as u32 }))
+/// The queues of crossbeam-deque.
+#[derive(Debug)]
+pub struct Crossbeam {
+    fresh: Worker<Runnable>,
+    woken: Worker<Runnable>,
+}
+
+/// The far ends of a [`Crossbeam`] pair.
+#[derive(Debug)]
+pub struct Stealers {
+    fresh: Stealer<Runnable>,
+    woken: Stealer<Runnable>,
+}
+
+impl Pair for Crossbeam {
+    const NAME: &'static str = "work-stealing";
+    type Victim = Stealers;
+
+    fn new() -> (Self, Stealers) {
+        let pair = Self { fresh: Worker::new_lifo(), woken: Worker::new_fifo() };
+        let stealers = Stealers { fresh: pair.fresh.stealer(), woken: pair.woken.stealer() };
+        (pair, stealers)
+    }
+
+    #[inline]
+    fn push(&mut self, queue: Queue, task: Runnable) {
+        match queue {
+            Queue::Fresh => self.fresh.push(task),
+            Queue::Woken => self.woken.push(task),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self, queue: Queue) -> Option<Runnable> {
+        match queue {
+            Queue::Fresh => self.fresh.pop(),
+            Queue::Woken => self.woken.pop(),
+        }
+    }
+
+    fn pop_oldest(&mut self, own: &Stealers) -> Option<Runnable> {
+        steal(|| own.fresh.steal())
+    }
+
+    fn rob(&mut self, victim: &Stealers) -> Option<(Runnable, u32)> {
+        let before = self.fresh.len() + self.woken.len();
+        let task = steal(|| victim.fresh.steal_batch_and_pop(&self.fresh))
+            .or_else(|| steal(|| victim.woken.steal_batch_and_pop(&self.woken)))?;
+        let moved = self.fresh.len() + self.woken.len() - before + 1;
+        Some((task, moved as u32))
+    }
+
+    #[inline]
+    fn is_empty(victim: &Stealers) -> bool {
+        victim.fresh.is_empty() && victim.woken.is_empty()
     }
 }
 

@@ -47,8 +47,8 @@ unsafe fn wake<H: Home>(data: *const ()) {
     // SAFETY: the same.
     match unsafe { task.as_ref() }.state.wake_by_value() {
         Wake::Nothing => {}
-        // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
         Wake::Queue => {
+            // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
             let queued = unsafe { cell::schedule::<H>(task) };
             debug_assert!(queued, "an engine that said so accepts the task");
         }

@@ -1,0 +1,53 @@
+//! `work-stealing-uncounted`: the policy of `work-stealing` on an engine that counts nothing.
+
+use super::work_stealing::WorkStealing;
+use crate::card::{Body, Card, Origin, Workers};
+use crate::engine::Executor;
+use crate::scheduler::{Cause, Found, Notify, Scheduler, Site};
+use crate::task::Runnable;
+
+/// What the registry knows.
+pub const CARD: Card = Card {
+    name: Uncounted::NAME,
+    summary: "The policy of work-stealing with the counters compiled out: it has no causes to show, only times.",
+    isolates: "The price of the counters: its distance to work-stealing is what they cost all our other variants.",
+    origin: Origin::Ours,
+    workers: Workers::Many,
+    body: Body::Stackless,
+};
+
+/// The executor.
+pub type Variant = Executor<Uncounted>;
+
+/// [`WorkStealing`], uncounted.
+#[derive(Debug)]
+pub struct Uncounted(WorkStealing);
+
+impl Scheduler for Uncounted {
+    const NAME: &'static str = "work-stealing-uncounted";
+    const COUNTED: bool = false;
+    type Local = <WorkStealing as Scheduler>::Local;
+
+    fn new(workers: usize) -> (Self, Vec<Self::Local>) {
+        let (policy, locals) = WorkStealing::new(workers);
+        (Self(policy), locals)
+    }
+
+    #[inline]
+    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
+        self.0.schedule(at, task, cause)
+    }
+
+    #[inline]
+    fn next(&self, queues: &mut Self::Local, tick: u32) -> Option<Found> {
+        self.0.next(queues, tick)
+    }
+
+    fn search(&self, queues: &mut Self::Local) -> Option<Found> {
+        self.0.search(queues)
+    }
+
+    fn has_work(&self, queues: &Self::Local) -> bool {
+        self.0.has_work(queues)
+    }
+}
