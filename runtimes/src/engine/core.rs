@@ -5,6 +5,7 @@ use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -17,6 +18,7 @@ use super::worker::Worker;
 use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
 use crate::reactor::{self, Reactor};
+use crate::runtime::Config;
 use crate::scheduler::{Cause, Notify, Scheduler, Site};
 use crate::stackful::preempt::guard;
 use crate::sync::Mutex;
@@ -36,6 +38,8 @@ pub(crate) struct Core<S: Scheduler> {
     pub(super) sleep: Sleep,
     pub(super) workers: Box<[CachePadded<Shared>]>,
     pub(super) stopping: AtomicBool,
+    /// For how long preempted tasks give way to others.
+    pub(super) slice: Duration,
     pub(super) reactor: Reactor,
     pub(super) depot: Depot,
     /// What the task bodies share, until shutdown has dropped the last future.
@@ -62,13 +66,14 @@ struct Outside {
 }
 
 impl<S: Scheduler> Core<S> {
-    /// A core for `workers` workers, and the local part of each.
+    /// A core for the workers that `config` asks for, and the local part of each.
     pub(super) fn new(
         name: &'static str,
-        workers: usize,
+        config: &Config,
         reactor: Reactor,
         body: Arc<dyn Any + Send + Sync>,
     ) -> (Arc<Self>, Vec<S::Local>) {
+        let workers = config.workers;
         let (policy, locals) = S::new(workers);
         assert_eq!(locals.len(), workers, "policy of {name} must make one local part for each worker");
         let shared = || Shared { parker: Parker::new(), inbox: Injector::new(), counters: Block::new() };
@@ -79,6 +84,7 @@ impl<S: Scheduler> Core<S> {
             sleep: Sleep::new(workers),
             workers: (0..workers).map(|_| CachePadded::new(shared())).collect(),
             stopping: AtomicBool::new(false),
+            slice: config.slice.unwrap_or_default(),
             reactor,
             depot: Depot::new(),
             body: Mutex::new(Some(body)),

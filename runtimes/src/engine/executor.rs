@@ -149,8 +149,8 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
         }
         barrier::register();
         let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
-        let body = B::shared(config, Self::name())?;
-        let (core, mut locals) = Core::<S>::new(Self::name(), config.workers, reactor, body.clone());
+        let body = B::shared(config)?;
+        let (core, mut locals) = Core::<S>::new(Self::name(), config, reactor, body.clone());
         let seats = match (S::PLACEMENT, locals.pop()) {
             (Placement::Caller, Some(local)) => {
                 reactor_thread_setup();

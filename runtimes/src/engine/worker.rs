@@ -39,6 +39,10 @@ pub(super) struct Worker<S: Scheduler> {
     pinned: RefCell<VecDeque<Runnable>>,
     /// Tasks that were preempted on this worker.
     held: RefCell<VecDeque<Runnable>>,
+    /// When the next of them has its turn even if others are ready.
+    held_due: Cell<Option<Instant>>,
+    /// After how many tasks the loop looks up: [`HOUSEKEEPING_INTERVAL`], or 1 while tasks are held.
+    interval: Cell<u32>,
 }
 
 // SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
@@ -70,6 +74,8 @@ impl<S: Scheduler> Worker<S> {
             cache: UnsafeCell::new(Cache::new()),
             pinned: RefCell::new(VecDeque::new()),
             held: RefCell::new(VecDeque::new()),
+            held_due: Cell::new(None),
+            interval: Cell::new(HOUSEKEEPING_INTERVAL),
         })
     }
 
@@ -142,11 +148,13 @@ impl<S: Scheduler> Worker<S> {
         self.core.notify(notify, Some(self));
     }
 
-    /// Queues a task that was preempted just now, behind everything else. A slice is long against a poll, so what
-    /// otherwise happens every so many tasks happens at every slice.
+    /// Queues a task that was preempted just now. It gives way to all others, but for no longer than the slice that
+    /// it had. A slice is long against a poll, so what otherwise happens every so many tasks happens at every slice.
     #[cold]
     fn schedule_held(&self, task: Runnable) {
         self.held.borrow_mut().push_back(task);
+        self.held_due.set(Instant::now().checked_add(self.core.slice));
+        self.interval.set(1);
         if self.core.reactor().is_active() {
             self.turn(Some(Duration::ZERO));
         }
@@ -182,16 +190,17 @@ impl<S: Scheduler> Worker<S> {
             }
             let tick = self.tick.get().wrapping_add(1);
             self.tick.set(tick);
-            if tick.is_multiple_of(HOUSEKEEPING_INTERVAL) {
-                if self.core.stopping.load(Acquire) {
-                    self.leave(state);
-                    return Pause::Stopping;
+            if tick & (self.interval.get() - 1) == 0 {
+                if tick.is_multiple_of(HOUSEKEEPING_INTERVAL) {
+                    if self.core.stopping.load(Acquire) {
+                        self.leave(state);
+                        return Pause::Stopping;
+                    }
+                    if self.core.reactor().is_active() {
+                        self.turn(Some(Duration::ZERO));
+                    }
                 }
-                if self.core.reactor().is_active() {
-                    self.turn(Some(Duration::ZERO));
-                }
-                // Preempted tasks give way to all others, but not for ever.
-                if let Some(found) = self.next_held() {
+                if let Some(found) = self.due_held() {
                     self.leave(std::mem::replace(&mut state, Search::No));
                     self.execute(found);
                     continue;
@@ -300,9 +309,22 @@ impl<S: Scheduler> Worker<S> {
         pinned.pop_front().map(|task| Found::new(task, Origin::Local))
     }
 
+    /// The preempted task that has waited longest.
     #[inline]
     fn next_held(&self) -> Option<Found> {
-        self.held.borrow_mut().pop_front().map(|task| Found::new(task, Origin::Local))
+        let mut held = self.held.borrow_mut();
+        let task = held.pop_front()?;
+        if held.is_empty() {
+            self.interval.set(HOUSEKEEPING_INTERVAL);
+        }
+        Some(Found::new(task, Origin::Local))
+    }
+
+    /// The same, if others have had their time.
+    #[cold]
+    fn due_held(&self) -> Option<Found> {
+        let due = self.held_due.get()?;
+        if Instant::now() < due { None } else { self.next_held() }
     }
 
     /// After the last task, on the worker's own thread: polls the preempted tasks, in turn, until each suspends by

@@ -69,8 +69,8 @@ unsafe impl Body for Stackful {
     }
 
     /// Maps nothing yet: stacks are made when tasks start.
-    fn shared(config: &Config, runtime: &'static str) -> Result<Arc<Pool>, StartError> {
-        let slicer = config.slice.map(|slice| Slicer::start(runtime, config.workers, slice)).transpose()?;
+    fn shared(config: &Config) -> Result<Arc<Pool>, StartError> {
+        let slicer = config.slice.map(|slice| Slicer::start(config.workers, slice)).transpose()?;
         Ok(Pool::sliced(config.stack_size, slicer))
     }
 

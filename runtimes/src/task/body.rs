@@ -26,11 +26,11 @@ pub unsafe trait Body: 'static {
     /// Calls `f`, which enters the engine on behalf of a task: the caller must not be preempted meanwhile.
     fn closed<T>(f: impl FnOnce() -> T) -> T;
 
-    /// Makes what the tasks of one runtime share. `runtime` is its registered name.
+    /// Makes what the tasks of one runtime share.
     ///
     /// # Errors
     /// When the system refuses a resource, or does not have what the configuration asks for.
-    fn shared(config: &Config, runtime: &'static str) -> Result<Arc<Self::Shared>, StartError>;
+    fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
 
     /// Called on a worker's thread before it runs tasks. What it returns is dropped there when it runs no more.
     fn enter<'a>(shared: &'a Self::Shared, worker: usize, counters: &'a Block) -> Self::Worker<'a>;
@@ -65,7 +65,7 @@ unsafe impl Body for Stackless {
         f()
     }
 
-    fn shared(_: &Config, _: &'static str) -> Result<Arc<()>, StartError> {
+    fn shared(_: &Config) -> Result<Arc<()>, StartError> {
         Ok(Arc::new(()))
     }
 

@@ -1,22 +1,111 @@
 //! Tasks that are preempted by signals: nothing they compute changes, and everything around them goes on.
 #![cfg(target_arch = "x86_64")]
 
+mod handler;
 mod hogs;
+mod lifecycle;
+mod migration;
 mod registers;
+mod rules;
+mod thread_state;
 
-use std::time::Duration;
+use std::env;
+use std::hint::spin_loop;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use runtimes::metrics::{Counter, Snapshot};
 use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::preemptible;
 use runtimes::{Config, Runtime};
+
+/// A slice for tests that want many preemptions.
+const SHORT: Duration = Duration::from_micros(50);
+
+/// How long a test waits for something that must come, before it fails.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A runtime that slices.
 fn start(workers: usize, slice: Duration) -> Variant {
+    start_as(workers, slice)
+}
+
+fn start_as<R: Runtime>(workers: usize, slice: Duration) -> R {
     let mut config = Config::new(workers);
     config.slice = Some(slice);
-    Variant::start(&config).unwrap()
+    R::start(&config).unwrap()
 }
 
 fn preemptions(metrics: &Snapshot) -> u64 {
     metrics.get(Counter::Preemptions).unwrap()
+}
+
+/// Looks until the runtime's counter has reached so much.
+fn wait_for<R: Runtime>(runtime: &R, counter: Counter, at_least: u64) {
+    let begin = Instant::now();
+    while runtime.metrics().get(counter).unwrap() < at_least {
+        assert!(begin.elapsed() < LIMIT, "{} is {:?}", counter.name(), runtime.metrics().get(counter));
+        // Not on the runtime's timers: its only worker may be blocked.
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Computes, preemptible, until it is told to stop.
+fn spin_until(stop: &AtomicBool) {
+    // SAFETY: it reads one atomic.
+    unsafe {
+        preemptible(|| {
+            while !stop.load(Relaxed) {
+                spin_loop();
+            }
+        });
+    }
+}
+
+/// Computes, preemptible, for so long at least.
+fn spin_for(time: Duration) {
+    // SAFETY: it reads the clock.
+    unsafe {
+        preemptible(|| {
+            let begin = Instant::now();
+            while begin.elapsed() < time {
+                (0..200).for_each(|_| spin_loop());
+            }
+        });
+    }
+}
+
+const CASE: &str = "STAMPEDE_PREEMPTION_CHILD";
+
+/// Runs a case of [`in_the_child`] in a process of its own.
+fn child(case: &str) -> Output {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture", "in_the_child"])
+        .env(CASE, case)
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap()
+}
+
+/// Runs the case and expects that it says this at its end.
+fn child_says(case: &str, expected: &str) {
+    let output = child(case);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains(expected), "{case}: {output:?}");
+}
+
+#[test]
+#[ignore = "run by the other tests, in a child process"]
+fn in_the_child() {
+    let Ok(case) = env::var(CASE) else { return };
+    match case.as_str() {
+        "lock" => rules::hold_a_lock_in_a_region(),
+        "chained" => handler::between_another_librarys(),
+        "buried" => handler::under_another_librarys(),
+        "default" => handler::restores_the_default(),
+        "off" => handler::off_by_default(),
+        other => panic!("no case {other}"),
+    }
 }

@@ -55,7 +55,7 @@ impl Slicer {
     ///
     /// # Errors
     /// Where preemption is not possible, and what the system refuses.
-    pub(crate) fn start(name: &'static str, workers: usize, slice: Duration) -> Result<Self, StartError> {
+    pub(crate) fn start(workers: usize, slice: Duration) -> Result<Self, StartError> {
         trampoline::prepare().map_err(|why| StartError::Slicing { why })?;
         if !safe_point::find_own_code() {
             let why =
@@ -73,7 +73,7 @@ impl Slicer {
         let shared = Arc::new(Shared { slots, alarm, slice_ns });
         let handler = Installed::new().map_err(os("SIGURG handler"))?;
         let monitor = thread::Builder::new()
-            .name(format!("{name}-monitor"))
+            .name("slice-monitor".into())
             .spawn({
                 let shared = shared.clone();
                 move || monitor::run(&shared)
