@@ -94,7 +94,7 @@ unsafe impl GlobalAlloc for Fragile {
         if self.busy.swap(true, Relaxed) {
             self.entered_twice.fetch_add(1, Relaxed);
         }
-        (0..2_000).for_each(|n| _ = black_box(n));
+        (0..200).for_each(|n| _ = black_box(n));
         self.busy.store(false, Relaxed);
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
@@ -116,7 +116,7 @@ fn allocate<A: GlobalAlloc + Send + Sync + 'static>(wrap: impl FnOnce(Fragile) -
         unsafe {
             preemptible(|| {
                 let block = allocator.alloc(layout);
-                (0..100).for_each(|n| _ = black_box(n));
+                (0..200).for_each(|n| _ = black_box(n));
                 allocator.dealloc(block, layout);
             });
         }

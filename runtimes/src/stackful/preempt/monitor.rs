@@ -4,7 +4,7 @@
 //! Go's sysmon cannot know when a slice began, so it looks every 20 µs and, while it finds nothing to do, ever less often,
 //! down to every 10 ms. Here each slice carries the time of its beginning, so the monitor knows when it must look
 //! next: at the end of the first slice that is open, and if none is, a slice from now, because none can end earlier.
-//! The bounds are Go's: 20 µs, and 10 ms or the slice. After some looks at which no worker was in a region and none had
+//! The bounds are Go's, 20 µs and 10 ms. After some looks at which no worker was in a region and none had
 //! been, it goes to sleep until one enters a region.
 //!
 //! **Going to sleep** is a store of `asleep` and a look at all workers, entering a region a store of `armed` and a look at
@@ -29,7 +29,7 @@ use crate::reactor::set_timer_slack_min;
 /// The shortest pause between two looks, and the first one after a refusal, in nanoseconds (Go's).
 const PAUSE_MIN_NS: u64 = 20_000;
 
-/// The longest pause, unless the slice itself is longer (Go's).
+/// The longest pause (Go's).
 const PAUSE_MAX_NS: u64 = 10_000_000;
 
 /// Looks without anything to see before the monitor sleeps.
@@ -126,7 +126,6 @@ pub(super) fn run(shared: &Shared) {
 /// a slice that was not there at the last look.
 fn look(shared: &Shared, seen: &mut [Seen], now: u64) -> (u64, bool) {
     let slice_ns = shared.slice_ns;
-    let longest = slice_ns.max(PAUSE_MAX_NS);
     let mut next = now + slice_ns.min(PAUSE_MAX_NS);
     let mut busy = false;
     for (slot, seen) in shared.slots.iter().zip(seen) {
@@ -134,12 +133,13 @@ fn look(shared: &Shared, seen: &mut [Seen], now: u64) -> (u64, bool) {
         busy = true;
         let mut due = started + slice_ns;
         if seen.slice == slice {
-            // Refused, or not delivered yet: ask again, less and less often.
+            // Refused, or not delivered yet: ask again, less and less often, down to once a slice.
             due = due.max(seen.sent_ns + seen.retry_ns);
         }
         if due <= now {
             slot.signal(slice);
-            let retry_ns = if seen.slice == slice { (2 * seen.retry_ns).min(longest) } else { PAUSE_MIN_NS };
+            let retry_ns =
+                if seen.slice == slice { (2 * seen.retry_ns).min(slice_ns.max(PAUSE_MIN_NS)) } else { PAUSE_MIN_NS };
             *seen = Seen { slice, sent_ns: now, retry_ns };
             due = now + retry_ns;
         }

@@ -46,7 +46,7 @@ fn in_the_child() {
         done.send(()).unwrap();
     });
     // It may also hang, in the allocator's lock.
-    if wait.recv_timeout(Duration::from_secs(10)).is_ok() {
+    if wait.recv_timeout(Duration::from_secs(6)).is_ok() {
         println!("clean");
     }
     std::process::exit(0);
@@ -78,7 +78,7 @@ fn allocate_in_regions() {
             })
         })
         .collect();
-    while runtime.metrics().get(Counter::Preemptions) < Some(3_000) {
+    while runtime.metrics().get(Counter::Preemptions) < Some(2_000) {
         thread::sleep(Duration::from_millis(1));
     }
     done.store(true, Relaxed);
