@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::{self, yield_now};
 use runtimes::metrics::Counter;
@@ -217,7 +217,7 @@ fn the_engine_can_be_used_inside_a_region() {
                 // SAFETY: spawning, waking, waiting and timers protect themselves.
                 unsafe {
                     runtimes::stackful::preemptible(|| {
-                        for n in 0..2_000u64 {
+                        for n in 0..500u64 {
                             let task = spawner.spawn(async move {
                                 yield_now().await;
                                 n
@@ -233,6 +233,11 @@ fn the_engine_can_be_used_inside_a_region() {
                                 wait(sleep(&reactor, Duration::from_micros(50)));
                             }
                             drop(sleep(&reactor, Duration::from_secs(1)));
+                            // Longer than a slice, from one entry into the engine to the next.
+                            let begin = Instant::now();
+                            while begin.elapsed() < 4 * SHORT {
+                                drop(spawner.clone());
+                            }
                         }
                     });
                 }
@@ -242,5 +247,5 @@ fn the_engine_can_be_used_inside_a_region() {
     tasks.into_iter().for_each(|task| runtime.block_on(task).unwrap());
     let metrics = runtime.shutdown();
     metrics.check_final().unwrap();
-    assert!(preemptions(&metrics) > 0, "{metrics:?}");
+    assert!(preemptions(&metrics) > 100, "{metrics:?}");
 }
