@@ -33,8 +33,8 @@ pub const CARD: Card = Card {
     body: Body::Stackless,
 };
 
-/// Numbers the runtimes of the process.
-static NEXT: AtomicU64 = AtomicU64::new(0);
+/// Numbers the runtimes of the process, from 1.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// A monoio runtime.
 #[derive(Debug)]

@@ -12,6 +12,8 @@ use slab::Slab;
 thread_local! {
     /// The list of the runtime whose tasks run on this thread at the moment.
     static HERE: RefCell<Option<Rc<Live>>> = const { RefCell::new(None) };
+    /// Its runtime's number, 0 for none.
+    static RUNTIME: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The unfinished tasks of one runtime. Stays on its thread.
@@ -61,7 +63,16 @@ impl Live {
     /// The list of `runtime`, when its tasks run on this thread at the moment.
     pub(super) fn here(runtime: u64) -> Option<Rc<Self>> {
         // A thread that ends may drop a handle when its storage is gone: it runs no tasks.
-        HERE.try_with(|here| here.borrow().clone()).ok()?.filter(|live| live.runtime == runtime)
+        if !Self::is_here(runtime) {
+            return None;
+        }
+        HERE.try_with(|here| here.borrow().clone()).ok()?
+    }
+
+    /// Whether the tasks of `runtime` run on this thread at the moment.
+    #[inline]
+    pub(super) fn is_here(runtime: u64) -> bool {
+        RUNTIME.get() == runtime
     }
 
     /// The number of the runtime.
@@ -79,13 +90,14 @@ impl Live {
 
     /// Runs `body` with this list as the one of the tasks on this thread.
     pub(super) fn attend<R>(self: &Rc<Self>, body: impl FnOnce() -> R) -> R {
-        struct Restore(Option<Rc<Live>>);
+        struct Restore(u64, Option<Rc<Live>>);
         impl Drop for Restore {
             fn drop(&mut self) {
-                HERE.set(self.0.take());
+                RUNTIME.set(self.0);
+                HERE.set(self.1.take());
             }
         }
-        let _restore = Restore(HERE.replace(Some(Rc::clone(self))));
+        let _restore = Restore(RUNTIME.replace(self.runtime), HERE.replace(Some(Rc::clone(self))));
         body()
     }
 

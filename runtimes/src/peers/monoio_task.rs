@@ -156,7 +156,7 @@ impl<T: Send + 'static> Join<T> for MonoioJoin<T> {
 impl<T: Send + 'static> Drop for MonoioJoin<T> {
     #[inline]
     fn drop(&mut self) {
-        if self.is_finished() || Live::here(self.runtime).is_some() {
+        if self.is_finished() || Live::is_here(self.runtime) {
             return; // and the field is dropped
         }
         let handle = self.handle.take();
