@@ -50,6 +50,10 @@ const SLACK_MAPPINGS: usize = 50;
 /// ends: one cycle is one thread then, and nothing may be left when it has ended.
 const KEEPS_IN_THREADS: [&str; 1] = ["monoio"];
 
+/// Runtimes that by their design leave something behind, with the most that they may, in bytes for each cycle: a
+/// StaticExecutor is leaked.
+const LEAVES_BEHIND: [(&str, i64); 1] = [("async-static", 4096)];
+
 /// What the process holds.
 #[derive(Debug)]
 struct Holdings {
@@ -141,8 +145,9 @@ impl Visitor for Check {
         assert_eq!(after.threads, before.threads, "{name} leaks threads");
         assert!(after.mappings <= before.mappings + SLACK_MAPPINGS, "{name} leaks mappings");
         let per_window = CYCLES / WINDOWS;
+        let left = LEAVES_BEHIND.iter().find(|&&(runtime, _)| runtime == name).map_or(0, |&(_, bytes)| bytes);
         assert!(
-            least_growth < SLACK_BYTES,
+            least_growth < SLACK_BYTES + left * per_window as i64,
             "{name} leaks memory: {least_growth} bytes or more in every {per_window} cycles"
         );
     }

@@ -7,6 +7,7 @@
 //! reactor.
 
 mod async_task_join;
+mod async_workers;
 mod driver;
 mod gate;
 mod inbox;
@@ -23,6 +24,7 @@ crate::registry::registry! { peers, for_each_peer, $, [
     tokio_ct,
     tokio_mt,
     async_executor,
+    async_static,
     async_local,
     futures_local,
     futures_pool,

@@ -47,6 +47,16 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
     },
     Deviation {
+        runtime: "async-static",
+        property: Property::ContainsDestructorPanics,
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+    },
+    Deviation {
+        runtime: "async-static",
+        property: Property::DropsUnwokenTasks,
+        reason: "a StaticExecutor has no Drop and no list of tasks: those left over \"will not be cancelled\"",
+    },
+    Deviation {
         runtime: "async-local",
         property: Property::ContainsDestructorPanics,
         reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
