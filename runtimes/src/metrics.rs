@@ -157,6 +157,13 @@ impl Snapshot {
         Self { rows: blocks.into_iter().map(row).collect() }
     }
 
+    /// Adds to a counter of the row for threads that are not workers.
+    pub(crate) fn add_to_last(&mut self, counter: Counter, n: u64) {
+        if let Some(value) = self.rows.last_mut().and_then(|row| row[counter as usize].as_mut()) {
+            *value += n;
+        }
+    }
+
     /// A snapshot with one row that holds only the named counters, for a peer that counts little.
     pub fn only(values: &[(Counter, u64)]) -> Self {
         let mut row = [None; N];

@@ -54,9 +54,9 @@ queue/biased.rs | s/let result = left.then/let result = true.then/ | one_user_at
 queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, Relaxed/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once
-engine/gate.rs | s/(fn drop.*?)ENTRANT, Release/$1ENTRANT, crate::sync::atomic::Ordering::Relaxed/s | a_closed_gate
-engine/gate.rs | s/while self.0.load\(Acquire\) != CLOSED/while self.0.load(crate::sync::atomic::Ordering::Relaxed) != CLOSED/ | a_closed_gate
-engine/gate.rs | s/if self.0.fetch_add\(ENTRANT, Acquire\) & CLOSED == 0/let open = self.0.load(Acquire) & CLOSED == 0; self.0.fetch_add(ENTRANT, Acquire); if open/ | a_closed_gate
+engine/gate.rs | s/(impl Drop.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
+engine/gate.rs | s/while self.0.load\(Acquire\)/while self.0.load(Relaxed)/ | a_closed_gate
+engine/gate.rs | s/if self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\) & CLOSED == 0/let open = self.0.load(Acquire) & CLOSED == 0; self.0.fetch_add(ENTERED + INSIDE, Acquire); if open/ | a_closed_gate
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | no_token_is_lost
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | a_worker_that_blocks_on_a_future
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.swap(EMPTY, Relaxed)/ | no_token_is_lost

@@ -61,6 +61,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Outside {
     cache: Cache,
+    /// Tasks spawned: counted here, where the lock is taken anyway.
+    spawned: u64,
     /// After shutdown: tasks whose memory is not freed yet.
     remaining: Option<i64>,
 }
@@ -88,7 +90,7 @@ impl<S: Scheduler> Core<S> {
             reactor,
             depot: Depot::new(),
             body: Mutex::new(Some(body)),
-            outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), remaining: None })),
+            outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), spawned: 0, remaining: None })),
             outside_counters: Block::new(),
         });
         // The tasks' common reference; given back by `release_tasks`.
@@ -144,7 +146,6 @@ impl<S: Scheduler> Core<S> {
             drop(future);
             return JoinHandle::refused();
         };
-        self.count_outside(Counter::Spawned);
         // SAFETY: as above.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
         self.push_outside(runnable, Cause::Spawned);
@@ -153,9 +154,8 @@ impl<S: Scheduler> Core<S> {
         unsafe { JoinHandle::from_raw(header) }
     }
 
-    /// Queues a task from a thread that is no worker. The caller is inside the gate, or a worker.
+    /// Queues a task from a thread that is no worker. The caller is inside the gate, which counts it.
     pub(super) fn push_outside(&self, task: Runnable, cause: Cause) {
-        self.count_outside(Counter::ScheduledRemote);
         if let Some(worker) = task.pinned() {
             return self.push_pinned(worker, task);
         }
@@ -204,7 +204,11 @@ impl<S: Scheduler> Core<S> {
         if !S::COUNTED {
             return Snapshot::default();
         }
-        Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]))
+        let mut snapshot = Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]));
+        // These two are counted on the way in.
+        snapshot.add_to_last(Counter::Spawned, self.outside.lock().spawned);
+        snapshot.add_to_last(Counter::ScheduledRemote, self.gate.entered());
+        snapshot
     }
 
     /// Refuses everything from outside from now on, and asks the workers to stop.
@@ -286,8 +290,19 @@ impl<S: Scheduler> Home for Core<S> {
     }
 
     #[inline]
-    fn accepts(&self) -> bool {
-        self.here().is_some()
+    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+        if let Some(worker) = self.here() {
+            if let Some(task) = decide() {
+                worker.schedule(task, Cause::Woken);
+            }
+            return true;
+        }
+        let Some(inside) = self.gate.enter() else { return false };
+        match decide() {
+            Some(task) => self.push_outside(task, Cause::Woken),
+            None => inside.leave_uncounted(),
+        }
+        true
     }
 
     #[inline]
@@ -309,7 +324,11 @@ impl<S: Scheduler> Home for Core<S> {
     fn allocate(&self, size: Size) -> NonNull<Header> {
         match self.here() {
             Some(worker) => worker.allocate(size),
-            None => self.outside.lock().cache.allocate(size, &self.depot),
+            None => {
+                let mut outside = self.outside.lock();
+                outside.spawned += 1;
+                outside.cache.allocate(size, &self.depot)
+            }
         }
     }
 

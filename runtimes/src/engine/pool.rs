@@ -14,8 +14,9 @@ use std::ptr::{self, NonNull};
 use crate::sync::Mutex;
 use crate::task::{Header, Size};
 
-/// Sizes are rounded up to a multiple of this many bytes, which is also every slot's alignment.
-const GRAIN: usize = 32;
+/// Sizes are rounded up to a multiple of this many bytes, which is also every slot's alignment: a cache line, so that what
+/// a thread outside touches to wake a task lies in one.
+const GRAIN: usize = 64;
 /// The largest slot in bytes.
 const LARGEST: usize = 1024;
 const CLASSES: usize = LARGEST / GRAIN;

@@ -30,8 +30,9 @@ pub(crate) trait Home: Send + Sync + 'static {
     /// Queues a task that became runnable; gives it back once the engine has closed.
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable>;
 
-    /// Whether the calling thread is one whose wakes [`schedule`](Self::schedule) never refuses.
-    fn accepts(&self) -> bool;
+    /// Calls `decide`, and queues the task that it returns as woken. False, without a call, once the engine has closed:
+    /// while `decide` runs it does not.
+    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool;
 
     /// The calling thread begins to poll `task`.
     fn begin_poll(task: NonNull<Header>);

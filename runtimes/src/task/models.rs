@@ -46,8 +46,14 @@ loom::thread_local! {
 }
 
 impl Home for Desk {
-    fn accepts(&self) -> bool {
-        !self.closed.load(Counted)
+    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+        if self.closed.load(Counted) {
+            return false;
+        }
+        if let Some(task) = decide() {
+            self.schedule(task, Cause::Woken).expect("it is closed before the model's threads begin");
+        }
+        true
     }
 
     fn begin_poll(task: NonNull<Header>) {

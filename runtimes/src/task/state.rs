@@ -266,7 +266,7 @@ impl State {
         }
     }
 
-    /// A wake that gives up its waker, in one step. Only where the engine is sure to accept the task.
+    /// A wake that gives up its waker, in one step. Only while the engine is sure to accept the task.
     #[inline]
     pub(crate) fn wake_by_value(&self) -> Wake {
         let mut now = self.0.load(Acquire);

@@ -4,9 +4,9 @@
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable};
 
-use super::Home;
 use super::cell::{self, Header};
 use super::state::{Release, Wake};
+use super::{Home, Runnable};
 use crate::stackful::preempt::closed;
 
 /// The raw waker of `task`, which does not count until it is cloned.
@@ -36,24 +36,28 @@ unsafe fn wake<H: Home>(data: *const ()) {
         // SAFETY: this waker is owned, and is dropped once.
         return unsafe { drop_waker(data) };
     }
-    // SAFETY: it keeps the task alive until the step that gives it up.
-    if !unsafe { cell::home::<H>(task) }.accepts() {
-        // SAFETY: the same.
-        return unsafe {
+    let decide = || {
+        // SAFETY: it keeps the task alive until the step that gives it up.
+        match unsafe { task.as_ref() }.state.wake_by_value() {
+            Wake::Nothing => None,
+            // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
+            Wake::Queue => Some(unsafe { Runnable::from_raw(task) }),
+            Wake::Free => {
+                // SAFETY: the state word says that this thread is the last.
+                unsafe { cell::free_raw(task) };
+                None
+            }
+        }
+    };
+    // SAFETY: it keeps the task, and so the engine, alive until that step, and from then on the engine keeps itself open.
+    let home = unsafe { cell::home::<H>(task) };
+    // Wakers are used by tasks, in whose name the engine must not be interrupted.
+    if !closed(|| home.admit(decide)) {
+        // SAFETY: nothing was decided, so the waker is still owned.
+        unsafe {
             wake_by_ref::<H>(data);
             drop_waker(data);
-        };
-    }
-    // SAFETY: the same.
-    match unsafe { task.as_ref() }.state.wake_by_value() {
-        Wake::Nothing => {}
-        Wake::Queue => {
-            // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
-            let queued = unsafe { cell::schedule::<H>(task) };
-            debug_assert!(queued, "an engine that said so accepts the task");
         }
-        // SAFETY: the state word says that this thread is the last.
-        Wake::Free => unsafe { cell::free_raw(task) },
     }
 }
 
