@@ -8,4 +8,6 @@ crate::registry::registry! { schedulers, for_each_scheduler, $, [
     work_stealing_biased,
     work_stealing_uncounted,
     stackful,
+    stackful_local,
+    stackful_global_queue,
 ] }
