@@ -118,6 +118,11 @@ pub trait Runtime: Sized + 'static {
     /// [`Config::own_sockets`] was not set and they need it.
     fn sockets(&self) -> Option<Self::Sockets>;
 
+    /// How many unfinished tasks it can hold at once on this system, when that is less than the memory allows.
+    fn task_limit(&self) -> usize {
+        usize::MAX
+    }
+
     /// Runs `future` on the calling thread until it is ready. Tasks of a runtime that lives on its
     /// caller's thread make progress only during this call.
     ///

@@ -21,6 +21,14 @@ pub(crate) fn drive<R: Runtime, T: Send + 'static>(
     runtime.block_on(task)?
 }
 
+/// Leaves the cell out when `runtime` cannot hold `tasks` unfinished tasks at once.
+pub(crate) fn require_room<R: Runtime>(runtime: &R, tasks: u64) -> Result<(), Failure> {
+    if tasks <= runtime.task_limit() as u64 {
+        return Ok(());
+    }
+    Err(Failure::NotOffered("this runtime cannot hold so many tasks at once on this system"))
+}
+
 /// Runs `work` on a thread that is not the runtime's while the calling thread sits in `block_on`: a
 /// runtime that lives on its caller's thread makes progress too. The thread exists before `work`
 /// begins, and `work` begins only once `block_on` has polled.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use atomic_waker::AtomicWaker;
 use runtimes::{Runtime, Spawner};
 
-use crate::drive::drive;
+use crate::drive::{drive, require_room};
 use crate::memory::Memory;
 use crate::workload::check;
 use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
@@ -50,6 +50,7 @@ impl Workload for IdleMemory {
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
         let tasks = params.size("tasks");
+        require_room(runtime, tasks as u64)?;
         let spawner = runtime.spawner().clone();
         let (elapsed, held) = drive(runtime, async move {
             Crowd::new(&spawner, WARM_UP).wait_and_end().await?;

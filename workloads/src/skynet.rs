@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use runtimes::{JoinError, Runtime, Spawner};
 
-use crate::drive::{drive, sum_below};
+use crate::drive::{drive, require_room, sum_below};
 use crate::workload::check;
 use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
 
@@ -35,6 +35,9 @@ impl Workload for Skynet {
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
         let levels = params.get("levels");
         let leaves = (0..levels).fold(1, |n, _| n * FANOUT);
+        // All tasks of the tree: leaves + leaves/10 + … + the root.
+        let tasks = (leaves * FANOUT - 1) / (FANOUT - 1);
+        require_room(runtime, tasks)?; // in the worst order none has finished before the last is spawned
         let spawner = runtime.spawner().clone();
         let elapsed = drive(runtime, async move {
             let start = Instant::now();
@@ -44,8 +47,6 @@ impl Workload for Skynet {
             }
             Ok(start.elapsed())
         })?;
-        // All tasks of the tree: leaves + leaves/10 + … + the root.
-        let tasks = (leaves * FANOUT - 1) / (FANOUT - 1);
         Ok(Sample::work(elapsed, tasks * iterations))
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! may has one scheduler for the whole process, made by the first coroutine and never ended. Several runtimes of ours
 //! share it, so the adapter tells their tasks apart: each runtime lists its unfinished tasks (`live_tasks`), and shutdown
-//! aborts those and waits for them. may's threads stay. A second runtime in the same process must ask for as many
-//! workers as the first; the benches start a process for each cell.
+//! aborts those and waits for them. Against may's own spawn and join the list's cost is not measurable. may's threads stay.
+//! A second runtime in the same process must ask for as many workers as the first; the benches start a process for each
+//! cell.
 //!
 //! Coroutines come from may's pool, as its documentation recommends, with the stack size of our configuration: the
 //! same as `stackful`. Its default is half of that; the time to spawn is the same with both.
 
+use std::fs;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
@@ -62,6 +64,17 @@ fn stack_words(config: &Config) -> usize {
     config.stack_size.next_multiple_of(rustix::param::page_size()) / size_of::<usize>()
 }
 
+/// How many coroutines fit into the process: may maps each stack by itself, with a guard page, which makes two memory
+/// mappings of the number that the kernel allows a process.
+fn coroutine_limit() -> usize {
+    /// The kernel's default.
+    const DEFAULT_MAPPINGS: usize = 65_530;
+    /// For the program, its libraries, threads and heaps, and for coroutines that may keeps in its pool.
+    const OTHER_MAPPINGS: usize = 4_096;
+    let allowed = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
+    allowed.unwrap_or(DEFAULT_MAPPINGS).saturating_sub(OTHER_MAPPINGS) / 2
+}
+
 /// Tasks on may's scheduler.
 #[derive(Debug)]
 pub struct Variant {
@@ -102,6 +115,10 @@ impl Runtime for Variant {
 
     fn sockets(&self) -> Option<MaySockets> {
         Some(MaySockets)
+    }
+
+    fn task_limit(&self) -> usize {
+        coroutine_limit()
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
