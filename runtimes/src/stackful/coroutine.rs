@@ -1,5 +1,6 @@
 //! Stackful tasks that drive futures: each started task has a stack, and every poll runs on it.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -14,7 +15,7 @@ use std::thread;
 use pin_project_lite::pin_project;
 
 use super::Pool;
-use super::fiber::{Fiber, Header};
+use super::fiber::{Entry, Fiber, Header, Job, nameless};
 use super::preempt::{self, guard};
 use crate::engine::count;
 use crate::metrics::Counter;
@@ -88,7 +89,7 @@ impl<F: Future, P: PoolRef> Future for Coroutine<F, P> {
         let mut turn = Turn { future: this.future, context, result: Ok(Poll::Pending) };
         // SAFETY: a job of this type never suspends half-way, so the fiber is parked between polls; `poll_once`
         // expects such a turn, which outlives the call.
-        unsafe { stack.start(poll_once::<F>, (&raw mut turn).cast()) };
+        unsafe { stack.start(const { &job::<F>(poll_once::<F>) }, (&raw mut turn).cast()) };
         count(Counter::Switches, 1);
         finish(this.stack, turn.result)
     }
@@ -114,6 +115,11 @@ impl<F, P> fmt::Debug for Coroutine<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coroutine").field("has_stack", &self.stack.is_some()).finish_non_exhaustive()
     }
+}
+
+/// A job that polls an `F`.
+const fn job<F>(run: Entry) -> Job {
+    Job { run, code: type_name::<F>, name: nameless }
 }
 
 /// The job: polls once. The panic that it catches goes on where the coroutine was polled.
@@ -158,7 +164,7 @@ impl<F: Future, P: PoolRef> Coroutine<F, P> {
             unsafe { stack.resume(at) };
         } else {
             // SAFETY: no job is suspended on the fiber, and this one expects such a turn, which outlives the call.
-            unsafe { stack.start(poll_once_sliced::<F>, at) };
+            unsafe { stack.start(const { &job::<F>(poll_once_sliced::<F>) }, at) };
         }
         let preempted = slot.zip(outer).is_some_and(|(slot, outer)| slot.leave(outer));
         count(Counter::Switches, 1);

@@ -14,7 +14,7 @@
 //! +------------------+  <- top of the stack (page boundary)
 //! | colour: 0..7/4 K |  keeps the hot lines of neighbouring stacks out of each other's cache sets
 //! +------------------+
-//! | Header           |  one cache line: the suspended coroutine, entry and turn of the job
+//! | Header           |  one cache line: the suspended coroutine, kind and turn of the job
 //! +------------------+  <- corosensei's stack base
 //! | loop's frame     |
 //! | job's frames     |  none while the fiber is parked
@@ -37,6 +37,20 @@ use super::stack::Geometry;
 /// A job must not unwind: it would end the fiber's loop.
 pub(super) type Entry = unsafe fn(&Header);
 
+/// A kind of job.
+pub(super) struct Job {
+    pub(super) run: Entry,
+    /// The name of its code.
+    pub(super) code: fn() -> &'static str,
+    /// The name of its task, if it has one, read from the turn that it runs in.
+    pub(super) name: unsafe fn(&Header) -> Option<&str>,
+}
+
+/// For jobs whose tasks have no name.
+pub(super) fn nameless(_: &Header) -> Option<&str> {
+    None
+}
+
 /// Different distances of the header from the top of its stack, and the step between them in bytes. All of
 /// them leave more than half of the topmost page to the frames, so that a shallow coroutine stays within it.
 const COLOURS: usize = 8;
@@ -48,7 +62,7 @@ pub(super) struct Header {
     /// Never dropped: while the fiber is parked nothing on its stack has a destructor.
     coroutine: UnsafeCell<ManuallyDrop<Coroutine<(), (), Infallible, Bounds>>>,
     yielder: Cell<*const Yielder<(), ()>>,
-    entry: Cell<Entry>,
+    job: Cell<&'static Job>,
     turn: Cell<*mut ()>,
     shared: *const Shared,
 }
@@ -77,6 +91,26 @@ impl Header {
     pub(super) unsafe fn suspend(&self) {
         // SAFETY: the loop set it to its coroutine's yielder, which lives as long as the stack.
         unsafe { &*self.yielder.get() }.suspend(());
+    }
+
+    /// The name of the job's code.
+    pub(super) fn code(&self) -> &'static str {
+        (self.job.get().code)()
+    }
+
+    /// The name of the job's task.
+    ///
+    /// # Safety
+    /// The job is running.
+    pub(super) unsafe fn task_name(&self) -> Option<&str> {
+        // SAFETY: the job's own function, in a turn that the job expects.
+        unsafe { (self.job.get().name)(self) }
+    }
+
+    /// Where the header of the stack that ends at `top` lies. Neighbouring stacks are an odd number of pages apart, so that all
+    /// distances come up equally often.
+    pub(super) fn address(top: usize, geometry: Geometry) -> usize {
+        top - mem::size_of::<Self>() - top / geometry.page() % COLOURS * COLOUR_STEP
     }
 
     /// Whether `address` lies on this fiber's stack.
@@ -125,8 +159,10 @@ impl Fiber {
     /// # Safety
     /// The stack is guarded, unused, at least `MIN_STACK` bytes, one of `shared`'s, and stays mapped while the
     /// fiber is outside the pool or parked in it.
-    pub(super) unsafe fn make(top: NonNull<u8>, index: usize, shared: *const Shared) -> Self {
-        let down = mem::size_of::<Header>() + index % COLOURS * COLOUR_STEP;
+    pub(super) unsafe fn make(top: NonNull<u8>, shared: *const Shared) -> Self {
+        // SAFETY: the caller's.
+        let geometry = unsafe { (*shared).geometry() };
+        let down = top.addr().get() - Header::address(top.addr().get(), geometry);
         // SAFETY: within the topmost page of the stack; aligned, as `top` is and all three sizes are.
         let at = unsafe { top.sub(down) }.cast::<Header>();
         let body = move |yielder: &Yielder<(), ()>, ()| -> Infallible {
@@ -135,14 +171,14 @@ impl Fiber {
             header.yielder.set(yielder);
             loop {
                 yielder.suspend(());
-                // SAFETY: whoever resumed the fiber out of its loop set an entry and the turn it expects.
-                unsafe { header.entry.get()(header) };
+                // SAFETY: whoever resumed the fiber out of its loop set a job and the turn it expects.
+                unsafe { (header.job.get().run)(header) };
             }
         };
         let header = Header {
             coroutine: UnsafeCell::new(ManuallyDrop::new(Coroutine::with_stack(Bounds(at), body))),
             yielder: Cell::new(ptr::null()),
-            entry: Cell::new(|_| {}),
+            job: Cell::new(&Job { run: |_| {}, code: || "nothing", name: nameless }),
             turn: Cell::new(ptr::null_mut()),
             shared,
         };
@@ -156,10 +192,10 @@ impl Fiber {
     /// Runs a job on the parked fiber until it returns or suspends.
     ///
     /// # Safety
-    /// The fiber is parked, and `turn` is what `entry` expects, valid until this returns.
+    /// The fiber is parked, and `turn` is what `job` expects, valid until this returns.
     #[inline]
-    pub(super) unsafe fn start(&mut self, entry: Entry, turn: *mut ()) {
-        self.header().entry.set(entry);
+    pub(super) unsafe fn start(&mut self, job: &'static Job, turn: *mut ()) {
+        self.header().job.set(job);
         self.header().turn.set(turn);
         self.switch();
     }

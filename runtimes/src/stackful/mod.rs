@@ -21,7 +21,7 @@
 //! Address space of the configured size and one guard; memory only for pages that were touched, one for shallow
 //! code. Every stack is at least 32 KiB: printing the backtrace of a panic takes some 22 KiB of it. Unoptimised builds
 //! need several times what optimised ones do. Code that overflows its stack hits the guard, which ends the process
-//! with `SIGSEGV`. The guard is a page or two, so C code that puts larger arrays on its stack without touching them
+//! with a message that names the task. The guard is a page or two, so C code that puts larger arrays on its stack without touching them
 //! in order (Rust does touch them) could step over it, as on any thread.
 //!
 //! # Time slices
@@ -34,6 +34,7 @@ mod body;
 mod coroutine;
 pub mod direct;
 mod fiber;
+mod overflow;
 mod pool;
 pub mod preempt;
 mod stack;
@@ -42,6 +43,6 @@ mod tests;
 
 pub use body::{RuntimePool, Stackful};
 pub use coroutine::{Coroutine, PoolRef};
-pub use direct::{Cancelled, Direct, go, suspend, wait};
+pub use direct::{Cancelled, Direct, go, go_named, suspend, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};

@@ -216,20 +216,20 @@ impl Shared {
 
     /// Sets up one stack that was never used, or was discarded.
     fn make(self: &Arc<Self>) -> io::Result<Fiber> {
-        let (top, index) = {
+        let top = {
             let mut depot = self.depot.lock();
             let top = match depot.discarded.pop() {
                 Some(Top(top)) => top,
                 None => depot.open(self.geometry)?,
             };
             depot.leave(self, 1);
-            (top, depot.out)
+            top
         };
         self.made.fetch_add(1, Relaxed);
         count(Counter::StacksMade, 1);
         // SAFETY: the stack is in no list any more, its guard stands, and the slab stays mapped as long as the
-        // fiber is counted as outside or lies in the depot. Any index will do: it only spreads addresses.
-        Ok(unsafe { Fiber::make(top, index, Arc::as_ptr(self)) })
+        // fiber is counted as outside or lies in the depot.
+        Ok(unsafe { Fiber::make(top, Arc::as_ptr(self)) })
     }
 
     /// Puts fibers into the depot.

@@ -18,6 +18,8 @@ use std::ptr::{NonNull, null_mut};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
+use super::overflow;
+
 /// The smallest stack, in bytes. Printing the backtrace of a panic takes about 22 KiB.
 pub(super) const MIN_STACK: usize = 32 * 1024;
 
@@ -71,6 +73,17 @@ impl Geometry {
     fn slot(self) -> usize {
         self.guard + self.stack
     }
+
+    /// The size of a page.
+    pub(super) fn page(self) -> usize {
+        self.page
+    }
+
+    /// For an offset into a slab that lies in a guard: the offset of the top of the stack above that guard.
+    pub(super) fn top_above_guard(self, offset: usize) -> Option<usize> {
+        let slot = offset / self.slot();
+        (offset % self.slot() < self.guard).then(|| (slot + 1) * self.slot())
+    }
 }
 
 /// What stands below a stack.
@@ -110,6 +123,7 @@ impl Slab {
         // pages refuse the advice, and then there is nothing to fear.
         // SAFETY: the range is the mapping just made, and the advice does not change its contents.
         let _ = unsafe { madvise(base, bytes, Advice::LinuxNoHugepage) };
+        overflow::register(slab.base.as_ptr().expose_provenance(), bytes, geometry);
         Ok(slab)
     }
 
@@ -158,6 +172,7 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
+        overflow::forget(self.base.addr().get());
         // SAFETY: the mapping is ours; the pool drops its slabs once no stack is outside it.
         let unmapped = unsafe { munmap(self.base.as_ptr().cast(), self.bytes()) };
         debug_assert!(unmapped.is_ok());

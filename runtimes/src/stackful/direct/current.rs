@@ -31,12 +31,24 @@ pub(super) struct Turn {
     raised: Cell<u32>,
     /// The resumer's thread was unwinding already, on a stack further down.
     panicking: bool,
+    /// The task's name, kept by the resumer.
+    name: Option<*const str>,
 }
 
 impl Turn {
     /// A turn that polls, or one that unwinds the code.
-    pub(super) fn new(waker: &Waker, slot: *mut (), cancelled: bool) -> Self {
-        Self { waker, slot, cancelled, raised: Cell::new(0), panicking: thread::panicking() }
+    pub(super) fn new(waker: &Waker, name: Option<&str>, slot: *mut (), cancelled: bool) -> Self {
+        let name = name.map(ptr::from_ref);
+        Self { waker, slot, cancelled, raised: Cell::new(0), panicking: thread::panicking(), name }
+    }
+
+    /// The task's name in this turn.
+    ///
+    /// # Safety
+    /// As for [`slot`](Self::slot).
+    pub(super) unsafe fn name(header: &Header) -> Option<&str> {
+        // SAFETY: the resumer keeps its turn, and in it the name, until the fiber suspends or finishes.
+        unsafe { (*header.turn().cast_const().cast::<Self>()).name.map(|name| &*name) }
     }
 
     /// Runs it on `fiber`, with `switch`, as this thread's current direct-style code. True: it was preempted, which only

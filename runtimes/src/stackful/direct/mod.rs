@@ -36,6 +36,7 @@
 mod current;
 mod net;
 
+use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -48,7 +49,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::coroutine::take;
-use super::fiber::{Fiber, Header};
+use super::fiber::{Fiber, Header, Job};
 use super::{Pool, Stackful, preempt};
 use crate::engine::EngineSpawner;
 use crate::reactor;
@@ -69,8 +70,33 @@ where
     C: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn(spawner, None, code)
+}
+
+/// The same as [`go`], for a task with a name: messages about it (that it overflowed its stack) tell it.
+pub fn go_named<S, C, T>(spawner: &EngineSpawner<S, Stackful>, name: impl Into<Box<str>>, code: C) -> JoinHandle<T>
+where
+    S: Scheduler,
+    C: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(spawner, Some(name.into()), code)
+}
+
+fn spawn<S, C, T>(spawner: &EngineSpawner<S, Stackful>, name: Option<Box<str>>, code: C) -> JoinHandle<T>
+where
+    S: Scheduler,
+    C: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let pool = Arc::clone(spawner.body());
-    spawner.spawn_pinned(move || Direct::make(pool, code, true))
+    spawner.spawn_pinned(move || Direct {
+        name,
+        own_task: true,
+        held: false,
+        state: State::New(code, pool),
+        frames: PhantomData,
+    })
 }
 
 /// Suspends the calling direct-style code for `duration`.
@@ -145,6 +171,7 @@ pub fn suspend() {
 /// ```
 pub struct Direct<C, T> {
     state: State<C>,
+    name: Option<Box<str>>,
     /// The whole body of a task of ours, polled by the engine with the task's waker: it may be preempted.
     own_task: bool,
     /// Preempted: the task is held.
@@ -168,13 +195,11 @@ enum Slot<C, T> {
 }
 
 impl<C: FnOnce() -> T, T> Direct<C, T> {
+    const JOB: Job = Job { run: call::<C, T>, code: type_name::<C>, name: Turn::name };
+
     /// Makes a coroutine of `closure`. No stack is taken before the first poll.
     pub fn new(pool: Arc<Pool>, closure: C) -> Self {
-        Self::make(pool, closure, false)
-    }
-
-    fn make(pool: Arc<Pool>, closure: C, own_task: bool) -> Self {
-        Self { state: State::New(closure, pool), own_task, held: false, frames: PhantomData }
+        Self { state: State::New(closure, pool), name: None, own_task: false, held: false, frames: PhantomData }
     }
 }
 
@@ -192,10 +217,10 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
             State::Suspended(fiber) => (fiber, Slot::Empty),
             State::Finished => panic!("direct-style code was polled after it had finished"),
         };
-        let turn = Turn::new(context.waker(), (&raw mut slot).cast(), false);
+        let turn = Turn::new(context.waker(), self.name.as_deref(), (&raw mut slot).cast(), false);
         let preempted = if matches!(slot, Slot::Closure(_)) {
             // SAFETY: the fiber is fresh from the pool, and `call` expects such a turn and slot.
-            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.start(call::<C, T>, turn) })
+            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.start(const { &Self::JOB }, turn) })
         } else {
             // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
             turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.resume(turn) })
@@ -222,7 +247,7 @@ impl<C, T> Drop for Direct<C, T> {
     fn drop(&mut self) {
         let State::Suspended(mut fiber) = mem::replace(&mut self.state, State::Finished) else { return };
         let mut slot = Slot::<C, T>::Empty;
-        let turn = Turn::new(Waker::noop(), (&raw mut slot).cast(), true);
+        let turn = Turn::new(Waker::noop(), self.name.as_deref(), (&raw mut slot).cast(), true);
         // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
         // If it was preempted it runs on, without being preempted again, to where it suspends by itself. (The engine has
         // left it that far already, unless the runtime is shutting down.)

@@ -9,8 +9,10 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::super::pool::Pool;
 use super::super::stack::Guard;
-use super::super::{Coroutine, Direct, wait};
+use super::super::{Coroutine, Direct, go_named, wait};
 use super::{Pending, poll};
+use crate::schedulers::stackful::Variant;
+use crate::{Config, Runtime};
 
 const CASE: &str = "STAMPEDE_STACKFUL_CHILD";
 const SIGABRT: i32 = 6;
@@ -36,6 +38,16 @@ fn in_the_child() {
     let Ok(case) = env::var(CASE) else { return };
     limit(Resource::Core, 0);
     match case.as_str() {
+        "named" => {
+            let runtime = Variant::start(&Config::new(1)).unwrap();
+            let _ = runtime.block_on(go_named(runtime.spawner(), "deep thought", || descend(0)));
+        }
+        "elsewhere" => {
+            // A slab that came and went: the handler is there.
+            let _ = poll(pin!(Coroutine::new(Pool::new(0), async {})));
+            // SAFETY: it faults, which is the point.
+            unsafe { std::ptr::without_provenance::<u64>(64).read_volatile() };
+        }
         "marker" => overflow(Guard::Marker),
         "protection" => overflow(Guard::Protection),
         "backtrace" => {
@@ -63,11 +75,12 @@ fn in_the_child() {
     println!("survived");
 }
 
+#[expect(unconditional_recursion, reason = "this is the point")]
+fn descend(n: u64) -> u64 {
+    std::hint::black_box(n) + descend(n + 1)
+}
+
 fn overflow(guard: Guard) {
-    #[expect(unconditional_recursion, reason = "this is the point")]
-    fn descend(n: u64) -> u64 {
-        std::hint::black_box(n) + descend(n + 1)
-    }
     let pool = Pool::with_guard(0, guard);
     // A neighbour below, whose stack must not be reached.
     let mut below = pin!(Coroutine::new(&*pool, Pending(1)));
@@ -76,11 +89,33 @@ fn overflow(guard: Guard) {
 }
 
 #[test]
-fn a_stack_that_overflows_hits_its_guard() {
-    for guard in ["marker", "protection"] {
-        let output = child(guard);
-        assert_eq!(output.status.signal(), Some(SIGSEGV), "{guard}: {output:?}");
+fn an_overflow_ends_the_process_with_a_message_that_names_the_task() {
+    for (case, task) in [
+        (
+            "marker",
+            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its stack of 32768 bytes",
+        ),
+        (
+            "protection",
+            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its stack of 32768",
+        ),
+        (
+            "named",
+            "task `deep thought`, runtimes::stackful::tests::overflow::in_the_child::{{closure}}, has overflowed",
+        ),
+    ] {
+        let output = child(case);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(task), "{case}: {output:?}");
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{case}: {output:?}");
     }
+}
+
+#[test]
+fn other_faults_end_it_as_ever() {
+    let output = child("elsewhere");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("overflowed"), "{output:?}");
+    assert_eq!(output.status.signal(), Some(SIGSEGV), "{output:?}");
 }
 
 #[test]
