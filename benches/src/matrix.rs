@@ -6,8 +6,8 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use regex::Regex;
-use runtimes::Workers;
-use workloads::Kind;
+use runtimes::{Body, Workers};
+use workloads::{Field, Kind};
 
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
@@ -125,9 +125,8 @@ impl Selection {
         let mut cells = Vec::new();
         for &workload in workloads {
             for &runtime in runtimes {
-                for workers in self.worker_counts(runtime, cores) {
-                    cells.push(Cell { workload, runtime, workers });
-                }
+                let counts = self.worker_counts(runtime, cores).into_iter();
+                cells.extend(counts.map(|workers| Cell { workload, runtime, workers }));
             }
         }
         cells.retain(|cell| self.accepts(cell));
@@ -138,7 +137,21 @@ impl Selection {
     }
 
     fn accepts(&self, cell: &Cell) -> bool {
-        self.filter.accepts(&cell.id()) && self.runtime.as_ref().is_none_or(|names| names.is_match(cell.runtime.name))
+        let (id, runtime) = (cell.id(), cell.runtime.name);
+        let named = self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
+        self.filter.accepts(&id)
+            && self.runtime.as_ref().is_none_or(|names| names.is_match(runtime))
+            && (named || self.fields(cell))
+    }
+
+    /// Whether the cell is measured unasked, see [`Field`].
+    fn fields(&self, cell: &Cell) -> bool {
+        match cell.workload.field {
+            Field::Unsliced => cell.runtime.body != Body::Sliced,
+            Field::Only { runtimes, workers } => {
+                runtimes.contains(&cell.runtime.name) && (cell.workers <= workers || !self.workers.is_empty())
+            }
+        }
     }
 
     /// A count asked for by name is taken even beyond the cores: oversubscription is worth a look.
@@ -190,12 +203,13 @@ pub fn shuffle<T>(items: &mut [T], seed: u64, block: u64) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use runtimes::{Body, Origin};
+    use runtimes::Origin;
 
     use super::*;
 
     const fn workload(name: &'static str, kind: Kind) -> workloads::Card {
-        workloads::Card { name, summary: "", shows: "", unit: "things", kind, params: &[] }
+        let field = Field::Unsliced;
+        workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[] }
     }
 
     const fn runtime(name: &'static str, workers: Workers) -> runtimes::Card {
@@ -252,6 +266,25 @@ mod tests {
         let names = Regex::new("^local$").expect("a regular expression");
         let selection = Selection { runtime: Some(names), ..Selection::default() };
         assert_eq!(ids(&selection, 2), ["ping_pong/local/w1", "timers/local/w1"]);
+    }
+
+    #[test]
+    fn a_workload_keeps_to_its_field_unless_runtimes_are_named() {
+        static SLICED: runtimes::Card = runtimes::Card { body: Body::Sliced, ..runtime("sliced", Workers::Many) };
+        let field = Field::Only { runtimes: &["work-stealing", "sliced"], workers: 1 };
+        static HOGS: workloads::Card = workload("hogs", Kind::Latency);
+        let hogs: &'static _ = Box::leak(Box::new(workloads::Card { field, ..HOGS }));
+        let ids = |selection: &Selection| {
+            let cells = selection.choose(&[&PING, hogs], &[&LOCAL, &STEALING, &SLICED], 2).expect("some match");
+            cells.iter().map(Cell::id).collect::<Vec<_>>()
+        };
+        let ping = ["ping_pong/local/w1", "ping_pong/work-stealing/w1", "ping_pong/work-stealing/w2"];
+        assert_eq!(ids(&Selection::default()), [&ping[..], &["hogs/work-stealing/w1", "hogs/sliced/w1"]].concat());
+        let two = Selection { workers: vec![2], ..filter("hogs", false) };
+        assert_eq!(ids(&two), ["hogs/work-stealing/w2", "hogs/sliced/w2"]);
+        let named = Selection { runtime: Some(Regex::new("^(local|sliced)$").expect("regular")), ..two };
+        assert_eq!(ids(&named), ["hogs/sliced/w2"]);
+        assert_eq!(ids(&filter("ping_pong/sliced/w2", true)), ["ping_pong/sliced/w2"]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
 
 #[cfg(test)]
 mod tests {
-    use workloads::{Kind, Param};
+    use workloads::{Field, Kind, Param};
 
     use super::*;
 
@@ -129,6 +129,7 @@ mod tests {
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param { name: "pairs", default: 1_000, min: 1, max: 1_000_000, help: "" }],
     };
 

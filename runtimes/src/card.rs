@@ -45,4 +45,7 @@ pub enum Body {
     Stackless,
     /// A coroutine with a stack of its own.
     Stackful,
+    /// The same, preempted in its regions when its time slice is over. Elsewhere it differs in nothing, so workloads
+    /// without regions are not measured on it unless it is named.
+    Sliced,
 }

@@ -17,7 +17,9 @@ mod registry;
 pub mod runtime;
 pub mod scheduler;
 pub mod schedulers;
+
 pub mod sockets;
+pub mod spin;
 pub mod stackful;
 mod sync;
 mod task;

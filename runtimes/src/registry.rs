@@ -21,14 +21,19 @@ macro_rules! registry {
 
         /// The cards of this list, in order.
         pub fn cards() -> Vec<&'static $crate::Card> {
-            vec![$(&$module::CARD,)*]
+            #[allow(unused_mut, reason = "a list may be empty")]
+            let mut cards = Vec::new();
+            $($(#[$meta])* cards.push(&$module::CARD);)*
+            cards
         }
 
         /// Calls `visitor` with the runtime called `name`, or gives the visitor back.
         #[allow(unused_variables, reason = "a list may be empty")]
         pub(crate) fn visit<V: $crate::Visitor>(name: &str, visitor: V) -> Result<V::Output, V> {
-            $(if name == $module::CARD.name {
-                return Ok(visitor.visit::<$module::Variant>(&$module::CARD));
+            $($(#[$meta])* {
+                if name == $module::CARD.name {
+                    return Ok(visitor.visit::<$module::Variant>(&$module::CARD));
+                }
             })*
             Err(visitor)
         }
@@ -38,7 +43,7 @@ macro_rules! registry {
         #[macro_export]
         macro_rules! $for_each {
             ($dollar callback:ident) => {
-                $($dollar callback!($module, $dollar crate::$list::$module::Variant);)*
+                $($(#[$meta])* $dollar callback!($module, $dollar crate::$list::$module::Variant);)*
             };
         }
     };

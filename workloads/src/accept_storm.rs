@@ -11,7 +11,7 @@ use runtimes::{Join, JoinError, Runtime, Spawner};
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// HTTP without keep-alive, in small: 16 clients open 25 connections each, one after another, for one
 /// request of 64 bytes. The server is one task that accepts and one task per connection.
@@ -28,6 +28,7 @@ impl Workload for AcceptStorm {
         shows: "the cost of a connection's life: accept, registration with epoll, a new task, two wakes",
         unit: "connections",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "clients", default: 16, min: 1, max: 1_000, help: "client tasks" },
             Param {

@@ -8,7 +8,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `chained_spawn` (benches/rt_multi_threaded.rs, 1,000 links): nobody joins a link; the last
 /// one reports over a one-shot channel. Each link counts itself, so that a link left out or run twice
@@ -23,6 +23,7 @@ impl Workload for ChainedSpawn {
         shows: "the latency from spawn to first poll when there is only ever one task to run",
         unit: "tasks",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param {
             name: "links",
             default: 1_000,

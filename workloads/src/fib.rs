@@ -8,7 +8,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Fork–join in its smallest form, as in the Cilk papers and in most work-stealing suites since:
 /// fib(n) spawns fib(n − 1) and fib(n − 2) and awaits both, with no cut-off. The plain recursion's
@@ -23,6 +23,7 @@ impl Workload for Fib {
         shows: "fork–join in a deep, uneven binary tree whose tasks do next to nothing",
         unit: "tasks",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param { name: "n", default: 20, min: 2, max: 35, help: "which Fibonacci number is computed" }],
     };
 

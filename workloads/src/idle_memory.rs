@@ -13,7 +13,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::{drive, require_room};
 use crate::memory::Memory;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Idle tasks with the same future of 64 bytes on every runtime, and what they add to the process's memory.
 ///
@@ -45,6 +45,7 @@ impl Workload for IdleMemory {
         shows: "the memory that a task takes while it has nothing to do: its cell, its place in the runtime's tables, its stack",
         unit: "tasks",
         kind: Kind::Memory,
+        field: Field::Unsliced,
         params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
     };
 

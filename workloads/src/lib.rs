@@ -16,6 +16,7 @@ pub mod arrivals;
 mod crowd;
 mod drive;
 mod histogram;
+mod hogs;
 mod ledger;
 mod memory;
 mod metronome;
@@ -28,7 +29,7 @@ pub mod spin;
 pub mod usage;
 pub mod workload;
 
-pub use workload::{Card, Failure, Kind, Param, ParamError, Params, Range, Sample, Workload};
+pub use workload::{Card, Failure, Field, Kind, Param, ParamError, Params, Range, Sample, Workload};
 
 registry! { $
     spawn_many_local::SpawnManyLocal,
@@ -48,5 +49,9 @@ registry! { $
     timers::Timers,
     trickle::Trickle,
     poisson::Poisson,
+    ping_pong_hog::PingPongHog,
+    tight_loop::TightLoop,
+    hog_latency::HogLatency,
+    hog_latency_budget::HogLatencyBudget,
     idle_memory::IdleMemory,
 }

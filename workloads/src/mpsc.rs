@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `contention_bounded` (benches/sync_mpsc.rs: 5 producers × 1,000 messages, capacity 100; its
 /// `contention_bounded_full` and unbounded cases are other capacities, up to 1,000,000). The channel is
@@ -22,6 +22,7 @@ impl Workload for Mpsc {
         shows: "wakes under back-pressure: how many messages move before control changes hands",
         unit: "messages",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "producers", default: 5, min: 1, max: 1_000, help: "tasks that send" },
             Param { name: "messages", default: 1_000, min: 1, max: 1_000_000, help: "messages of each producer" },

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `ping_pong` (benches/rt_multi_threaded.rs, 1,000 pairs): a task makes two one-shot channels,
 /// spawns its partner, sends, and awaits the answer. The channels are futures-channel's, so that every
@@ -22,6 +22,7 @@ impl Workload for PingPong {
         shows: "the cost of handing control from one task to another and back",
         unit: "round trips",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param {
             name: "pairs",
             default: 1_000,

@@ -8,7 +8,7 @@ use crate::drive::drive;
 use crate::ledger::Ledger;
 use crate::queueing::Observed;
 use crate::spin::{Calibration, spin};
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Poisson arrivals of tasks that compute for a drawn time: response times at a load below saturation.
 ///
@@ -37,6 +37,7 @@ impl Workload for Poisson {
         shows: "response time under load, from the intended arrival on: queueing, wake-up latency, reactor lateness",
         unit: "requests",
         kind: Kind::Latency,
+        field: Field::Unsliced,
         params: &[
             Param {
                 name: "load_percent",
@@ -113,7 +114,7 @@ fn calibrate(max_drift_percent: f64) -> Result<Calibration, Failure> {
 }
 
 /// The generator: makes every request a task when it is due, and waits until all are done.
-async fn serve<S: Spawner>(
+pub(crate) async fn serve<S: Spawner>(
     spawner: &S,
     requests: Vec<Request>,
     warm_up: usize,

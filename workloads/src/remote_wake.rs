@@ -10,7 +10,7 @@ use runtimes::Runtime;
 use crate::crowd::{self, Event};
 use crate::drive::drive_from_outside;
 use crate::workload::io;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// After Glommio's `foreign_wake`, in bursts.
 ///
@@ -30,6 +30,7 @@ impl Workload for RemoteWake {
         shows: "the cost of a wake that comes from outside: the waker, the shared queue, and rousing sleeping workers",
         unit: "wakes",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "threads", default: 1, min: 1, max: 64, help: "threads outside the runtime" },
             Param { name: "tasks", default: 1_000, min: 1, max: 100_000, help: "tasks that each thread wakes" },

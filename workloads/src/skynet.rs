@@ -7,7 +7,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::{drive, require_room, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 const FANOUT: u64 = 10;
 
@@ -23,6 +23,7 @@ impl Workload for Skynet {
         shows: "fork–join in a wide tree: how spawning, queues and stealing bear a burst of work",
         unit: "tasks",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param {
             name: "levels",
             default: 5,

@@ -6,7 +6,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_local` (benches/rt_multi_threaded.rs, 10,000 tasks), with one difference: the
 /// parent awaits each handle instead of a count, so that joining is part of the cost.
@@ -20,6 +20,7 @@ impl Workload for SpawnManyLocal {
         shows: "the cost of a task made inside the runtime: allocation, queue, one poll, join",
         unit: "tasks",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param {
             name: "tasks",
             default: 10_000,

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive_from_outside, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_remote_idle` (benches/rt_multi_threaded.rs, 10,000 tasks). The spawning thread
 /// awaits the handles itself, parked by futures-lite's `block_on`, which no runtime takes part in.
@@ -21,6 +21,7 @@ impl Workload for SpawnManyRemote {
         shows: "the cost of a task that comes from outside: shared queue, waking sleeping workers, join across threads",
         unit: "tasks",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[Param {
             name: "tasks",
             default: 10_000,

@@ -4,21 +4,9 @@
 //! nobody does it. Here a service time is turned into a number of steps beforehand, so that a task that
 //! loses its processor has the rest of its work still before it.
 
-use std::hint::black_box;
 use std::time::Instant;
 
-/// Runs `steps` steps of a xorshift generator: each needs the one before, stays in registers, and has no
-/// closed form that a compiler could put in its place.
-#[inline(never)]
-pub fn spin(steps: u64) -> u64 {
-    let mut x = black_box(0x9E37_79B9_7F4A_7C15_u64);
-    for _ in 0..steps {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-    }
-    black_box(x)
-}
+pub use runtimes::spin::spin;
 
 /// Steps per block: about 0.5 µs to 60 µs on a processor of 3 GHz, which covers the service times used.
 const BLOCKS: [u64; 8] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];

@@ -10,7 +10,7 @@ use rustix::net::sockopt::set_tcp_nodelay;
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// The other echo isolates the scheduler: all runtimes wait for the same epoll loop. Here each has what its users
 /// have: tokio its I/O driver, async-executor async-io, monoio and may their own epoll, ours the shared reactor. The
@@ -26,6 +26,7 @@ impl Workload for TcpEchoOwn {
         shows: "own reactor: what its users get from a whole runtime; beside tcp_echo, what the shared reactor costs a peer",
         unit: "round trips",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },

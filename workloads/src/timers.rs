@@ -11,7 +11,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::histogram::histogram;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// 10,000 timers that really fire (a known peer's benchmark drops its timers unexpired). Deadlines are
 /// spread evenly and armed in shuffled order, so that neither a heap nor a wheel meets its best case.
@@ -29,6 +29,7 @@ impl Workload for Timers {
         shows: "how late a runtime resumes a task whose time has come, and what arming and firing cost",
         unit: "expiries",
         kind: Kind::Latency,
+        field: Field::Unsliced,
         params: &[
             Param { name: "timers", default: 10_000, min: 1, max: 1_000_000, help: "timers armed in one iteration" },
             Param { name: "lead_ms", default: 50, min: 0, max: 60_000, help: "milliseconds before the first deadline" },

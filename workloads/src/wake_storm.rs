@@ -6,7 +6,7 @@ use runtimes::Runtime;
 
 use crate::crowd;
 use crate::drive::drive;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `notify_waiters` (benches/sync_notify.rs: 10, 50, 100, 200 or 500 waiters). The event here
 /// is one waker slot per waiter, with no lock and no list, so that the wakes are all there is to
@@ -22,6 +22,7 @@ impl Workload for WakeStorm {
         shows: "a burst of wakes from one place: herd effects, and how the burst is spread over the workers",
         unit: "wakes",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "waiters", default: 100, min: 1, max: 100_000, help: "tasks that wait" },
             Param { name: "storms", default: 100, min: 1, max: 1_000_000, help: "events fired in one iteration" },

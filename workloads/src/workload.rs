@@ -20,6 +20,8 @@ pub struct Card {
     pub unit: &'static str,
     /// How it is measured.
     pub kind: Kind,
+    /// Where it is measured.
+    pub field: Field,
     /// Its parameters, in the order in which they are shown.
     pub params: &'static [Param],
 }
@@ -33,6 +35,22 @@ pub enum Kind {
     Latency,
     /// Bytes per operation, in the first iteration of a fresh process.
     Memory,
+}
+
+/// On which runtimes a workload is measured when nobody names any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// On all but the [sliced](runtimes::Body::Sliced) ones: none of its tasks opens a region, so these could only repeat
+    /// what `stackful` shows.
+    Unsliced,
+    /// Its tasks compute in regions. It is measured where that makes a difference, and beside it on one of each kind that
+    /// cannot be preempted.
+    Only {
+        /// Registered names.
+        runtimes: &'static [&'static str],
+        /// The greatest number of workers.
+        workers: usize,
+    },
 }
 
 /// One parameter of a workload.

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `yield_many` (benches/rt_multi_threaded.rs: 200 tasks × 1,000 yields). The yield is
 /// futures-lite's: it wakes itself and returns pending, so the order in which tasks run next is the
@@ -22,6 +22,7 @@ impl Workload for YieldMany {
         shows: "the cost of one turn through the run queue: self-wake, push, pop, poll",
         unit: "yields",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[
             Param { name: "tasks", default: 200, min: 1, max: 1_000_000, help: "tasks that yield side by side" },
             Param { name: "yields", default: 1_000, min: 1, max: 1_000_000, help: "yields of each task" },

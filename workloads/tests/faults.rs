@@ -148,7 +148,7 @@ impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
 
 /// Workloads whose third task returns a number that enters the result. The others pass numbers over channels
 /// or sockets, where a runtime can lose but not change them.
-const ADDS_UP: [&str; 13] = [
+const ADDS_UP: [&str; 16] = [
     "spawn_many_local",
     "spawn_many_remote",
     "yield_many",
@@ -162,6 +162,9 @@ const ADDS_UP: [&str; 13] = [
     "tcp_echo",
     "tcp_echo_own",
     "accept_storm",
+    "ping_pong_hog",
+    "hog_latency",
+    "hog_latency_budget",
 ];
 
 fn loses<W: Workload>() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use workloads::{Card, ParamError, Params, Range, Visitor, Workload, cards, visit};
+use workloads::{Card, Field, ParamError, Params, Range, Visitor, Workload, cards, visit};
 
 struct Name;
 
@@ -45,6 +45,10 @@ fn every_workload_of_the_suite_is_registered() {
         "tcp_echo_own",
         "accept_storm",
         "poisson",
+        "ping_pong_hog",
+        "tight_loop",
+        "hog_latency",
+        "hog_latency_budget",
         "idle_memory",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
@@ -64,6 +68,19 @@ fn cards_are_fit_to_be_shown() {
             assert!(names.insert(param.name), "{name} has {} twice", param.name);
             assert!((param.min..=param.max).contains(&param.default), "{name}: default of {}", param.name);
             assert!(!param.help.is_empty(), "{name}: {}", param.name);
+        }
+    }
+}
+
+/// Runtimes are chosen by name only where that exists: a misspelt one would be left out unnoticed.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn fields_name_registered_runtimes() {
+    let runtimes: HashSet<_> = runtimes::cards().iter().map(|card| card.name).collect();
+    for card in cards() {
+        if let Field::Only { runtimes: names, workers } = card.field {
+            assert!(workers > 0 && !names.is_empty(), "{}", card.name);
+            assert!(names.iter().all(|name| runtimes.contains(name)), "{}: {names:?}", card.name);
         }
     }
 }

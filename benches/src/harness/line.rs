@@ -74,6 +74,7 @@ mod tests {
 
     use super::*;
     use runtimes::{Body, Origin, Workers};
+    use workloads::Field;
 
     static WORKLOAD: workloads::Card = workloads::Card {
         name: "ping_pong",
@@ -81,6 +82,7 @@ mod tests {
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
+        field: Field::Unsliced,
         params: &[],
     };
     static RUNTIME: runtimes::Card = runtimes::Card {

@@ -10,4 +10,10 @@ crate::registry::registry! { schedulers, for_each_scheduler, $, [
     stackful,
     stackful_local,
     stackful_global_queue,
+    #[cfg(target_arch = "x86_64")]
+    stackful_10ms,
+    #[cfg(target_arch = "x86_64")]
+    stackful_1ms,
+    #[cfg(target_arch = "x86_64")]
+    stackful_200us,
 ] }

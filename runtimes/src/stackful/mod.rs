@@ -37,6 +37,7 @@ mod fiber;
 mod overflow;
 mod pool;
 pub mod preempt;
+mod sliced;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -46,3 +47,4 @@ pub use coroutine::{Coroutine, PoolRef};
 pub use direct::{Cancelled, Direct, go, go_named, suspend, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};
+pub use sliced::Sliced;

@@ -1,0 +1,17 @@
+//! `stackful-1ms`: `stackful` with time slices of 1 ms.
+
+use crate::card::{Body, Card, Origin, Workers};
+use crate::stackful::Sliced;
+
+/// What the registry knows.
+pub const CARD: Card = Card {
+    name: "stackful-1ms",
+    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 1 ms in a preemptible region.",
+    isolates: "A short slice: how much more often the scheduler can step in, and for how much.",
+    origin: Origin::Ours,
+    workers: Workers::Many,
+    body: Body::Sliced,
+};
+
+/// The executor.
+pub type Variant = Sliced<1_000>;
