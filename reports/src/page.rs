@@ -7,6 +7,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use crate::analysis::{self, Finding};
 use crate::facts::{Facts, facts};
 use crate::format;
 use crate::matrix::{Column, Matrix};
@@ -36,6 +37,7 @@ struct Page {
     throughput: Option<summary::Table>,
     latency: Option<summary::Table>,
     memory: Option<summary::Table>,
+    claims: Vec<Finding>,
     sections: Vec<Section>,
     unreadable: Vec<String>,
 }
@@ -97,6 +99,7 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
         throughput: summary::throughput(&matrix, &ids),
         latency: summary::latency(&matrix, &ids),
         memory: summary::memory(&matrix, &ids),
+        claims: analysis::claims(&matrix),
         sections,
         unreadable: unreadable.to_vec(),
     };

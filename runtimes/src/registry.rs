@@ -20,8 +20,8 @@ macro_rules! registry {
         $($(#[$meta])* pub mod $module;)*
 
         /// The cards of this list, in order.
+        #[allow(unused_mut, clippy::vec_init_then_push, reason = "a line may be compiled out, or all")]
         pub fn cards() -> Vec<&'static $crate::Card> {
-            #[allow(unused_mut, reason = "a list may be empty")]
             let mut cards = Vec::new();
             $($(#[$meta])* cards.push(&$module::CARD);)*
             cards

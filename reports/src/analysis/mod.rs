@@ -4,9 +4,11 @@
 //! peer that wins is named as plainly as one of ours.
 
 mod causes;
+mod claims;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use claims::claims;
 use serde::Serialize;
 
 use crate::format;

@@ -1,8 +1,8 @@
 //! The sentences against made-up data: clear wins, ties, peers that win, missing cells.
 
-use super::{Finding, costs, latency};
+use super::{Finding, claims, costs, latency};
 use crate::matrix::Matrix;
-use crate::sample::{cell, counted, ended, latency_cell, spread_cell};
+use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_cell};
 use crate::schema::{Outcome, Record};
 
 fn in_words(findings: Vec<Finding>) -> Vec<String> {
@@ -162,4 +162,64 @@ fn latency_tells_what_a_late_clock_would_hide() {
     assert!(said_of_latency(&same).iter().any(|text| text.ends_with("would read the same for every runtime.")));
     let without = [latency_cell("a", 1, &[("latency", 200_000)])];
     assert!(!said_of_latency(&without).iter().any(|text| text.starts_with("Clock")));
+}
+
+fn said_of_stacks(records: &[Record]) -> Vec<String> {
+    in_words(claims(&Matrix::new(records)))
+}
+
+/// A latency cell beside hogs, in microseconds, with a figure.
+fn beside_hogs(workload: &str, runtime: &str, us: u64, figure: (&str, f64)) -> Record {
+    let mut record = of(workload, latency_cell(runtime, 1, &[("latency", us * 1_000)]));
+    record.workload.params.insert("budget_us".to_owned(), 1_000);
+    measurement(&mut record).figures.insert(figure.0.to_owned(), figure.1);
+    record
+}
+
+#[test]
+fn claims_appear_only_with_their_cells() {
+    assert_eq!(said_of_stacks(&[cell("stackful", 1, 200.0)]), [""; 0]);
+    let two_workers = [cell("stackful", 2, 200.0), cell("work-stealing", 2, 100.0)];
+    assert_eq!(said_of_stacks(&two_workers), [""; 0]);
+    let slower = said_of_stacks(&[cell("stackful", 1, 200.0), cell("work-stealing", 1, 100.0)]);
+    assert_eq!(slower.len(), 1);
+    assert!(slower[0].contains("It is slower: stackful takes 2.00 times as long"), "{slower:?}");
+    let faster = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 100.0)]);
+    assert!(faster[0].contains("It is not slower: stackful takes 0.50 times as long"), "{faster:?}");
+}
+
+#[test]
+fn cooperation_is_held_against_slices() {
+    let steps = ("hog_steps_per_us", 600.0);
+    let records = |budget_us| {
+        [
+            beside_hogs("hog_latency", "work-stealing", 90_000, steps),
+            beside_hogs("hog_latency", "stackful-1ms", 3_000, steps),
+            beside_hogs("hog_latency_budget", "work-stealing", budget_us, steps),
+        ]
+    };
+    let said = said_of_stacks(&records(3_050));
+    assert!(said[0].contains("It is weaker where nobody cooperates"), "{said:?}");
+    assert!(said[0].contains("that is enough: no clear difference from slicing"), "{said:?}");
+    assert!(said_of_stacks(&records(30_000))[0].contains("not quite enough: 10.0 times as long"));
+    assert!(said_of_stacks(&records(300))[0].contains("more than enough"));
+}
+
+#[test]
+fn slices_are_told_with_their_price_also_when_they_do_not_help() {
+    let records = |short_us| {
+        [
+            beside_hogs("hog_latency", "stackful", 90_000, ("hog_steps_per_us", 600.0)),
+            beside_hogs("hog_latency", "stackful-10ms", 12_000, ("hog_steps_per_us", 597.0)),
+            beside_hogs("hog_latency", "stackful-1ms", short_us, ("hog_steps_per_us", 588.0)),
+            beside_hogs("ping_pong_hog", "stackful", 90_000, ("longest_silence_ns", 3e8)),
+            beside_hogs("ping_pong_hog", "stackful-1ms", 90_000, ("longest_silence_ns", 2e6)),
+        ]
+    };
+    let said = said_of_stacks(&records(2_000));
+    assert!(said[0].contains("It does, the shorter the more often"), "{said:?}");
+    assert!(said[0].contains("at 10 ms (the hogs get 0.5 % less done) and"), "{said:?}");
+    assert!(said[0].contains("at 1 ms (the hogs get 2.0 % less done)"), "{said:?}");
+    assert!(said[0].contains("300 ms without slices, 2.00 ms at 1 ms."), "{said:?}");
+    assert!(said_of_stacks(&records(20_000))[0].contains("Not at every length"), "{said:?}");
 }

@@ -1,0 +1,179 @@
+//! Three things that are said of tasks with and without stacks, held against what was measured.
+//!
+//! Each is answered only where its cells are there, and answered as they say, also when they contradict it. All are
+//! looked at with one worker, where nobody but the scheduler can step in.
+
+use super::Finding;
+use crate::format;
+use crate::matrix::{Good, Matrix};
+use crate::schema::Kind;
+use crate::stats::{TIE_BAND, Tail, geometric_mean};
+
+/// The pair whose only difference is the stack.
+const STACKLESS: &str = "work-stealing";
+const STACKFUL: &str = "stackful";
+/// The slices, longest first, with their names in a sentence.
+const SLICED: [(&str, &str); 3] =
+    [("stackful-10ms", "10\u{a0}ms"), ("stackful-1ms", "1\u{a0}ms"), ("stackful-200us", "200\u{a0}µs")];
+/// The one that is compared with tasks that cooperate.
+const SHORT: (&str, &str) = SLICED[1];
+
+/// The percentile that tells whether somebody waits for long.
+const P99: f64 = 0.99;
+
+/// What the matrix says of them.
+pub(crate) fn claims(matrix: &Matrix<'_>) -> Vec<Finding> {
+    [more_powerful_but_slower(matrix), weaker_but_enough(matrix), steps_in_evenly(matrix)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A cell with one worker.
+fn cell<'m>(matrix: &'m Matrix<'_>, workload: &str, runtime: &str) -> Option<&'m Good<'m>> {
+    let row = matrix.rows.iter().find(|row| row.workload.name == workload)?;
+    let here = |column: usize| {
+        let column = &matrix.columns[column];
+        column.runtime.name == runtime && column.workers == 1
+    };
+    row.good().find(|(column, _)| here(*column)).map(|(_, good)| good)
+}
+
+fn figure(good: &Good<'_>, name: &str) -> Option<f64> {
+    good.measurement.figures.get(name).copied().filter(|value| *value > 0.0)
+}
+
+fn p99(matrix: &Matrix<'_>, workload: &str, runtime: &str) -> Option<Tail> {
+    cell(matrix, workload, runtime)?.tail("latency", P99)
+}
+
+fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
+    let throughput = matrix.rows.iter().filter(|row| row.workload.kind == Kind::Throughput);
+    let mut ratios: Vec<f64> = throughput
+        .filter_map(|row| {
+            let cost = |runtime| Some(cell(matrix, &row.workload.name, runtime)?.cost?.median);
+            Some(cost(STACKFUL)? / cost(STACKLESS)?)
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let mean = geometric_mean(ratios.iter().copied())?;
+    let verdict = match mean {
+        m if m > TIE_BAND => "It is slower",
+        m if m < 1.0 / TIE_BAND => "It is not slower",
+        _ => "It is about as fast",
+    };
+    let mut text = format!(
+        "{verdict}: {STACKFUL} takes {} times as long as {STACKLESS}, the same policy without stacks, in the geometric mean \
+         of {} with one worker ({} to {} times)",
+        format::ratio(mean),
+        format::count(ratios.len(), "workload"),
+        format::ratio(ratios[0]),
+        format::ratio(ratios[ratios.len() - 1]),
+    );
+    let memory = |runtime| Some(cell(matrix, "idle_memory", runtime)?.cost?.median);
+    if let (Some(with), Some(without)) = (memory(STACKFUL), memory(STACKLESS)) {
+        text += &format!(", and an idle task holds {} instead of {}", bytes(with), bytes(without));
+    }
+    text += ".";
+    if let Some(beside) = cell(matrix, "tight_loop", SHORT.0).map(polled_beside)
+        && let Some(without) = cell(matrix, "tight_loop", STACKLESS).map(polled_beside)
+    {
+        text += &format!(
+            " What it alone can do is to leave a loop without a yield point: with slices of {} it polled {} of the waiting \
+             tasks before the loop's end, {STACKLESS} {}.",
+            SHORT.1,
+            format::percent(beside),
+            format::percent(without),
+        );
+    }
+    Some(Finding::new("“Stackful is more powerful but slower”", text))
+}
+
+fn bytes(value: f64) -> String {
+    format::plain_bytes(value)
+}
+
+fn polled_beside(good: &Good<'_>) -> f64 {
+    good.measurement.figures.get("polled_beside_percent").copied().unwrap_or(0.0) / 100.0
+}
+
+fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
+    let alone = p99(matrix, "hog_latency", STACKLESS)?;
+    let sliced = p99(matrix, "hog_latency", SHORT.0)?;
+    let budget = p99(matrix, "hog_latency_budget", STACKLESS)?;
+    let row = matrix.rows.iter().find(|row| row.workload.name == "hog_latency_budget")?;
+    let budget_ns = *row.workload.params.get("budget_us")? as f64 * 1e3;
+    let show = |tail: Tail| format::duration(tail.value);
+    let weaker = if alone.differs(&sliced) && alone.value > sliced.value { "It is weaker" } else { "It is not weaker" };
+    let enough = if !budget.differs(&sliced) {
+        "that is enough: no clear difference from slicing".to_owned()
+    } else if budget.value < sliced.value {
+        "that is more than enough: less than with slicing".to_owned()
+    } else {
+        format!(
+            "that is not quite enough: {} times as long as with slicing",
+            format::ratio(budget.value / sliced.value)
+        )
+    };
+    let text = format!(
+        "{weaker} where nobody cooperates: beside hogs that never yield the 99th percentile of short requests is {} on \
+         {STACKLESS} and {} with slices of {}. If the hogs pause by themselves after each {} of work, {STACKLESS} comes to {}, and \
+         {enough}. The price is a budget in every loop that might be long.",
+        show(alone),
+        show(sliced),
+        SHORT.1,
+        format::tick(budget_ns),
+        show(budget),
+    );
+    Some(Finding::new("“Stackless is weaker but enough”", text))
+}
+
+fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
+    let off = cell(matrix, "hog_latency", STACKFUL)?;
+    let off_tail = off.tail("latency", P99)?;
+    let mut steps = Vec::new();
+    for (runtime, slice) in SLICED {
+        let Some(good) = cell(matrix, "hog_latency", runtime) else { continue };
+        let tail = good.tail("latency", P99)?;
+        steps.push((slice, tail, change(off, good), runtime));
+    }
+    let first = steps.first()?;
+    let each_helps = first.1.differs(&off_tail) && first.1.value < off_tail.value;
+    let each_helps = each_helps && steps.windows(2).all(|pair| pair[1].1.value < pair[0].1.value);
+    let verdict = if each_helps { "It does, the shorter the more often" } else { "Not at every length" };
+    let shown: Vec<String> = steps
+        .iter()
+        .map(|(slice, tail, change, _)| {
+            let cost = change.as_ref().map_or(String::new(), |change| format!(" ({change})"));
+            format!("{} at {slice}{cost}", format::duration(tail.value))
+        })
+        .collect();
+    let mut text = format!(
+        "{verdict}: beside hogs the 99th percentile of short requests is {} without slices, {}.",
+        format::duration(off_tail.value),
+        format::list(&shown),
+    );
+    let silence = |runtime| figure(cell(matrix, "ping_pong_hog", runtime)?, "longest_silence_ns");
+    let silences: Vec<String> = steps
+        .iter()
+        .filter_map(|(slice, .., runtime)| Some(format!("{} at {slice}", format::duration(silence(runtime)?))))
+        .collect();
+    if let Some(off) = silence(STACKFUL)
+        && !silences.is_empty()
+    {
+        text += &format!(
+            " How even that is shows in the longest time for which a hog silences a pair that talks: {} without slices, {}.",
+            format::duration(off),
+            format::list(&silences),
+        );
+    }
+    Some(Finding::new("“Time slicing lets the scheduler step in evenly”", text))
+}
+
+/// What the hogs lose or gain against `off`, in words.
+fn change(off: &Good<'_>, sliced: &Good<'_>) -> Option<String> {
+    let rate = |good| figure(good, "hog_steps_per_us");
+    let change = rate(sliced)? / rate(off)? - 1.0;
+    let what = if change < 0.0 { "less" } else { "more" };
+    Some(format!("the hogs get {} {what} done", format::percent(change.abs())))
+}
