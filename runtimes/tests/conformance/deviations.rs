@@ -21,7 +21,7 @@ pub(crate) enum Property {
     BlockedWorkerStrandsNobody,
     /// A task that another thread wakes is run by whichever worker is free.
     FreeWorkerRunsWokenTask,
-    /// A worker with runnable tasks takes in new ones, too.
+    /// A worker with runnable tasks takes in new ones and those that other threads wake.
     BusyWorkerTakesNewTasks,
     /// A runtime's threads are its own: it may have any number of them, and they end with it.
     OwnsItsThreads,
@@ -145,11 +145,6 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         runtime: "may",
         property: Property::BusyWorkerTakesNewTasks,
         reason: "run_queued_tasks looks at its global queue, and then at epoll, only when the local queue is empty",
-    },
-    Deviation {
-        runtime: "may",
-        property: Property::YieldLetsOthersRun,
-        reason: "a yielding coroutine goes back to the local queue, and new and woken ones wait until that is empty",
     },
 ];
 

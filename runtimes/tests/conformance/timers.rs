@@ -131,7 +131,7 @@ pub(crate) fn a_plain_thread_sleeps<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn hogs_do_not_starve_timers<R: Runtime>(case: &Case<R>) {
-    if case.deviates(Property::YieldLetsOthersRun) {
+    if case.deviates(Property::YieldLetsOthersRun) || case.deviates(Property::BusyWorkerTakesNewTasks) {
         return;
     }
     let runtime = case.start();
