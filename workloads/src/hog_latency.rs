@@ -39,7 +39,8 @@ const fn param(name: &'static str, default: u64, min: u64, max: u64, help: &'sta
 }
 
 const RATE: Param = param("rate_per_s", 500, 1, 1_000_000, "requests per second");
-const SERVICE: Param = param("service_us", 20, 1, 100_000, "mean service time of a request in microseconds, exponential");
+const SERVICE: Param =
+    param("service_us", 20, 1, 100_000, "mean service time of a request in microseconds, exponential");
 const REQUESTS: Param = param("requests", 800, 100, 10_000_000, "requests per iteration");
 const HOGS: Param = param("hogs", 2, 1, 1_000, "tasks that compute");
 const HOG: Param = param("hog_ms", 50, 1, 10_000, "how long a hog computes in one turn, in milliseconds");

@@ -36,7 +36,13 @@ impl Workload for PingPongHog {
         field: FIELD,
         params: &[
             Param { name: "trips", default: 200_000, min: 1, max: 10_000_000, help: "round trips of the pair" },
-            Param { name: "hog_ms", default: 300, min: 1, max: 60_000, help: "milliseconds for which the hog computes" },
+            Param {
+                name: "hog_ms",
+                default: 300,
+                min: 1,
+                max: 60_000,
+                help: "milliseconds for which the hog computes",
+            },
         ],
     };
 

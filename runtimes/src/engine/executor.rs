@@ -64,7 +64,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
                 }
                 worker
             };
-            match thread::Builder::new().name(format!("{}-{}", Self::name(), workers.len())).spawn(run) {
+            match thread::Builder::new().name(format!("{}-{}", core.name, workers.len())).spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(source) => {
                     failed = Some(source);
@@ -83,7 +83,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
 
     /// The life of a worker's thread.
     fn work(worker: &Worker<S>, body: &B::Shared, stopped: &Barrier, turn: &Mutex<()>) {
-        let _entered = enter(Self::name());
+        let _entered = enter(worker.name());
         reactor_thread_setup();
         let _seat = B::enter(body, worker.index(), worker.counters());
         let pause = worker.run(|_idle| false);
@@ -100,11 +100,38 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         &self.spawner
     }
 
+    /// Starts under a registered name of its own: for a variant that differs in its configuration.
+    pub(crate) fn start_as(name: &'static str, config: &Config) -> Result<Self, StartError> {
+        let limit = match S::PLACEMENT {
+            Placement::Caller => 1,
+            Placement::Threads => MAX_WORKERS,
+        };
+        if !(1..=limit).contains(&config.workers) {
+            return Err(StartError::Workers { runtime: name, requested: config.workers, limit });
+        }
+        barrier::register();
+        let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
+        let body = B::shared(config)?;
+        let (core, mut locals) = Core::<S>::new(name, config, reactor, body.clone());
+        let seats = match (S::PLACEMENT, locals.pop()) {
+            (Placement::Caller, Some(local)) => {
+                reactor_thread_setup();
+                Seats::Caller(UnsafeCell::new(Some(Worker::new(core.clone(), 0, local))))
+            }
+            (_, last) => {
+                locals.extend(last);
+                Self::start_threads(&core, &body, locals)?
+            }
+        };
+        let spawner = EngineSpawner::new(core.clone(), body);
+        Ok(Self { core, spawner, seats, not_send: PhantomData })
+    }
+
     fn stop(&mut self) {
         assert!(
             self.core.here().is_none(),
             "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that task to end",
-            Self::name()
+            self.core.name
         );
         self.core.begin_shutdown();
         let workers = match &mut self.seats {
@@ -140,29 +167,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     type Sockets = NetSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        let limit = match S::PLACEMENT {
-            Placement::Caller => 1,
-            Placement::Threads => MAX_WORKERS,
-        };
-        if !(1..=limit).contains(&config.workers) {
-            return Err(StartError::Workers { runtime: Self::name(), requested: config.workers, limit });
-        }
-        barrier::register();
-        let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
-        let body = B::shared(config)?;
-        let (core, mut locals) = Core::<S>::new(Self::name(), config, reactor, body.clone());
-        let seats = match (S::PLACEMENT, locals.pop()) {
-            (Placement::Caller, Some(local)) => {
-                reactor_thread_setup();
-                Seats::Caller(UnsafeCell::new(Some(Worker::new(core.clone(), 0, local))))
-            }
-            (_, last) => {
-                locals.extend(last);
-                Self::start_threads(&core, &body, locals)?
-            }
-        };
-        let spawner = EngineSpawner::new(core.clone(), body);
-        Ok(Self { core, spawner, seats, not_send: PhantomData })
+        Self::start_as(Self::name(), config)
     }
 
     fn spawner(&self) -> &Self::Spawner {
@@ -174,7 +179,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = enter(Self::name());
+        let _entered = enter(self.core.name);
         match &self.seats {
             Seats::Threads(_) => block_on::on_thread(future),
             Seats::Caller(worker) => {

@@ -85,6 +85,11 @@ impl<S: Scheduler> Worker<S> {
         unsafe { self.shared.as_ref() }
     }
 
+    /// The registered name of its runtime.
+    pub(super) fn name(&self) -> &'static str {
+        self.core.name
+    }
+
     pub(super) fn index(&self) -> usize {
         self.index
     }

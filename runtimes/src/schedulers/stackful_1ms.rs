@@ -1,11 +1,13 @@
 //! `stackful-1ms`: `stackful` with time slices of 1 ms.
 
+use std::time::Duration;
+
 use crate::card::{Body, Card, Origin, Workers};
-use crate::stackful::Sliced;
+use crate::stackful::{Slice, Sliced};
 
 /// What the registry knows.
 pub const CARD: Card = Card {
-    name: "stackful-1ms",
+    name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 1 ms in a preemptible region.",
     isolates: "A short slice: how much more often the scheduler can step in, and for how much.",
     origin: Origin::Ours,
@@ -14,4 +16,13 @@ pub const CARD: Card = Card {
 };
 
 /// The executor.
-pub type Variant = Sliced<1_000>;
+pub type Variant = Sliced<Length>;
+
+/// The slice.
+#[derive(Debug)]
+pub enum Length {}
+
+impl Slice for Length {
+    const NAME: &'static str = "stackful-1ms";
+    const LENGTH: Duration = Duration::from_millis(1);
+}

@@ -1,11 +1,13 @@
 //! `stackful-200us`: `stackful` with time slices of 200 µs.
 
+use std::time::Duration;
+
 use crate::card::{Body, Card, Origin, Workers};
-use crate::stackful::Sliced;
+use crate::stackful::{Slice, Sliced};
 
 /// What the registry knows.
 pub const CARD: Card = Card {
-    name: "stackful-200us",
+    name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 200 µs in a preemptible region.",
     isolates: "A very short slice: where the cost of a signal for each begins to show.",
     origin: Origin::Ours,
@@ -14,4 +16,13 @@ pub const CARD: Card = Card {
 };
 
 /// The executor.
-pub type Variant = Sliced<200>;
+pub type Variant = Sliced<Length>;
+
+/// The slice.
+#[derive(Debug)]
+pub enum Length {}
+
+impl Slice for Length {
+    const NAME: &'static str = "stackful-200us";
+    const LENGTH: Duration = Duration::from_micros(200);
+}

@@ -1,6 +1,6 @@
 //! `work-stealing-biased`: the policy of `work-stealing` on queues of our own.
 //!
-//! A worker's two queues are plain ring buffers under a lock that is biased towards it ([`Biased`]): it pushes and pops
+//! A worker's two queues are plain ring buffers under a lock that is biased towards it (`Biased`): it pushes and pops
 //! without a fence or a read-modify-write, where crossbeam's owner needs one of them for each pop. A thief pays for
 //! that with a system call that interrupts the other processors, so it takes half of a queue with one of them.
 

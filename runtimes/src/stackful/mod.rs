@@ -47,4 +47,4 @@ pub use coroutine::{Coroutine, PoolRef};
 pub use direct::{Cancelled, Direct, go, go_named, suspend, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};
-pub use sliced::Sliced;
+pub use sliced::{Slice, Sliced};

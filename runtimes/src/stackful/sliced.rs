@@ -1,6 +1,7 @@
 //! `stackful` with a time slice that is part of its name, so that several can stand side by side.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::Stackful;
@@ -9,17 +10,25 @@ use crate::metrics::Snapshot;
 use crate::runtime::{Config, Runtime, StartError};
 use crate::schedulers::work_stealing::WorkStealing;
 
-/// `stackful` whose slice is `SLICE_US` microseconds unless the configuration says otherwise.
-pub struct Sliced<const SLICE_US: u64>(Executor<WorkStealing, Stackful>);
+/// A time slice and the name of the variant that has it.
+pub trait Slice: 'static {
+    /// The registered name.
+    const NAME: &'static str;
+    /// The slice unless the configuration says otherwise.
+    const LENGTH: Duration;
+}
 
-impl<const SLICE_US: u64> Runtime for Sliced<SLICE_US> {
+/// `stackful` with the slice `L`.
+pub struct Sliced<L>(Executor<WorkStealing, Stackful>, PhantomData<L>);
+
+impl<L: Slice> Runtime for Sliced<L> {
     type Spawner = EngineSpawner<WorkStealing, Stackful>;
     type Sockets = <Executor<WorkStealing, Stackful> as Runtime>::Sockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         let mut config = config.clone();
-        config.slice.get_or_insert(Duration::from_micros(SLICE_US));
-        Executor::start(&config).map(Self)
+        config.slice.get_or_insert(L::LENGTH);
+        Executor::start_as(L::NAME, &config).map(|executor| Self(executor, PhantomData))
     }
 
     fn spawner(&self) -> &Self::Spawner {
