@@ -30,6 +30,8 @@ const LONGEST_NAP: Duration = Duration::from_micros(200);
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
 pub(super) struct Temper {
+    /// It is the only worker: there is nobody to leave work to, so it need not look at the clock.
+    alone: bool,
     /// When it got work, if it has.
     busy_since: Cell<Option<Instant>>,
     /// The length of the last nap; zero after a busy time that was worth while.
@@ -39,25 +41,31 @@ pub(super) struct Temper {
 }
 
 impl Temper {
-    pub(super) fn new() -> Self {
-        Self { busy_since: Cell::new(None), nap: Cell::new(Duration::ZERO), tired: Cell::new(false) }
+    pub(super) fn new(alone: bool) -> Self {
+        Self { alone, busy_since: Cell::new(None), nap: Cell::new(Duration::ZERO), tired: Cell::new(false) }
     }
 
     /// It got work after it had none.
-    pub(super) fn got_work(&self, now: Instant) {
-        self.busy_since.set(Some(now));
+    pub(super) fn got_work(&self) {
+        self.busy_since.set(self.now());
         self.tired.set(false);
     }
 
-    /// It has no work left; `called` if somebody woke it and there was none.
-    pub(super) fn ran_dry(&self, now: Instant, called: bool) {
+    /// It has no work left; `called` if somebody woke it and there was none. Returns when that is, unless it is alone.
+    pub(super) fn ran_dry(&self, called: bool) -> Option<Instant> {
+        let now = self.now()?;
         let short = match self.busy_since.take() {
             Some(since) => now.duration_since(since) < WORTH_WHILE,
             None if called => true,
-            None => return,
+            None => return Some(now),
         };
         self.tired.set(short);
         self.nap.set(if short { (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP) } else { Duration::ZERO });
+        Some(now)
+    }
+
+    fn now(&self) -> Option<Instant> {
+        (!self.alone).then(Instant::now)
     }
 
     /// Whether a nap is due.

@@ -61,6 +61,7 @@ pub(super) enum Pause {
 impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
         let shared: &Shared = &core.workers[index];
+        let alone = core.workers.len() == 1;
         let (context, shared) = (Context::new(Arc::as_ptr(&core).cast(), &shared.counters), NonNull::from(shared));
         Box::new(Self {
             context,
@@ -68,7 +69,7 @@ impl<S: Scheduler> Worker<S> {
             shared,
             index,
             tick: Cell::new(0),
-            temper: Temper::new(),
+            temper: Temper::new(alone),
             in_use: Cell::new(false),
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),
@@ -212,10 +213,8 @@ impl<S: Scheduler> Worker<S> {
                 }
             }
             if let Some(found) = self.next(tick) {
-                if idle {
-                    idle = false;
-                    self.temper.got_work(Instant::now());
-                    self.leave(std::mem::replace(&mut state, Search::No));
+                if std::mem::take(&mut idle) {
+                    self.get_to_work(&mut state);
                 }
                 self.execute(found);
             } else if ready(true) {
@@ -223,8 +222,7 @@ impl<S: Scheduler> Worker<S> {
                 return Pause::Ready;
             } else if let Some(found) = self.seek(tick, &mut state, &ready) {
                 idle = false;
-                self.temper.got_work(Instant::now());
-                self.leave(std::mem::replace(&mut state, Search::No));
+                self.get_to_work(&mut state);
                 self.execute(found);
             } else {
                 idle = true;
@@ -235,6 +233,12 @@ impl<S: Scheduler> Worker<S> {
                 }
             }
         }
+    }
+
+    /// Ends a time without work.
+    fn get_to_work(&self, state: &mut Search) {
+        self.temper.got_work();
+        self.leave(std::mem::replace(state, Search::No));
     }
 
     /// Ends a search that found something.
@@ -265,8 +269,7 @@ impl<S: Scheduler> Worker<S> {
     /// Looks for work elsewhere, unless a nap is due first.
     #[cold]
     fn seek(&self, tick: u32, state: &mut Search, ready: &impl Fn(bool) -> bool) -> Option<Found> {
-        let start = Instant::now();
-        self.temper.ran_dry(start, *state == Search::Woken);
+        let start = self.temper.ran_dry(*state == Search::Woken);
         // When nobody else runs there is nobody to leave work to, and none to wait for.
         let company = self.core.sleep.others_run();
         if company && self.temper.is_tired() {
@@ -279,7 +282,8 @@ impl<S: Scheduler> Worker<S> {
             *state = Search::Own;
         }
         let mut found = self.search();
-        while company && found.is_none() && start.elapsed() < LINGER {
+        let lingers = || company && start.is_some_and(|start| start.elapsed() < LINGER);
+        while found.is_none() && lingers() {
             // A look at the others' queues takes a cache line from them, so there are pauses in between.
             (0..32).for_each(|_| std::hint::spin_loop());
             if ready(true) || self.core.stopping.load(Acquire) {
