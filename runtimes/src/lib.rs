@@ -28,7 +28,7 @@ pub mod time;
 pub use card::{Body, Card, Origin, Workers};
 pub use engine::{EngineSpawner, Executor};
 pub use registry::{Visitor, cards, visit};
-pub use runtime::{Config, Join, Runtime, Spawner, StartError};
+pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
 pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};
 
 /// Compiles and runs the example in the guide.

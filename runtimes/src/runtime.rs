@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::metrics::Snapshot;
@@ -152,8 +153,28 @@ pub trait Spawner: Clone + Send + Sync + 'static {
         F: Future + Send + 'static,
         F::Output: Send + 'static;
 
+    /// Runs `code` as a task in direct style: it looks as if it blocked, and where it calls its [`Suspend`] its whole stack is
+    /// suspended, however deep the call. `None` where tasks have no stack of their own.
+    fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
+    where
+        C: FnOnce(&dyn Suspend) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        drop(code);
+        None
+    }
+
     /// The reactor with which leaf futures of this runtime register.
     fn reactor(&self) -> &reactor::Handle;
+}
+
+/// How a task in direct style suspends itself. An aborted one unwinds from either call.
+pub trait Suspend {
+    /// Lets other tasks have their turn.
+    fn yield_now(&self);
+
+    /// Returns when `future` is ready.
+    fn wait(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>);
 }
 
 /// Awaits the output of a task. Dropping it detaches the task.

@@ -1,16 +1,15 @@
 //! How much memory a task holds that has nothing to do.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use atomic_waker::AtomicWaker;
 use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, require_room};
+use crate::event::Event;
 use crate::memory::Memory;
 use crate::workload::check;
 use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
@@ -89,7 +88,7 @@ impl<'a, S: Spawner> Crowd<'a, S> {
         let before = Memory::read()?;
         let mut spawned = 0;
         for batch in self.handles.chunks_mut(BATCH) {
-            self.event.awaited.store((spawned + batch.len()) as u64, Ordering::Relaxed);
+            self.event.expect(spawned + batch.len());
             for handle in batch {
                 *handle = Some(self.spawner.spawn(Idle::new(Arc::clone(&self.event), spawned)));
                 spawned += 1;
@@ -105,53 +104,6 @@ impl<'a, S: Spawner> Crowd<'a, S> {
         let want = (0..spawned).map(|slot| digest(&contents(slot))).fold(0, u64::wrapping_add);
         check("the digest of what the tasks held", sum, want)?;
         Ok(held)
-    }
-}
-
-/// What the tasks wait for.
-struct Event {
-    fired: AtomicBool,
-    /// One for each task.
-    slots: Vec<AtomicWaker>,
-    /// Tasks that wait.
-    waiting: AtomicU64,
-    /// How many have to wait before the owner goes on.
-    awaited: AtomicU64,
-    /// Whether a task was dropped before its end.
-    lost: AtomicBool,
-    /// The spawning task, awaiting `waiting` = `awaited` or `lost`.
-    owner: AtomicWaker,
-}
-
-impl Event {
-    fn new(tasks: usize) -> Self {
-        Self {
-            fired: AtomicBool::new(false),
-            slots: (0..tasks).map(|_| AtomicWaker::new()).collect(),
-            waiting: AtomicU64::new(0),
-            awaited: AtomicU64::new(0),
-            lost: AtomicBool::new(false),
-            owner: AtomicWaker::new(),
-        }
-    }
-
-    async fn all_wait(&self) -> Result<(), Failure> {
-        poll_fn(|cx| {
-            self.owner.register(cx.waker());
-            // Acquire: pairs with the Release operations in `Idle`'s drop and `poll`.
-            if self.lost.load(Ordering::Acquire) {
-                return Poll::Ready(Err(Failure::Lost("an idle task")));
-            }
-            let all = self.waiting.load(Ordering::Acquire) == self.awaited.load(Ordering::Relaxed);
-            if all { Poll::Ready(Ok(())) } else { Poll::Pending }
-        })
-        .await
-    }
-
-    fn fire(&self) {
-        // Release: pairs with the Acquire load in `Idle::poll`.
-        self.fired.store(true, Ordering::Release);
-        self.slots.iter().for_each(AtomicWaker::wake);
     }
 }
 
@@ -182,22 +134,13 @@ impl Future for Idle {
     type Output = u64;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u64> {
-        self.event.slots[self.slot as usize].register(cx.waker());
-        if self.stage == Stage::New {
-            self.stage = Stage::Waiting;
-            // Release: the owner's Acquire load then sees that this task is registered.
-            let waiting = self.event.waiting.fetch_add(1, Ordering::Release) + 1;
-            // Relaxed: the spawn brought the value here.
-            if waiting == self.event.awaited.load(Ordering::Relaxed) {
-                self.event.owner.wake();
-            }
-        }
-        // Acquire: pairs with the Release store in `fire`.
-        if !self.event.fired.load(Ordering::Acquire) {
-            return Poll::Pending;
-        }
-        self.stage = Stage::Finished;
-        Poll::Ready(digest(&self.contents))
+        let slot = self.slot as usize;
+        let fired = match self.stage {
+            Stage::New => self.event.poll_first(slot, cx),
+            Stage::Waiting | Stage::Finished => self.event.poll(slot, cx),
+        };
+        self.stage = if fired.is_ready() { Stage::Finished } else { Stage::Waiting };
+        fired.map(|()| digest(&self.contents))
     }
 }
 
@@ -205,8 +148,7 @@ impl Future for Idle {
 impl Drop for Idle {
     fn drop(&mut self) {
         if self.stage != Stage::Finished {
-            self.event.lost.store(true, Ordering::Release);
-            self.event.owner.wake();
+            self.event.lose();
         }
     }
 }

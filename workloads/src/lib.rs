@@ -15,6 +15,7 @@ mod alarm;
 pub mod arrivals;
 mod crowd;
 mod drive;
+mod event;
 mod histogram;
 mod hogs;
 mod ledger;
@@ -26,6 +27,7 @@ mod registry;
 mod reset;
 mod sleepers;
 pub mod spin;
+mod switching;
 pub mod usage;
 pub mod workload;
 
@@ -36,6 +38,8 @@ registry! { $
     spawn_many_remote::SpawnManyRemote,
     chained_spawn::ChainedSpawn,
     yield_many::YieldMany,
+    switch_cost::SwitchCost,
+    switch_cost_direct::SwitchCostDirect,
     ping_pong::PingPong,
     skynet::Skynet,
     fib::Fib,

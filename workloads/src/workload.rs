@@ -257,6 +257,15 @@ pub trait Workload: Send + Sync + 'static {
     /// [`Failure`] when the result is wrong, a task died, or the system refused something. Tasks of
     /// the failed run may be left on the runtime then: shut it down instead of measuring on.
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure>;
+
+    /// Named figures that are measured once beside the samples, on the same runtime after the last of them: the same in other
+    /// sizes, too slow to be part of every run. None by default.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn figures<R: Runtime>(_: &R, _: &Params) -> Result<Vec<(&'static str, f64)>, Failure> {
+        Ok(Vec::new())
+    }
 }
 
 /// Makes an error of the system a [`Failure`] that says `what` was being done.

@@ -45,6 +45,8 @@ fn every_workload_of_the_suite_is_registered() {
         "tcp_echo_own",
         "accept_storm",
         "poisson",
+        "switch_cost",
+        "switch_cost_direct",
         "ping_pong_hog",
         "tight_loop",
         "hog_latency",

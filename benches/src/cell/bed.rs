@@ -18,6 +18,12 @@ pub trait Bed {
     /// [`Failure`], as the workload gives it.
     fn run(&self, iterations: u64) -> Result<Sample, Failure>;
 
+    /// Measures what the workload shows once beside its samples.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn figures(&self) -> Result<Vec<(&'static str, f64)>, Failure>;
+
     /// What the runtime's counters read now.
     fn counters(&self) -> Snapshot;
 
@@ -34,6 +40,10 @@ struct Pair<R, W> {
 impl<R: Runtime, W: Workload> Bed for Pair<R, W> {
     fn run(&self, iterations: u64) -> Result<Sample, Failure> {
         W::run(&self.runtime, &self.params, iterations)
+    }
+
+    fn figures(&self) -> Result<Vec<(&'static str, f64)>, Failure> {
+        W::figures(&self.runtime, &self.params)
     }
 
     fn counters(&self) -> Snapshot {

@@ -97,7 +97,7 @@ fn measure(bed: &dyn Bed, request: &Request, voice: &Voice<'_>) -> Result<Measur
     match &request.task {
         Task::Verify => {
             voice.phase(Phase::Verification);
-            counted_run(bed, 1)
+            Ok(with_figures(bed, counted_run(bed, 1)?)?)
         }
         Task::Sample(timing) => sample(bed, request, timing, voice),
         &Task::Round(time) => {
@@ -138,7 +138,15 @@ fn sample(bed: &dyn Bed, request: &Request, timing: &Timing, voice: &Voice<'_>) 
     let samples_ns = sampling::sample(bed, request, timing, &first, &|| voice.beat())?;
     voice.phase(Phase::Counting);
     let mean_ns = samples_ns.iter().sum::<f64>() / samples_ns.len().max(1) as f64;
-    Ok(Measurement { samples_ns, ..counted_run(bed, iterations_in(timing.counted, mean_ns))? })
+    let counted = counted_run(bed, iterations_in(timing.counted, mean_ns))?;
+    voice.beat();
+    Ok(with_figures(bed, Measurement { samples_ns, ..counted })?)
+}
+
+/// Adds what the workload measures once beside its samples. The counters do not cover it.
+fn with_figures(bed: &dyn Bed, mut measurement: Measurement) -> Result<Measurement, Failure> {
+    measurement.figures.extend(bed.figures()?.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Ok(measurement)
 }
 
 /// One run under the clock, with everything that is counted meanwhile.

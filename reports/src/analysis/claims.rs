@@ -75,6 +75,7 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
         text += &format!(", and an idle task holds {} instead of {}", bytes(with), bytes(without));
     }
     text += ".";
+    text += &switches_by_depth(matrix).unwrap_or_default();
     if let Some(beside) = cell(matrix, "tight_loop", SHORT.0).map(polled_beside)
         && let Some(without) = cell(matrix, "tight_loop", STACKLESS).map(polled_beside)
     {
@@ -87,6 +88,42 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
         );
     }
     Some(Finding::new("“Stackful is more powerful but slower”", text))
+}
+
+/// The depths of calls that are told, with the figures that have the cost of a switch there among 1,000 tasks.
+const DEPTHS: [(&str, &str); 3] =
+    [("1", "tasks_1000_depth_1_ns"), ("100", "tasks_1000_depth_100_ns"), ("1,000", "tasks_1000_depth_1000_ns")];
+
+/// How a switch's cost grows with the depth of calls, in futures and on a stack.
+fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
+    let direct = cell(matrix, "switch_cost_direct", STACKFUL)?;
+    let futures = cell(matrix, "switch_cost", STACKLESS)?;
+    let driven = cell(matrix, "switch_cost", STACKFUL);
+    let mut told = Vec::new();
+    // Depths at which the stack is the cheaper one.
+    let mut pays = Vec::new();
+    for (depth, name) in DEPTHS {
+        let (direct, futures) = (figure(direct, name)?, figure(futures, name)?);
+        let driven = driven.and_then(|good| figure(good, name));
+        let driven =
+            driven.map_or(String::new(), |ns| format!(" ({} if {STACKFUL} drives them)", format::duration(ns)));
+        told.push(format!(
+            "at depth {depth} {} on a stack and {} in futures{driven}",
+            format::duration(direct),
+            format::duration(futures),
+        ));
+        pays.push(direct * TIE_BAND < futures);
+    }
+    let pays = match pays[..] {
+        [true, ..] => "the stack is cheaper at any depth",
+        [.., true] => "where calls are deep the stack is the cheaper one",
+        _ => "depth does not make up for that",
+    };
+    Some(format!(
+        " But a switch in direct style takes up the stack where it was left, and in futures it passes through all of them, \
+         each in a box of its own: {}. So {pays}.",
+        told.join("; ")
+    ))
 }
 
 fn bytes(value: f64) -> String {

@@ -189,6 +189,31 @@ fn claims_appear_only_with_their_cells() {
 }
 
 #[test]
+fn switches_are_told_by_depth_whoever_wins() {
+    let switches = |workload: &str, runtime: &str, ns: [f64; 3]| {
+        let mut record = of(workload, cell(runtime, 1, 50.0));
+        let names = ["tasks_1000_depth_1_ns", "tasks_1000_depth_100_ns", "tasks_1000_depth_1000_ns"];
+        measurement(&mut record).figures.extend(names.map(str::to_owned).into_iter().zip(ns));
+        record
+    };
+    let with = |direct| {
+        said_of_stacks(&[
+            switches("switch_cost", "work-stealing", [20.0, 900.0, 15_000.0]),
+            switches("switch_cost", "stackful", [30.0, 1_000.0, 16_000.0]),
+            switches("switch_cost_direct", "stackful", direct),
+        ])
+    };
+    let said = with([50.0, 90.0, 100.0]);
+    assert!(said[0].contains(": at depth 1 50.0 ns on a stack and 20.0 ns in futures (30.0 ns if stackful drives them)"));
+    assert!(said[0].contains("at depth 1,000 100 ns on a stack and 15.0 µs in futures"), "{said:?}");
+    assert!(said[0].contains("So where calls are deep the stack is the cheaper one."), "{said:?}");
+    assert!(with([10.0, 10.0, 10.0])[0].contains("So the stack is cheaper at any depth."));
+    assert!(with([50.0, 5e3, 5e5])[0].contains("So depth does not make up for that."));
+    let without = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 50.0)]);
+    assert!(!without[0].contains("depth"), "{without:?}");
+}
+
+#[test]
 fn cooperation_is_held_against_slices() {
     let steps = ("hog_steps_per_us", 600.0);
     let records = |budget_us| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use crate::reactor;
-use crate::runtime::Spawner;
+use crate::runtime::{Spawner, Suspend};
 use crate::scheduler::Scheduler;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::task::{Body, JoinHandle, Stackless};
@@ -85,6 +85,14 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
         let future = unsafe { B::wrap(&self.body, future) };
         // SAFETY: future and output are `Send`, and a body keeps them so.
         B::closed(|| unsafe { self.core.spawn(future, 0) })
+    }
+
+    fn go<C, T>(&self, code: C) -> Option<JoinHandle<T>>
+    where
+        C: FnOnce(&dyn Suspend) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        B::go(self, code)
     }
 
     fn reactor(&self) -> &reactor::Handle {

@@ -18,10 +18,10 @@ use may::coroutine::Builder;
 
 use super::driver::Driver;
 use super::live_tasks::{LiveTasks, Place};
-use super::may_task::{MayJoin, Task, drive};
+use super::may_task::{InCoroutine, MayJoin, Task, drive};
 use super::own_net::may::MaySockets;
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
 
 /// may as the registry lists it.
 pub const CARD: Card = Card {
@@ -164,8 +164,9 @@ impl Drop for Listed {
 }
 
 impl MaySpawner {
+    /// Starts the future that `make` makes of the task whose coroutine polls it.
     #[inline]
-    fn launch<F>(&self, future: F) -> MayJoin<F::Output>
+    fn launch<F>(&self, make: impl FnOnce(&Arc<Task<F::Output>>) -> F) -> MayJoin<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -176,6 +177,7 @@ impl MaySpawner {
         if let Some(words) = self.shared.own_stack_words {
             builder = builder.stack_size(words);
         }
+        let future = make(&task);
         let own = Arc::clone(&task);
         let listed = Listed { shared: Arc::clone(&self.shared), place };
         let body = move || {
@@ -204,9 +206,21 @@ impl Spawner for MaySpawner {
         F::Output: Send + 'static,
     {
         if const { size_of::<F>() > LARGE_FUTURE } {
-            return self.launch(Box::pin(future));
+            return self.launch(|_| Box::pin(future));
         }
-        self.launch(future)
+        self.launch(|_| future)
+    }
+
+    /// The code runs inside the one poll of a future: that has the coroutine's stack under it.
+    fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
+    where
+        C: FnOnce(&dyn Suspend) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Some(self.launch(|task| {
+            let stack = InCoroutine::new(Arc::clone(task));
+            async move { code(&stack) }
+        }))
     }
 
     #[inline]

@@ -11,7 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,7 +21,8 @@ use std::thread;
 use may::coroutine::{self, Coroutine};
 
 use super::live_tasks::Abort;
-use crate::{Join, JoinError};
+use crate::stackful::Cancelled;
+use crate::{Join, JoinError, Suspend};
 
 /// The coroutine runs, or will by itself: nobody needs to unpark it. Its next poll sees what is published now.
 const RUNNING: u8 = 0;
@@ -144,6 +145,8 @@ where
         match poll_once(future, &waker) {
             Ok(Poll::Pending) => task.suspend(),
             Ok(Poll::Ready(output)) => break Ok(output),
+            // Direct-style code that was aborted.
+            Err(payload) if payload.is::<Cancelled>() => break Err(JoinError::Cancelled),
             Err(payload) => break Err(JoinError::Panicked(payload)),
         }
     };
@@ -171,7 +174,7 @@ fn outlive(coroutine: Coroutine) {
 /// One poll. Not inlined: between polls the coroutine may move to another thread, and an address of something
 /// thread-local must not survive that in a register.
 #[inline(never)]
-fn poll_once<F: Future>(future: Pin<&mut F>, waker: &Waker) -> thread::Result<Poll<F::Output>> {
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> thread::Result<Poll<F::Output>> {
     mark_worker();
     catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(waker))))
 }
@@ -184,6 +187,43 @@ fn mark_worker() {
     }
     if !MARKED.replace(true) {
         mem::forget(crate::enter::enter(super::may::CARD.name));
+    }
+}
+
+/// The coroutine of a task in direct style, for its own code to suspend.
+#[derive(Debug)]
+pub(super) struct InCoroutine<T>(Arc<Task<T>>);
+
+impl<T: Send + 'static> InCoroutine<T> {
+    pub(super) fn new(task: Arc<Task<T>>) -> Self {
+        Self(task)
+    }
+
+    fn check_aborted(&self) {
+        // Relaxed: see `abort`.
+        if self.0.aborted.load(Ordering::Relaxed) {
+            resume_unwind(Box::new(Cancelled));
+        }
+    }
+}
+
+impl<T: Send + 'static> Suspend for InCoroutine<T> {
+    fn yield_now(&self) {
+        coroutine::yield_now();
+        self.check_aborted();
+    }
+
+    /// What `drive` does between two polls, further up on the same stack.
+    fn wait(&self, mut future: Pin<&mut (dyn Future<Output = ()> + '_)>) {
+        let waker = Waker::from(Arc::clone(&self.0));
+        loop {
+            match poll_once(future.as_mut(), &waker) {
+                Ok(Poll::Ready(())) => return,
+                Ok(Poll::Pending) => self.0.suspend(),
+                Err(payload) => resume_unwind(payload),
+            }
+            self.check_aborted();
+        }
     }
 }
 

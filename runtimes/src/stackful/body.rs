@@ -3,16 +3,17 @@
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::preempt::{self, Registered, SliceStats, Slicer};
 use super::{Coroutine, Pool, PoolRef};
-use crate::engine::Executor;
+use crate::engine::{EngineSpawner, Executor};
 use crate::metrics::Block;
-use crate::runtime::{Config, StartError};
+use crate::runtime::{Config, StartError, Suspend};
 use crate::scheduler::Scheduler;
-use crate::task::Body;
+use crate::task::{Body, JoinHandle};
 
 /// Tasks that drive their future on a stack of its own.
 #[derive(Debug)]
@@ -84,9 +85,31 @@ unsafe impl Body for Stackful {
         }
     }
 
+    fn go<S, C, T>(spawner: &EngineSpawner<S, Self>, code: C) -> Option<JoinHandle<T>>
+    where
+        S: Scheduler,
+        C: FnOnce(&dyn Suspend) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Some(super::go(spawner, || code(&CurrentStack)))
+    }
+
     #[inline]
     unsafe fn wrap<F: Future>(pool: &Arc<Pool>, future: F) -> Coroutine<F, RuntimePool> {
         Coroutine::new(RuntimePool(NonNull::from(&**pool), PhantomPinned), future)
+    }
+}
+
+/// The stack of the direct-style code that runs on this thread.
+struct CurrentStack;
+
+impl Suspend for CurrentStack {
+    fn yield_now(&self) {
+        super::suspend();
+    }
+
+    fn wait(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>) {
+        super::wait(future);
     }
 }
 

@@ -3,8 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use super::JoinHandle;
+use crate::engine::EngineSpawner;
 use crate::metrics::Block;
-use crate::runtime::{Config, StartError};
+use crate::runtime::{Config, StartError, Suspend};
+use crate::scheduler::Scheduler;
 
 /// Turns the future that is spawned into the future that the engine polls.
 ///
@@ -37,6 +40,17 @@ pub unsafe trait Body: 'static {
 
     /// Called when the workers have stopped and the last future is dropped.
     fn stopped(shared: &Self::Shared);
+
+    /// Runs `code` in direct style; see [`Spawner::go`](crate::Spawner::go).
+    fn go<S, C, T>(_: &EngineSpawner<S, Self>, _: C) -> Option<JoinHandle<T>>
+    where
+        Self: Sized,
+        S: Scheduler,
+        C: FnOnce(&dyn Suspend) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        None
+    }
 
     /// Wraps one future.
     ///

@@ -8,6 +8,7 @@
 mod abort;
 mod counters;
 mod deviations;
+mod direct;
 mod drop_order;
 mod entering;
 mod fairness;
@@ -165,6 +166,12 @@ macro_rules! instantiate {
                     unix_echo,
                     shutdown_closes_the_sockets_of_its_tasks,
                     a_socket_outlives_its_runtime,
+                }
+                direct {
+                    code_suspends_at_any_depth,
+                    code_waits_until_another_task_sends,
+                    aborted_code_unwinds,
+                    a_panic_of_what_is_waited_for_reaches_the_handle,
                 }
                 counters {
                     conserve_tasks,

@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use runtimes::{Card, Config, Runtime, Spawner, Workers};
+use runtimes::{Body, Card, Config, Runtime, Spawner, Workers};
 
 use crate::deviations::{self, Property};
 
@@ -40,6 +40,11 @@ impl<R: Runtime> Case<R> {
     /// Whether this runtime by its own design does not promise `property`.
     pub(crate) fn deviates(&self, property: Property) -> bool {
         deviations::find(self.card.name, property).is_some()
+    }
+
+    /// Whether each task has a stack of its own.
+    pub(crate) fn has_stacks(&self) -> bool {
+        self.card.body != Body::Stackless
     }
 
     /// Whether tasks run on threads of the runtime's own.

@@ -30,6 +30,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "accept_storm" => &[("clients", 4), ("connections", 10)],
         // At 20 %, so that the run is short of overload even when all tests share two cores.
         "poisson" => &[("requests", 1_000), ("load_percent", 20), ("max_drift_percent", 100)],
+        "switch_cost" | "switch_cost_direct" => &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
         "ping_pong_hog" => &[("trips", 200), ("hog_ms", 10)],
         "tight_loop" => &[("tasks", 50), ("loop_ms", 10)],
         "hog_latency" | "hog_latency_budget" => &[("requests", 100), ("hog_ms", 5)],
