@@ -38,6 +38,14 @@ pub trait Scheduler: Send + Sync + Sized + 'static {
         None
     }
 
+    /// About how many tasks [`next`](Self::next) would return before one that this worker queued now; 0 only if it would
+    /// return none. Asked only while tasks wait that are bound to this worker, which the engine queues itself: so many
+    /// turns of the policy's go before theirs.
+    fn queued(&self, local: &Self::Local) -> usize {
+        let _ = local;
+        1
+    }
+
     /// Whether there is work that this worker could get through `next` or `search`. Asked after the
     /// worker has announced that it goes to sleep: a push that saw nobody asleep must be seen here.
     fn has_work(&self, local: &Self::Local) -> bool;

@@ -41,8 +41,10 @@ pub(super) struct Worker<S: Scheduler> {
     held: RefCell<VecDeque<Runnable>>,
     /// When the next of them has its turn even if others are ready.
     held_due: Cell<Option<Instant>>,
-    /// After how many tasks the loop looks up: [`HOUSEKEEPING_INTERVAL`], or 1 while tasks are held.
+    /// After how many tasks the loop looks up: [`HOUSEKEEPING_INTERVAL`], or 1 while tasks are pinned or held.
     interval: Cell<u32>,
+    /// Turns left in this round: of the policy's tasks, then of pinned ones.
+    round: Cell<(usize, usize)>,
 }
 
 // SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
@@ -77,6 +79,7 @@ impl<S: Scheduler> Worker<S> {
             held: RefCell::new(VecDeque::new()),
             held_due: Cell::new(None),
             interval: Cell::new(HOUSEKEEPING_INTERVAL),
+            round: Cell::new((0, 0)),
         })
     }
 
@@ -142,6 +145,7 @@ impl<S: Scheduler> Worker<S> {
                 self.schedule_held(task);
             } else if worker == self.index {
                 self.pinned.borrow_mut().push_back(task);
+                self.interval.set(1);
             } else {
                 self.core.push_pinned(worker, task);
             }
@@ -251,10 +255,8 @@ impl<S: Scheduler> Worker<S> {
 
     #[inline]
     fn next(&self, tick: u32) -> Option<Found> {
-        // Pinned tasks and others take turns, so that neither starves.
-        if tick & 1 == 0
-            && self.has_pinned()
-            && let Some(found) = self.next_pinned()
+        if (self.interval.get() == 1 || (tick & 1 == 0 && !self.shared().inbox.is_empty()))
+            && let Some(found) = self.due_pinned()
         {
             return Some(found);
         }
@@ -311,11 +313,44 @@ impl<S: Scheduler> Worker<S> {
         !self.shared().inbox.is_empty() || !self.pinned.borrow().is_empty()
     }
 
+    /// The next pinned task if it is its turn. The policy's tasks and the pinned go in rounds: who is there when a round
+    /// begins runs once in it, as if all stood in one queue, so that a few of either kind do not hold up many of the other.
+    #[cold]
+    fn due_pinned(&self) -> Option<Found> {
+        if self.round.get() == (0, 0) {
+            self.begin_round();
+        }
+        let (others, pinned) = self.round.get();
+        if others == 0 {
+            return self.next_pinned();
+        }
+        self.round.set((others - 1, pinned));
+        None
+    }
+
+    #[inline(never)]
+    fn begin_round(&self) {
+        let mut pinned = self.pinned.borrow_mut();
+        self.shared().inbox.take_into(&mut pinned);
+        if !pinned.is_empty() {
+            let others = self.with_local(|local| local.map_or(0, |local| self.core.policy().queued(local)));
+            self.round.set((others, pinned.len()));
+            self.interval.set(1);
+        }
+    }
+
+    /// The next pinned task of a round. If none has begun, the policy had nothing, and its turns in this one are over.
     #[cold]
     fn next_pinned(&self) -> Option<Found> {
         let mut pinned = self.pinned.borrow_mut();
         self.shared().inbox.take_into(&mut pinned);
-        pinned.pop_front().map(|task| Found::new(task, Origin::Local))
+        let (others, left) = self.round.get();
+        let left = if others == 0 && left != 0 { left } else { pinned.len() };
+        let task = pinned.pop_front()?;
+        self.round.set((0, left - 1));
+        let last = pinned.is_empty() && self.held.borrow().is_empty();
+        self.interval.set(if last { HOUSEKEEPING_INTERVAL } else { 1 });
+        Some(Found::new(task, Origin::Local))
     }
 
     /// The preempted task that has waited longest.
@@ -324,7 +359,10 @@ impl<S: Scheduler> Worker<S> {
         let mut held = self.held.borrow_mut();
         let task = held.pop_front()?;
         if held.is_empty() {
-            self.interval.set(HOUSEKEEPING_INTERVAL);
+            self.held_due.set(None);
+            if self.pinned.borrow().is_empty() {
+                self.interval.set(HOUSEKEEPING_INTERVAL);
+            }
         }
         Some(Found::new(task, Origin::Local))
     }

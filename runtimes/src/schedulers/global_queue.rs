@@ -47,6 +47,7 @@ pub struct GlobalQueue<W> {
     tasks: CachePadded<Mutex<VecDeque<Runnable>>>,
     /// Length of the queue, written under its lock: lets an empty queue be seen without the lock.
     len: CachePadded<AtomicUsize>,
+    workers: usize,
     wakes: std::marker::PhantomData<W>,
 }
 
@@ -58,6 +59,7 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
         let queue = Self {
             tasks: CachePadded::new(Mutex::new(VecDeque::new())),
             len: CachePadded::new(AtomicUsize::new(0)),
+            workers,
             wakes: std::marker::PhantomData,
         };
         (queue, vec![(); workers])
@@ -80,6 +82,10 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
         let task = tasks.pop_front()?;
         self.len.store(tasks.len(), Relaxed);
         Some(Found::new(task, Origin::Shared))
+    }
+
+    fn queued(&self, _: &()) -> usize {
+        self.len.load(Relaxed).div_ceil(self.workers)
     }
 
     fn has_work(&self, _: &()) -> bool {

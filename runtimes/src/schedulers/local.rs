@@ -95,6 +95,10 @@ impl Scheduler for Local {
         Some(Found::new(task, Origin::Local))
     }
 
+    fn queued(&self, queues: &Queues) -> usize {
+        queues.fresh.len() + queues.woken.len() + usize::from(!self.inbox.is_empty())
+    }
+
     fn has_work(&self, _: &Queues) -> bool {
         !self.inbox.is_empty()
     }

@@ -55,6 +55,9 @@ pub trait Pair: Send + 'static {
     where
         Self: Sized;
 
+    /// How many tasks are in them, about.
+    fn count(&self) -> usize;
+
     /// Adds a task.
     fn push(&mut self, queue: Queue, task: Runnable);
 
@@ -187,6 +190,11 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
         None
     }
 
+    fn queued(&self, queues: &Queues<P>) -> usize {
+        let elsewhere = usize::from(queues.slot.is_some()) + usize::from(!self.injector.is_empty());
+        queues.pair.count() + elsewhere
+    }
+
     fn has_work(&self, _: &Queues<P>) -> bool {
         !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
     }
@@ -216,6 +224,10 @@ impl Pair for Crossbeam {
         (pair, stealers)
     }
 
+    fn count(&self) -> usize {
+        self.fresh.len() + self.woken.len()
+    }
+
     #[inline]
     fn push(&mut self, queue: Queue, task: Runnable) {
         match queue {
@@ -237,10 +249,10 @@ impl Pair for Crossbeam {
     }
 
     fn rob(&mut self, victim: &Stealers) -> Option<(Runnable, u32)> {
-        let before = self.fresh.len() + self.woken.len();
+        let before = self.count();
         let task = steal(|| victim.fresh.steal_batch_and_pop(&self.fresh))
             .or_else(|| steal(|| victim.woken.steal_batch_and_pop(&self.woken)))?;
-        let moved = self.fresh.len() + self.woken.len() - before + 1;
+        let moved = self.count() - before + 1;
         Some((task, moved as u32))
     }
 

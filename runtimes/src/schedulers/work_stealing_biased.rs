@@ -92,6 +92,10 @@ impl Pair for Rings {
         (Self { shared: shared.clone(), loot: Vec::with_capacity(LARGEST_LOOT) }, shared)
     }
 
+    fn count(&self) -> usize {
+        self.shared.len.load(Relaxed)
+    }
+
     #[inline]
     fn push(&mut self, queue: Queue, task: Runnable) {
         self.own(|contents| contents.of(queue).push_back(task));

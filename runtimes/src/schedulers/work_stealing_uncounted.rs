@@ -47,6 +47,10 @@ impl Scheduler for Uncounted {
         self.0.search(queues)
     }
 
+    fn queued(&self, queues: &Self::Local) -> usize {
+        self.0.queued(queues)
+    }
+
     fn has_work(&self, queues: &Self::Local) -> bool {
         self.0.has_work(queues)
     }

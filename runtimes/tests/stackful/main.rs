@@ -1,5 +1,7 @@
 //! Tasks with stacks of their own, on the engine: who runs them where, and how they end.
 
+mod fairness;
+
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown};
