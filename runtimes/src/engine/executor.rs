@@ -2,7 +2,9 @@
 
 use std::cell::UnsafeCell;
 use std::future::Future;
+use std::io::{self, Write};
 use std::marker::PhantomData;
+use std::process;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -83,6 +85,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
 
     /// The life of a worker's thread.
     fn work(worker: &Worker<S>, body: &B::Shared, stopped: &Barrier, turn: &Mutex<()>) {
+        let _vital = Vital(worker.name(), worker.index());
         let _entered = enter(worker.name());
         reactor_thread_setup();
         let _seat = B::enter(body, worker.index(), worker.counters());
@@ -153,6 +156,26 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
         unsafe { self.core.finish_shutdown(workers) };
         B::stopped(self.spawner.body());
+    }
+}
+
+/// A worker's loop. What tasks and wakers panic with is caught further up, so a panic that gets here is the policy's, or our
+/// own. Tasks of this worker would never run again, and shutdown would wait for it: rather than hang, the process ends.
+/// (A policy on its caller's thread panics out of `block_on`.)
+struct Vital(&'static str, usize);
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let Self(runtime, worker) = self;
+            // Written past what captures the output of tests.
+            let _ = writeln!(
+                io::stderr(),
+                "worker {worker} of runtime `{runtime}` panicked outside of any task: its policy is at fault, or the engine. \
+                 Its tasks cannot go on; aborting."
+            );
+            process::abort();
+        }
     }
 }
 

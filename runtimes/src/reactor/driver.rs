@@ -9,9 +9,11 @@
 //! # Nothing is woken under a lock but that one
 //! A waker is foreign code: it may run a task, drop one, and with it sources and timers of this very
 //! reactor. So a turn first updates all slots and collects the wakers, and calls them when it holds
-//! none of the locks that such code could take. If one panics, the rest are still called.
+//! none of the locks that such code could take. The panic of one ends there, after the panic hook has reported it:
+//! who drives is nobody whom it concerns, and a driver that died of it would leave everybody without wake-ups.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 use std::task::Waker;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use super::epoll::{Events, WaitClock};
 use super::notifier::Reason;
 use super::slots::Key;
 use super::{NOTIFIER, Shared};
+use crate::task::discard;
 
 /// What one turn did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,9 +71,6 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// When the reactor has shut down; or what the kernel answers, which is never to be expected.
-    ///
-    /// # Panics
-    /// With the panic of a waker, after all other wakers were called.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<Turn> {
         let mut turn = Turn::default();
         if self.shared.is_shut_down() {
@@ -154,17 +154,12 @@ fn shorten(left_ns: u64) -> u64 {
     if left_ns < WORTH_TWO_WAITS_NS { left_ns } else { left_ns - left_ns / 999 }
 }
 
-/// Calls every waker and leaves the buffer empty, also if one of them panics.
+/// Calls every waker and leaves the buffer empty, also if some of them panic.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>) {
-    struct Rest<'a>(std::vec::Drain<'a, Waker>);
-    impl Drop for Rest<'_> {
-        fn drop(&mut self) {
-            // Only after a panic is anything left here.
-            self.0.by_ref().for_each(Waker::wake);
-        }
+    let mut rest = wakers.drain(..);
+    while !rest.as_slice().is_empty() {
+        discard(catch_unwind(AssertUnwindSafe(|| rest.by_ref().for_each(Waker::wake))));
     }
-    let mut rest = Rest(wakers.drain(..));
-    rest.0.by_ref().for_each(Waker::wake);
 }
 
 impl Shared {

@@ -144,7 +144,7 @@ impl Reactor {
         let shared = &*self.handle.shared;
         let buffers = match shared.buffers.try_lock() {
             Ok(buffers) => buffers,
-            // A waker panicked in a turn; the buffers were left empty.
+            // A turn panicked. What the buffers hold is cleared or delivered by the next one.
             Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
             Err(TryLockError::WouldBlock) => return None,
         };

@@ -88,7 +88,7 @@ impl Drop for Thread {
         self.control.stop.store(true, Release);
         self.handle.notify();
         if let Some(thread) = self.thread.take() {
-            // A waker that panicked has ended the thread; its panic was reported there, and the reactor is shut down.
+            // Nothing on it panics; if it did, its message was printed.
             let _ = thread.join();
         }
     }

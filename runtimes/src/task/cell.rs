@@ -354,7 +354,7 @@ unsafe fn free<F: Future, H: Home>(task: NonNull<Header>) {
 }
 
 /// Lets go of a panic that has nobody to go to, without letting its payload's destructor panic out.
-fn discard(result: Result<(), Box<dyn Any + Send>>) {
+pub(crate) fn discard(result: Result<(), Box<dyn Any + Send>>) {
     if let Err(payload) = result
         && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
     {

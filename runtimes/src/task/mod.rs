@@ -18,7 +18,7 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 pub use body::{Body, Stackless};
-pub(crate) use cell::{Header, cancel_raw, hold, release, spawn};
+pub(crate) use cell::{Header, cancel_raw, discard, hold, release, spawn};
 pub use error::JoinError;
 pub use join::JoinHandle;
 pub use runnable::Runnable;

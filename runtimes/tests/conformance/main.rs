@@ -153,6 +153,7 @@ macro_rules! instantiate {
                     a_sleep_moves_between_tasks,
                     a_dropped_sleep_is_forgotten,
                     a_plain_thread_sleeps,
+                    a_foreign_waker_that_panics_costs_nobody_else,
                     hogs_do_not_starve_timers,
                     sleeping_tasks_are_dropped_by_shutdown,
                 }

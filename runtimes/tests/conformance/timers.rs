@@ -1,8 +1,11 @@
 //! Sleeps, timeouts and intervals on the runtime's reactor.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Wake};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -127,6 +130,30 @@ pub(crate) fn a_plain_thread_sleeps<R: Runtime>(case: &Case<R>) {
     };
     runtime.run(done.reached(1));
     assert!(thread.join().unwrap() >= SHORT);
+    finish(runtime);
+}
+
+pub(crate) fn a_foreign_waker_that_panics_costs_nobody_else<R: Runtime>(case: &Case<R>) {
+    #[derive(Default)]
+    struct Panics(AtomicBool);
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
+            // Without the panic hook, whose message would be printed for every runtime.
+            resume_unwind(Box::new("on purpose"));
+        }
+    }
+    let runtime = case.start();
+    let handle = runtime.spawner().reactor().clone();
+    for _ in 0..case.workers + 1 {
+        let panics = Arc::new(Panics::default());
+        let mut foreign = pin!(sleep(&handle, Duration::from_micros(100)));
+        assert!(foreign.as_mut().poll(&mut Context::from_waker(&panics.clone().into())).is_pending());
+        // Whoever drives the reactor calls that waker, and goes on: also when each of the workers has.
+        while !panics.0.load(SeqCst) {
+            runtime.run(runtime.spawner().launch(sleep(&handle, Duration::from_micros(100)))).unwrap();
+        }
+    }
     finish(runtime);
 }
 
