@@ -2,7 +2,7 @@
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand_distr::{Distribution, Exp1};
+use rand_distr::{Distribution, Exp1, Uniform};
 
 /// One request, as it is meant to happen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,7 +20,17 @@ pub enum Shape {
     Fixed,
     /// Exponential: with Poisson arrivals and one worker, the M/M/1 queue of the textbooks.
     Exponential,
+    /// One of [`PERIOD`] requests takes [`LONG_OVER_SHORT`] times as long as the others: Shinjuku's and Concord's bimodal
+    /// distribution of 99.5 % and 0.5 %. The share is exact, one in each `PERIOD` consecutive ones at a random place: with independent draws the
+    /// load of a few thousand requests would be off by a fifth.
+    Bimodal,
 }
+
+/// Of so many requests of [`Shape::Bimodal`] one is long.
+pub const PERIOD: usize = 200;
+
+/// How much longer it takes.
+pub const LONG_OVER_SHORT: f64 = 1_000.0;
 
 /// Draws `count` requests with exponential gaps of mean `gap_ns` and service times of mean `service_ns`.
 ///
@@ -32,12 +42,21 @@ pub fn poisson(seed: u64, count: usize, gap_ns: f64, service_ns: f64, shape: Sha
     let unit = |rng: &mut Xoshiro256PlusPlus| -> f64 { Exp1.sample(rng) };
     // A float until the last moment: rounding each gap would bend the rate.
     let mut at_ns = 0.0;
+    let short_ns = service_ns * PERIOD as f64 / ((PERIOD - 1) as f64 + LONG_OVER_SHORT);
+    let place = Uniform::new(0, PERIOD).expect("the range is not empty");
+    let mut long = 0;
     (0..count)
-        .map(|_| {
+        .map(|number| {
             at_ns += gap_ns * unit(&mut gaps);
             let service_ns = match shape {
                 Shape::Fixed => service_ns,
                 Shape::Exponential => service_ns * unit(&mut services),
+                Shape::Bimodal => {
+                    if number % PERIOD == 0 {
+                        long = number + place.sample(&mut services);
+                    }
+                    if number == long { LONG_OVER_SHORT * short_ns } else { short_ns }
+                }
             };
             Request { at_ns: at_ns as u64, service_ns }
         })
@@ -74,6 +93,24 @@ mod tests {
             let (mean, deviation) = mean_and_deviation(requests.iter().map(|r| r.service_ns));
             assert!(close(mean, 20_000.0) && close(deviation, 20_000.0), "services: {mean} ± {deviation}");
         }
+    }
+
+    #[test]
+    fn one_request_in_each_period_is_long_and_the_mean_is_as_asked_for() {
+        let requests = poisson(1, 20 * PERIOD, 100.0, 50.0, Shape::Bimodal);
+        let shortest_ns = requests.iter().map(|r| r.service_ns).fold(f64::INFINITY, f64::min);
+        let mut places = Vec::new();
+        for period in requests.chunks(PERIOD) {
+            let long: Vec<_> = (0..PERIOD).filter(|&i| period[i].service_ns > shortest_ns).collect();
+            let [place] = long[..] else { panic!("{} are long", long.len()) };
+            assert!((period[place].service_ns / shortest_ns - LONG_OVER_SHORT).abs() < 1e-6);
+            places.push(place);
+        }
+        let mean_ns = requests.iter().map(|r| r.service_ns).sum::<f64>() / requests.len() as f64;
+        assert!((mean_ns - 50.0).abs() < 1e-9, "{mean_ns}");
+        places.sort_unstable();
+        places.dedup();
+        assert!(places.len() > 10, "the places are not random: {places:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use runtimes::{Runtime, Spawner, reactor, time};
 use crate::alarm::{Alarm, monotonic_ns};
 use crate::arrivals::{Shape, poisson};
 use crate::drive::drive;
-use crate::poisson::serve;
+use crate::poisson::{compute, serve};
 use crate::spin::Calibration;
 use crate::workload::check;
 use crate::{Failure, Field, Params, Sample};
@@ -105,7 +105,7 @@ pub(crate) fn beside_hogs<R: Runtime>(
         // Until then every hog has had a turn: what is read from here on is their steady state.
         Alarm::new(spawner.reactor())?.wait_until(monotonic_ns() + SETTLE.as_nanos() as u64).await?;
         let before = shared.reading();
-        let observed = serve(&spawner, requests, warm_up as usize, calibration).await;
+        let observed = serve(&spawner, requests, warm_up as usize, calibration, compute).await;
         let after = shared.reading();
         shared.stop.store(true, Ordering::Relaxed);
         let mut done = 0;

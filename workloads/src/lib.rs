@@ -14,6 +14,7 @@
 mod alarm;
 pub mod arrivals;
 mod crowd;
+mod dispersion;
 mod drive;
 mod event;
 mod histogram;
@@ -57,5 +58,8 @@ registry! { $
     tight_loop::TightLoop,
     hog_latency::HogLatency,
     hog_latency_budget::HogLatencyBudget,
+    dispersion_fixed::DispersionFixed,
+    dispersion_exponential::DispersionExponential,
+    dispersion_bimodal::DispersionBimodal,
     idle_memory::IdleMemory,
 }

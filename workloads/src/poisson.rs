@@ -47,7 +47,7 @@ impl Workload for Poisson {
                 help: "offered load, in percent of `workers`",
             },
             Param { name: "service_us", default: 20, min: 1, max: 100_000, help: "mean service time in microseconds" },
-            Param { name: "shape", default: 1, min: 0, max: 1, help: "service times: 0 all equal, 1 exponential" },
+            Param { name: "shape", default: 1, min: 0, max: 2, help: "service times: 0 all equal, 1 exponential, 2 bimodal" },
             Param { name: "requests", default: 100_000, min: 100, max: 10_000_000, help: "requests per iteration" },
             Param { name: "workers", default: 1, min: 1, max: 1_024, help: "workers whose capacity is 100 percent" },
             Param { name: "seed", default: 1, min: 0, max: u64::MAX, help: "seed of arrivals and service times" },
@@ -62,30 +62,64 @@ impl Workload for Poisson {
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
-        let service_ns = params.get("service_us") as f64 * 1e3;
-        let load = params.get("load_percent") as f64 / 100.0;
-        let gap_ns = service_ns / (load * params.get("workers") as f64);
-        let warm_up = (warm_up_ns(service_ns, load) / gap_ns).ceil() as usize;
-        let count = warm_up + params.size("requests") * iterations as usize;
-        let shape = if params.get("shape") == 0 { Shape::Fixed } else { Shape::Exponential };
-        let requests = poisson(params.get("seed"), count, gap_ns, service_ns, shape);
-
-        let limit = params.get("max_drift_percent") as f64;
-        let before = calibrate(limit)?;
-        let spawner = runtime.spawner().clone();
-        let observed = drive(runtime, async move { serve(&spawner, requests, warm_up, before).await })?;
-        let after = calibrate(limit)?;
-
-        let drift_percent = before.drift(&after) * 100.0;
-        if drift_percent > limit {
-            return Err(Failure::Void(format!(
-                "the processor's speed changed by {drift_percent:.1} % during the run; the limit is {limit} %"
-            )));
-        }
+        let load = Load {
+            service_ns: params.get("service_us") as f64 * 1e3,
+            percent: params.get("load_percent") as f64,
+            workers: params.get("workers") as f64,
+            shape: [Shape::Fixed, Shape::Exponential, Shape::Bimodal][params.size("shape")],
+            requests: params.size("requests") * iterations as usize,
+            seed: params.get("seed"),
+            max_drift_percent: params.get("max_drift_percent") as f64,
+        };
+        let (observed, drift_percent) = open_loop(runtime, &load, compute)?;
         let mut sample = observed.evaluate()?;
         sample.figures.push(("spin_drift_percent", drift_percent));
         Ok(sample)
     }
+}
+
+/// What an open-loop run offers.
+pub(crate) struct Load {
+    /// Mean service time.
+    pub(crate) service_ns: f64,
+    /// Offered load, in percent of `workers`.
+    pub(crate) percent: f64,
+    pub(crate) workers: f64,
+    pub(crate) shape: Shape,
+    /// Requests after those that only warm the system up.
+    pub(crate) requests: usize,
+    /// Seed of arrivals and service times.
+    pub(crate) seed: u64,
+    /// Change of the processor's speed above which the run is void.
+    pub(crate) max_drift_percent: f64,
+}
+
+/// Offers `load`, each request a task that does `work` for so many steps. Returns what happened, and by how much the processor's
+/// speed changed, in percent.
+pub(crate) fn open_loop<R: Runtime>(runtime: &R, load: &Load, work: fn(u64)) -> Result<(Observed, f64), Failure> {
+    let &Load { service_ns, percent, workers, shape, requests, seed, max_drift_percent: limit } = load;
+    let utilisation = percent / 100.0;
+    let gap_ns = service_ns / (utilisation * workers);
+    let warm_up = (warm_up_ns(service_ns, utilisation) / gap_ns).ceil() as usize;
+    let requests = poisson(seed, warm_up + requests, gap_ns, service_ns, shape);
+
+    let before = calibrate(limit)?;
+    let spawner = runtime.spawner().clone();
+    let observed = drive(runtime, async move { serve(&spawner, requests, warm_up, before, work).await })?;
+    let after = calibrate(limit)?;
+
+    let drift_percent = before.drift(&after) * 100.0;
+    if drift_percent > limit {
+        return Err(Failure::Void(format!(
+            "the processor's speed changed by {drift_percent:.1} % during the run; the limit is {limit} %"
+        )));
+    }
+    Ok((observed, drift_percent))
+}
+
+/// What a request does: so many steps, which nothing interrupts.
+pub(crate) fn compute(steps: u64) {
+    spin(steps);
 }
 
 /// How long the queue takes to forget that it began empty: 20·S̄/(1 − √ρ)², at most a second (which
@@ -119,6 +153,7 @@ pub(crate) async fn serve<S: Spawner>(
     requests: Vec<Request>,
     warm_up: usize,
     calibration: Calibration,
+    work: fn(u64),
 ) -> Result<Observed, Failure> {
     /// Time to get from here to the first wait for the alarm.
     const LEAD_NS: u64 = 1_000_000;
@@ -138,7 +173,7 @@ pub(crate) async fn serve<S: Spawner>(
             let (entry, steps) = (ledger.entry(slot), steps[slot]);
             spawned_ns.push(monotonic_ns());
             drop(spawner.spawn(async move {
-                spin(steps);
+                work(steps);
                 entry.fill(monotonic_ns());
             }));
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 use crate::arrivals::Request;
 use crate::histogram::histogram;
 use crate::workload::check;
@@ -55,6 +57,11 @@ impl Observed {
             figures,
             ..Sample::work(Duration::from_nanos(done_ns - first_ns), count)
         })
+    }
+
+    /// The latencies of the measured requests that take `most_ns` of service or less.
+    pub(crate) fn latency_of_short(&self, most_ns: f64) -> Histogram<u64> {
+        histogram(self.measured().filter(|r| r.service_ns <= most_ns).map(|r| r.done_ns - r.intended_ns))
     }
 
     /// The time average of the number of requests that have arrived, by intention, and are not done.
@@ -128,6 +135,15 @@ mod tests {
     fn the_warm_up_is_served_but_not_counted() {
         let sample = Observed { warm_up: 3, ..observed([9_000, 9_000, 9_000, 9_001]) }.evaluate().unwrap();
         assert_eq!((sample.operations, sample.histograms[0].1.max()), (1, 7_703));
+    }
+
+    #[test]
+    fn the_short_ones_are_told_apart_by_their_service_time() {
+        let mut observed = observed([1_020, 1_150, 1_220, 1_320]);
+        observed.requests[1].service_ns = 11.0;
+        let short = observed.latency_of_short(10.0);
+        assert_eq!((short.len(), short.max()), (3, 20));
+        assert_eq!(observed.latency_of_short(11.0).max(), 50);
     }
 
     #[test]

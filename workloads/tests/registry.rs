@@ -51,6 +51,9 @@ fn every_workload_of_the_suite_is_registered() {
         "tight_loop",
         "hog_latency",
         "hog_latency_budget",
+        "dispersion_fixed",
+        "dispersion_exponential",
+        "dispersion_bimodal",
         "idle_memory",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");

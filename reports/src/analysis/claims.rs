@@ -1,7 +1,9 @@
-//! Three things that are said of tasks with and without stacks, held against what was measured.
+//! What is said of tasks with and without stacks, and of time slices, held against what was measured.
 //!
 //! Each is answered only where its cells are there, and answered as they say, also when they contradict it. All are
 //! looked at with one worker, where nobody but the scheduler can step in.
+
+mod dispersion;
 
 use super::Finding;
 use crate::format;
@@ -23,7 +25,7 @@ const P99: f64 = 0.99;
 
 /// What the matrix says of them.
 pub(crate) fn claims(matrix: &Matrix<'_>) -> Vec<Finding> {
-    [more_powerful_but_slower(matrix), weaker_but_enough(matrix), steps_in_evenly(matrix)]
+    [more_powerful_but_slower(matrix), weaker_but_enough(matrix), steps_in_evenly(matrix), dispersion::pays(matrix)]
         .into_iter()
         .flatten()
         .collect()

@@ -204,7 +204,9 @@ fn switches_are_told_by_depth_whoever_wins() {
         ])
     };
     let said = with([50.0, 90.0, 100.0]);
-    assert!(said[0].contains(": at depth 1 50.0 ns on a stack and 20.0 ns in futures (30.0 ns if stackful drives them)"));
+    assert!(
+        said[0].contains(": at depth 1 50.0 ns on a stack and 20.0 ns in futures (30.0 ns if stackful drives them)")
+    );
     assert!(said[0].contains("at depth 1,000 100 ns on a stack and 15.0 µs in futures"), "{said:?}");
     assert!(said[0].contains("So where calls are deep the stack is the cheaper one."), "{said:?}");
     assert!(with([10.0, 10.0, 10.0])[0].contains("So the stack is cheaper at any depth."));
@@ -228,6 +230,29 @@ fn cooperation_is_held_against_slices() {
     assert!(said[0].contains("that is enough: no clear difference from slicing"), "{said:?}");
     assert!(said_of_stacks(&records(30_000))[0].contains("not quite enough: 10.0 times as long"));
     assert!(said_of_stacks(&records(300))[0].contains("more than enough"));
+}
+
+#[test]
+fn slices_pay_by_dispersion_only_where_the_figures_say_so() {
+    let records = |bimodal_us: [u64; 3]| {
+        let with = |workload, us: [u64; 3]| {
+            let names = ["stackful", "stackful-10ms", "stackful-200us"];
+            let figure = |us: u64| ("short_p99_ns", us as f64 * 1e3);
+            names.into_iter().zip(us).map(move |(name, us)| beside_hogs(workload, name, us, figure(us)))
+        };
+        let bimodal = with("dispersion_bimodal", bimodal_us);
+        bimodal.chain(with("dispersion_fixed", [1_300, 1_200, 1_500])).collect::<Vec<_>>()
+    };
+    let said = said_of_stacks(&records([37_000, 19_000, 400]));
+    assert!(
+        said[0].contains(
+            "a thousand times as long as the others, slices help (37.0 ms without, 19.0 ms at 10 ms and 400 µs at 200 µs); \
+             where all are equal, slices make no clear difference (1.30 ms without, 1.20 ms at 10 ms and 1.50 ms at 200 µs)."
+        ),
+        "{said:?}"
+    );
+    assert!(said_of_stacks(&records([400, 400, 4_000]))[0].contains("slices harm (400 µs without"));
+    assert!(said_of_stacks(&records([1_000, 100, 4_000]))[0].contains("it depends on the slice"));
 }
 
 #[test]

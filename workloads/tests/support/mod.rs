@@ -31,6 +31,9 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         // At 20 %, so that the run is short of overload even when all tests share two cores.
         "poisson" => &[("requests", 1_000), ("load_percent", 20), ("max_drift_percent", 100)],
         "switch_cost" | "switch_cost_direct" => &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
+        "dispersion_fixed" | "dispersion_exponential" | "dispersion_bimodal" => {
+            &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)]
+        }
         "ping_pong_hog" => &[("trips", 200), ("hog_ms", 10)],
         "tight_loop" => &[("tasks", 50), ("loop_ms", 10)],
         "hog_latency" | "hog_latency_budget" => &[("requests", 100), ("hog_ms", 5)],

@@ -1,0 +1,28 @@
+//! Time slices where service times are exponential.
+
+use runtimes::Runtime;
+
+use crate::arrivals::Shape;
+use crate::dispersion::{FIELD, PARAMS, sweep};
+use crate::{Card, Failure, Kind, Params, Sample, Workload};
+
+/// The M/M/1 queue: one request in seven computes for longer than 200 µs, hardly one in 20,000 for longer than 1 ms. Short requests gain by what the
+/// long ones lose.
+#[derive(Debug)]
+pub struct DispersionExponential;
+
+impl Workload for DispersionExponential {
+    const CARD: Card = Card {
+        name: "dispersion_exponential",
+        summary: "Requests arrive at random times and compute for exponentially distributed times, at a load of 70 %.",
+        shows: "what time slices change where service times differ moderately",
+        unit: "requests",
+        kind: Kind::Latency,
+        field: FIELD,
+        params: &PARAMS,
+    };
+
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
+        sweep(runtime, params, iterations, Shape::Exponential)
+    }
+}

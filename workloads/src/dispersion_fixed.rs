@@ -1,0 +1,27 @@
+//! Time slices where all requests are the same.
+
+use runtimes::Runtime;
+
+use crate::arrivals::Shape;
+use crate::dispersion::{FIELD, PARAMS, sweep};
+use crate::{Card, Failure, Kind, Params, Sample, Workload};
+
+/// Every request computes for the mean, which is shorter than any slice: taking turns could only hold them up.
+#[derive(Debug)]
+pub struct DispersionFixed;
+
+impl Workload for DispersionFixed {
+    const CARD: Card = Card {
+        name: "dispersion_fixed",
+        summary: "Requests arrive at random times and all compute equally long, at a load of 70 %.",
+        shows: "that time slices change nothing where nobody computes for longer than one, and what they then cost",
+        unit: "requests",
+        kind: Kind::Latency,
+        field: FIELD,
+        params: &PARAMS,
+    };
+
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
+        sweep(runtime, params, iterations, Shape::Fixed)
+    }
+}
