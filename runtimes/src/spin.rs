@@ -37,3 +37,20 @@ pub fn spin_preemptible(rounds: u64, steps: u64, progress: &AtomicU64) {
         });
     }
 }
+
+/// Takes rounds out of `pot` one at a time, and spins for `steps` steps for each, until it has had `most` of them or the pot is empty;
+/// in a region, as [`spin_preemptible`]. Returns how many it had.
+pub fn spin_from_pot(pot: &AtomicU64, most: u64, steps: u64) -> u64 {
+    // SAFETY: as above: registers, and an atomic that it borrows.
+    unsafe {
+        preemptible(|| {
+            let mut had = 0;
+            // Relaxed: a number and nothing behind it.
+            while had < most && pot.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                spin(steps);
+                had += 1;
+            }
+            had
+        })
+    }
+}

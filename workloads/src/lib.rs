@@ -58,6 +58,7 @@ registry! { $
     tight_loop::TightLoop,
     hog_latency::HogLatency,
     hog_latency_budget::HogLatencyBudget,
+    greedy_classes::GreedyClasses,
     dispersion_fixed::DispersionFixed,
     dispersion_exponential::DispersionExponential,
     dispersion_bimodal::DispersionBimodal,

@@ -20,7 +20,9 @@ use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
 ///
 /// The hog spawns the pair, computes for `hog_ms` in one go, and ends; the pair goes on to its last round trip.
 /// `trips_beside_per_ms` counts the round trips that came before the hog's end, for each millisecond until then, and
-/// `trips_after_per_ms` those after it, when the pair had the worker for itself: their ratio is the pair's share of it.
+/// `trips_after_per_ms` those after it, when the pair had the worker for itself: their ratio is the pair's share of it. The
+/// trips are enough for some 200 ms of the pair's own time, so that it outlasts the hog where the two share evenly; where it does not, its time
+/// beside the hog ends with its last trip, and nothing comes after.
 /// `longest_silence_ns` is the longest time without a round trip. `latency` holds every one, the first from the hog's
 /// start on.
 #[derive(Debug)]
@@ -29,16 +31,16 @@ pub struct PingPongHog;
 impl Workload for PingPongHog {
     const CARD: Card = Card {
         name: "ping_pong_hog",
-        summary: "A task computes for 300 ms without yielding, while two others pass a message to and fro.",
+        summary: "A task computes for 100 ms without yielding, while two others pass a message to and fro.",
         shows: "how the scheduler divides a worker between a task that never lets go and two that always do",
         unit: "round trips",
         kind: Kind::Latency,
         field: FIELD,
         params: &[
-            Param { name: "trips", default: 200_000, min: 1, max: 10_000_000, help: "round trips of the pair" },
+            Param { name: "trips", default: 500_000, min: 1, max: 10_000_000, help: "round trips of the pair" },
             Param {
                 name: "hog_ms",
-                default: 300,
+                default: 100,
                 min: 1,
                 max: 60_000,
                 help: "milliseconds for which the hog computes",
@@ -92,13 +94,18 @@ impl Contest {
     }
 
     fn beside_per_ms(&self) -> f64 {
-        self.beside() as f64 * 1e6 / (self.end_ns - self.start_ns).max(1) as f64
+        let until_ns = self.last_ns().min(self.end_ns);
+        self.beside() as f64 * 1e6 / until_ns.saturating_sub(self.start_ns).max(1) as f64
     }
 
     /// 0 when none was left.
     fn after_per_ms(&self) -> f64 {
-        let last_ns = self.at_ns.last().copied().unwrap_or(self.end_ns);
-        (self.at_ns.len() - self.beside()) as f64 * 1e6 / last_ns.saturating_sub(self.end_ns).max(1) as f64
+        (self.at_ns.len() - self.beside()) as f64 * 1e6 / self.last_ns().saturating_sub(self.end_ns).max(1) as f64
+    }
+
+    /// When the last round trip was over.
+    fn last_ns(&self) -> u64 {
+        self.at_ns.last().copied().unwrap_or(self.end_ns)
     }
 
     /// The time of each round trip. With a second worker the first may be over before the hog computes.
@@ -151,4 +158,26 @@ async fn pong(from: Receiver<u64>, to: Sender<u64>) -> u64 {
         }
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(at_ms: &[u64]) -> (f64, f64) {
+        let ms = 1_000_000;
+        let contest = Contest { start_ns: 10 * ms, end_ns: 20 * ms, at_ns: at_ms.iter().map(|at| at * ms).collect() };
+        (contest.beside_per_ms(), contest.after_per_ms())
+    }
+
+    #[test]
+    fn trips_are_counted_beside_the_hog_and_after_it() {
+        assert_eq!(rates(&[12, 14, 16, 18, 19, 22, 24, 26]), (0.5, 0.5));
+        assert_eq!(rates(&[21, 22]), (0.0, 1.0), "without preemption all come after it");
+    }
+
+    #[test]
+    fn a_pair_that_ends_first_is_timed_to_its_own_end() {
+        assert_eq!(rates(&[11, 12, 13, 14]), (1.0, 0.0));
+    }
 }

@@ -148,7 +148,7 @@ impl<R: Runtime, F: Fault> Runtime for Faulty<R, F> {
 
 /// Workloads whose third task returns a number that enters the result. The others pass numbers over channels
 /// or sockets, where a runtime can lose but not change them.
-const ADDS_UP: [&str; 17] = [
+const ADDS_UP: [&str; 18] = [
     "spawn_many_local",
     "spawn_many_remote",
     "yield_many",
@@ -164,6 +164,7 @@ const ADDS_UP: [&str; 17] = [
     "accept_storm",
     "switch_cost",
     "ping_pong_hog",
+    "greedy_classes",
     "hog_latency",
     "hog_latency_budget",
 ];

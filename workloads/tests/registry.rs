@@ -51,6 +51,7 @@ fn every_workload_of_the_suite_is_registered() {
         "tight_loop",
         "hog_latency",
         "hog_latency_budget",
+        "greedy_classes",
         "dispersion_fixed",
         "dispersion_exponential",
         "dispersion_bimodal",

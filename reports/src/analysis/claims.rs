@@ -192,6 +192,18 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         format::duration(off_tail.value),
         format::list(&shown),
     );
+    let jain = |runtime| figure(cell(matrix, "greedy_classes", runtime)?, "jain_index");
+    let indices: Vec<String> =
+        steps.iter().filter_map(|(slice, .., runtime)| Some(format!("{:.2} at {slice}", jain(runtime)?))).collect();
+    if let Some(off) = jain(STACKFUL)
+        && !indices.is_empty()
+    {
+        text += &format!(
+            " Two classes that want all they can get, one that yields after every 30\u{a0}µs and one that never does within 20\u{a0}ms, share the worker \
+             with a Jain index of {off:.2} without slices, {} (1 is even, 0.5 is all for one).",
+            format::list(&indices),
+        );
+    }
     let silence = |runtime| figure(cell(matrix, "ping_pong_hog", runtime)?, "longest_silence_ns");
     let silences: Vec<String> = steps
         .iter()
@@ -201,7 +213,7 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         && !silences.is_empty()
     {
         text += &format!(
-            " How even that is shows in the longest time for which a hog silences a pair that talks: {} without slices, {}.",
+            " The longest time for which a hog silences a pair that talks is {} without slices, {}.",
             format::duration(off),
             format::list(&silences),
         );

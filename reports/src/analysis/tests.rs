@@ -262,6 +262,9 @@ fn slices_are_told_with_their_price_also_when_they_do_not_help() {
             beside_hogs("hog_latency", "stackful", 90_000, ("hog_steps_per_us", 600.0)),
             beside_hogs("hog_latency", "stackful-10ms", 12_000, ("hog_steps_per_us", 597.0)),
             beside_hogs("hog_latency", "stackful-1ms", short_us, ("hog_steps_per_us", 588.0)),
+            beside_hogs("greedy_classes", "stackful", 1, ("jain_index", 0.5014)),
+            beside_hogs("greedy_classes", "stackful-10ms", 1, ("jain_index", 0.786)),
+            beside_hogs("greedy_classes", "stackful-1ms", 1, ("jain_index", 0.9951)),
             beside_hogs("ping_pong_hog", "stackful", 90_000, ("longest_silence_ns", 3e8)),
             beside_hogs("ping_pong_hog", "stackful-1ms", 90_000, ("longest_silence_ns", 2e6)),
         ]
@@ -270,6 +273,10 @@ fn slices_are_told_with_their_price_also_when_they_do_not_help() {
     assert!(said[0].contains("It does, the shorter the more often"), "{said:?}");
     assert!(said[0].contains("at 10 ms (the hogs get 0.5 % less done) and"), "{said:?}");
     assert!(said[0].contains("at 1 ms (the hogs get 2.0 % less done)"), "{said:?}");
+    assert!(
+        said[0].contains("a Jain index of 0.50 without slices, 0.79 at 10 ms and 1.00 at 1 ms (1 is even"),
+        "{said:?}"
+    );
     assert!(said[0].contains("300 ms without slices, 2.00 ms at 1 ms."), "{said:?}");
     assert!(said_of_stacks(&records(20_000))[0].contains("Not at every length"), "{said:?}");
 }

@@ -35,6 +35,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
             &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)]
         }
         "ping_pong_hog" => &[("trips", 200), ("hog_ms", 10)],
+        "greedy_classes" => &[("rounds", 200), ("turn", 40)],
         "tight_loop" => &[("tasks", 50), ("loop_ms", 10)],
         "hog_latency" | "hog_latency_budget" => &[("requests", 100), ("hog_ms", 5)],
         _ => &[],
