@@ -77,6 +77,27 @@ engine/block_on.rs | s/!self.0.swap\(true, Release\)/!self.0.swap(true, Relaxed)
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/self.0.swap(false, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/{ let raised = self.0.load(Acquire); self.0.store(false, Release); raised }/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/if self.woken.raise\(\) \{\n(\s+)self.thread/if self.woken.raise() \&\& false {\n$1self.thread/ | block_on_polls_after_every_wake
+stackful/preempt/words.rs | s/self.armed.swap\(0, Relaxed\)/self.armed.load(Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/slice if slice != self.target.load\(Acquire\) => .*?,/slice if slice != self.target.load(Acquire) \&\& false => Err(Refusal::Stale),/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.target.load\(Acquire\)/self.target.load(Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.target.store\(slice, Release\)/self.target.store(slice, Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.pending.swap\(false, Acquire\)/self.pending.swap(false, Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.pending.store\(true, Release\)/self.pending.store(true, Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.armed.store\(slice, Release\)/self.armed.store(slice, Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.armed.store\(armed, Release\)/self.armed.store(armed, Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/match self.armed.load\(Acquire\)/match self.armed.load(Relaxed)/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/if self.pending.load\(Relaxed\)/if self.pending.load(Relaxed) \&\& false/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/self.pending.store\(true, Release\);/();/ | a_signal_takes_its_own_slice
+stackful/preempt/words.rs | s/if verdict.is_err\(\) \{/if false {/ | a_refused_signal_is_followed
+stackful/preempt/words.rs | s/self.pending.swap\(false, Acquire\);/self.pending.load(Acquire);/ | a_refused_signal_is_followed
+stackful/preempt/words.rs | s/let recipient = self.recipient.lock\(\);/let recipient = \&{ *self.recipient.lock() };/ | no_signal_goes_to_a_thread
+stackful/preempt/words.rs | s/(A signal to the former one may never be delivered.\n\s+)self.pending.store\(false, Relaxed\)/$1()/ | no_signal_goes_to_a_thread
+stackful/preempt/monitor.rs | s/        barrier::light\(\);\n// | a_region_that_is_entered
+stackful/preempt/monitor.rs | s/        barrier::heavy\(\);\n// | a_region_that_is_entered
+stackful/preempt/monitor.rs | s/if anything\(\) \{/if anything() \&\& false {/ | a_region_that_is_entered
+stackful/preempt/monitor.rs | s/(self.0.asleep.swap\(false, Relaxed\))/!$1/ | a_region_that_is_entered
+stackful/preempt/monitor.rs | s/(self.0.stopped.store.*?)monitor.unpark\(\)/$1drop(monitor)/s | a_monitor_that_is_stopped
+stackful/preempt/monitor.rs | s/while self.0.asleep.load\(Relaxed\) && !self.is_stopped\(\)/while self.0.asleep.load(Relaxed)/ | a_monitor_that_is_stopped
 TABLE
 }
 

@@ -31,18 +31,16 @@
 //! **What one turn sets up ends with it.** The worker's `Slot` describes the running coroutine; entering another stack
 //! or suspending puts it aside and puts it back, so the depth of regions and guards is a coroutine's own, not a thread's.
 //!
-//! # The protocol of one signal
-//! `armed` is the number of the current slice while the worker is in a region, else 0. Slice numbers are never used again.
-//! The monitor reads it, writes `target`, sets `pending`, sends. The handler swaps `armed` with 0 *first*: from then on
-//! no second signal can take the same slice, not even one that arrives on the first instruction of the trampoline. It
-//! clears `pending` and compares with `target`, so a signal that was on its way while the coroutine suspended hits
-//! nobody else. If it refuses it puts `armed` back; if it accepts, 0 stays until the coroutine is resumed.
+//! **One signal takes one slice, the one that it was sent for**: see `words`, and `monitor` for how the monitor sleeps. Both
+//! are model-checked.
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "slicing is refused at start"))]
 
 mod allocator;
 mod alternate_stack;
 mod histogram;
+#[cfg(all(test, stampede_loom))]
+mod models;
 mod monitor;
 mod region;
 mod safe_point;
@@ -57,6 +55,7 @@ mod trampoline;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "unsupported.rs"]
 mod trampoline;
+mod words;
 
 pub use allocator::PreemptSafe;
 pub use histogram::Histogram;

@@ -12,11 +12,6 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{Acquire, Relaxed, Release},
-};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -25,6 +20,8 @@ use rustix::time::{ClockId, clock_gettime};
 use super::slicer::Shared;
 use crate::engine::barrier;
 use crate::reactor::set_timer_slack_min;
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::sync::thread::{self, Thread};
 
 /// The shortest pause between two looks, and the first one after a refusal, in nanoseconds (Go's).
 const PAUSE_MIN_NS: u64 = 20_000;
@@ -43,10 +40,16 @@ pub(super) struct Alarm(Arc<AlarmState>);
 struct AlarmState {
     asleep: AtomicBool,
     stopped: AtomicBool,
+    /// Set before anybody can ring.
     monitor: OnceLock<Thread>,
 }
 
 impl Alarm {
+    /// Says whom to wake: before the first worker has the alarm.
+    pub(super) fn set_monitor(&self, monitor: Thread) {
+        let _ = self.0.monitor.set(monitor);
+    }
+
     /// After a worker stored `armed`.
     #[inline]
     pub(super) fn ring(&self) {
@@ -68,14 +71,15 @@ impl Alarm {
 
     /// Ends the monitor.
     pub(super) fn stop(&self) {
-        // Release pairs with the monitor's Acquire load.
-        self.0.stopped.store(true, Release);
+        // Relaxed: the token makes the monitor's next park return, with this store before it.
+        self.0.stopped.store(true, Relaxed);
         if let Some(monitor) = self.0.monitor.get() {
             monitor.unpark();
         }
     }
 
-    fn sleep(&self, anything: impl Fn() -> bool) {
+    /// The monitor sleeps until `anything` is there: it is asked after whoever makes it true will ring.
+    pub(super) fn sleep(&self, anything: impl Fn() -> bool) {
         self.0.asleep.store(true, Relaxed);
         barrier::heavy();
         while self.0.asleep.load(Relaxed) && !self.is_stopped() {
@@ -87,8 +91,8 @@ impl Alarm {
         self.0.asleep.store(false, Relaxed);
     }
 
-    fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Acquire)
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Relaxed)
     }
 }
 
@@ -104,7 +108,6 @@ struct Seen {
 /// The monitor's thread.
 pub(super) fn run(shared: &Shared) {
     let alarm = &shared.alarm;
-    let _ = alarm.0.monitor.set(thread::current());
     // Refused only by sandboxes; slices are then up to 50 µs longer.
     let _ = set_timer_slack_min();
     let mut seen = vec![Seen::default(); shared.slots.len()];
@@ -117,7 +120,8 @@ pub(super) fn run(shared: &Shared) {
             alarm.sleep(|| shared.slots.iter().any(|slot| slot.running().is_some()));
             idle_looks = 0;
         } else {
-            thread::park_timeout(Duration::from_nanos(pause));
+            // Loom has none; the models run the alarm alone.
+            std::thread::park_timeout(Duration::from_nanos(pause));
         }
     }
 }

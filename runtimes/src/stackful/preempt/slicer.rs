@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -17,7 +16,7 @@ use super::slot::{self, Slot};
 use super::{safe_point, trampoline};
 use crate::metrics::Block;
 use crate::runtime::StartError;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread};
 
 /// What the runtime and its monitor share.
 pub(super) struct Shared {
@@ -79,6 +78,7 @@ impl Slicer {
                 move || monitor::run(&shared)
             })
             .map_err(os("monitor thread"))?;
+        shared.alarm.set_monitor(monitor.thread().clone());
         Ok(Self { shared, running: Mutex::new(Some(Running { monitor, handler })) })
     }
 

@@ -2,11 +2,6 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
-    compiler_fence,
-};
 use std::task::Waker;
 
 use rustix::process::Pid;
@@ -16,10 +11,10 @@ use super::super::fiber::Header;
 use super::histogram::Recorder;
 use super::monitor::{self, Alarm, now_ns};
 use super::region::replace_closed;
-use super::safe_point::{self, Refusal};
+use super::safe_point;
 use super::trampoline::Interrupted;
+use super::words::Words;
 use crate::metrics::{Block, Counter};
-use crate::sync::Mutex;
 use crate::task;
 
 thread_local! {
@@ -57,18 +52,8 @@ pub(crate) struct Slot {
     /// Set by the coroutine when it is suspended by force; cleared by its resumer.
     preempted: Cell<bool>,
 
-    /// The slice that may be preempted now, or 0.
-    armed: AtomicU64,
-    /// When the slice began.
-    started_ns: AtomicU64,
-    /// The slice that the last signal was sent for, and when.
-    target: AtomicU64,
-    sent_ns: AtomicU64,
-    /// A signal is on its way.
-    pending: AtomicBool,
-
-    /// The thread, while one is registered, and its counters.
-    thread: Mutex<Option<(Pid, *const Block)>>,
+    /// What it shares with the monitor. The recipient is the thread, while one is registered, and its counters.
+    words: Words<(Pid, *const Block)>,
     /// The same counters, for the handler.
     counters: Cell<*const Block>,
     pub(super) alarm: Alarm,
@@ -96,7 +81,7 @@ pub(crate) unsafe fn hold_or_release(waker: &Waker, preempted: bool) {
 }
 
 // SAFETY: cells are touched on the registered thread alone (by its code and by handlers that interrupt it), one thread
-// at a time; the pointer in `thread` is valid while it is there and only used under its lock.
+// at a time; the pointer in `words` is valid while it is there and only used while it cannot go.
 unsafe impl Send for Slot {}
 // SAFETY: as above; everything else is atomic or locked.
 unsafe impl Sync for Slot {}
@@ -127,12 +112,7 @@ impl Slot {
             slice: Cell::new(0),
             last_slice: Cell::new(0),
             preempted: Cell::new(false),
-            armed: AtomicU64::new(0),
-            started_ns: AtomicU64::new(0),
-            target: AtomicU64::new(0),
-            sent_ns: AtomicU64::new(0),
-            pending: AtomicBool::new(false),
-            thread: Mutex::new(None),
+            words: Words::new(),
             counters: Cell::new(ptr::null()),
             alarm,
             slice_ns,
@@ -144,13 +124,11 @@ impl Slot {
     /// Registers the calling thread, or takes it off. `counters` stay valid until it is off again.
     pub(super) fn set_thread(&self, counters: Option<&Block>) {
         let counters = counters.map(ptr::from_ref);
-        // A signal of the last registration may never have been delivered.
-        self.pending.store(false, Relaxed);
-        *self.thread.lock() = counters.map(|counters| (rustix::thread::gettid(), counters));
+        self.words.set_recipient(counters.map(|counters| (rustix::thread::gettid(), counters)));
         self.counters.set(counters.unwrap_or(ptr::null()));
     }
 
-    // What the worker's own code does. Between two of its steps a handler may run: `armed` is 0 unless all the others
+    // What the worker's own code does. Between two of its steps a handler may run: nothing is armed unless all the cells
     // are right.
 
     #[inline]
@@ -166,7 +144,7 @@ impl Slot {
     pub(super) fn close(&self) {
         let open = self.open.get() - 1;
         if open == 0 {
-            self.disarm();
+            self.words.disarm();
         }
         self.open.set(open);
     }
@@ -179,24 +157,17 @@ impl Slot {
             let slice = self.last_slice.get() + 1;
             self.last_slice.set(slice);
             self.slice.set(slice);
-            self.started_ns.store(now_ns(), Relaxed);
+            self.words.set_started_ns(now_ns());
             self.count(Counter::Slices);
         }
-        // Release pairs with the monitor's Acquire load: it then reads this slice's beginning, or a later one's.
-        self.armed.store(self.slice.get(), Release);
-        compiler_fence(SeqCst);
+        self.words.arm(self.slice.get());
         self.alarm.ring();
-    }
-
-    fn disarm(&self) {
-        self.armed.store(0, Relaxed);
-        compiler_fence(SeqCst);
     }
 
     /// Puts aside what belongs to the running coroutine, which is about to suspend.
     #[inline]
     pub(crate) fn put_aside(&self) -> Aside {
-        self.disarm();
+        self.words.disarm();
         Aside { open: self.open.replace(0), closed: replace_closed(0) }
     }
 
@@ -220,18 +191,18 @@ impl Slot {
             fiber: self.fiber.replace(fiber),
             bounds: (self.lowest.replace(bounds.0), self.highest.replace(bounds.1)),
             slice: self.slice.replace(0),
-            started_ns: self.started_ns.load(Relaxed),
+            started_ns: self.words.started_ns(),
         }
     }
 
     /// Ends the turn. True: the coroutine was preempted.
     pub(crate) fn leave(&self, outer: Outer) -> bool {
-        self.disarm();
+        self.words.disarm();
         self.fiber.set(outer.fiber);
         self.lowest.set(outer.bounds.0);
         self.highest.set(outer.bounds.1);
         self.slice.set(outer.slice);
-        self.started_ns.store(outer.started_ns, Relaxed);
+        self.words.set_started_ns(outer.started_ns);
         self.put_back(outer.aside);
         self.preempted.take()
     }
@@ -242,8 +213,8 @@ impl Slot {
     /// Called by the trampoline on the coroutine's stack, after `interrupt` accepted.
     pub(super) unsafe fn switch_away(&self) {
         let now = now_ns();
-        self.latency_ns.record(now.saturating_sub(self.sent_ns.load(Relaxed)));
-        self.overrun_ns.record(now.saturating_sub(self.started_ns.load(Relaxed) + self.slice_ns));
+        self.latency_ns.record(now.saturating_sub(self.words.sent_ns()));
+        self.overrun_ns.record(now.saturating_sub(self.words.started_ns() + self.slice_ns));
         let aside = self.put_aside();
         let direct = direct::put_aside();
         self.preempted.set(true);
@@ -255,33 +226,17 @@ impl Slot {
 
     // What the handler does.
 
-    /// Decides whether to preempt what was interrupted. True: it is diverted.
+    /// Decides whether to preempt what was interrupted, and diverts it.
     pub(super) fn interrupt(&self, mut interrupted: Interrupted<'_>) {
         self.count(Counter::SignalsDelivered);
-        let armed = self.armed.swap(0, Relaxed);
-        compiler_fence(SeqCst);
-        // Acquire pairs with the Release store in `signal`: `target` is this signal's or a later one's.
-        self.pending.swap(false, Acquire);
-        match self.judge(armed, &interrupted) {
+        let taken = self.words.take(|| safe_point::check(&interrupted, self.lowest.get()..self.highest.get()));
+        match taken {
             Ok(()) => {
                 self.count(Counter::Preemptions);
                 interrupted.divert();
             }
-            Err(refusal) => {
-                self.count(refusal.counter());
-                self.armed.store(armed, Release);
-            }
+            Err(refusal) => self.count(refusal.counter()),
         }
-    }
-
-    fn judge(&self, armed: u64, interrupted: &Interrupted<'_>) -> Result<(), Refusal> {
-        if armed == 0 {
-            return Err(Refusal::NoRegion);
-        }
-        if armed != self.target.load(Relaxed) {
-            return Err(Refusal::Stale);
-        }
-        safe_point::check(interrupted, self.lowest.get()..self.highest.get())
     }
 
     fn count(&self, counter: Counter) {
@@ -296,28 +251,18 @@ impl Slot {
 
     /// The slice that may be preempted now, and when it began.
     pub(super) fn running(&self) -> Option<(u64, u64)> {
-        match self.armed.load(Acquire) {
-            0 => None,
-            slice => Some((slice, self.started_ns.load(Relaxed))),
-        }
+        self.words.running()
     }
 
     /// Sends the signal for `slice`, unless one is on its way.
     pub(super) fn signal(&self, slice: u64) {
-        let thread = self.thread.lock();
-        let Some((thread, counters)) = *thread else { return };
-        if self.pending.load(Relaxed) {
-            return;
-        }
-        self.target.store(slice, Relaxed);
-        self.sent_ns.store(now_ns(), Relaxed);
-        // Release pairs with the handler's Acquire swap.
-        self.pending.store(true, Release);
-        if monitor::tgkill(thread) {
-            // SAFETY: valid while it is there, and this thread is the only one that counts signals sent.
-            unsafe { &*counters }.add(Counter::SignalsSent, 1);
-        } else {
-            self.pending.store(false, Relaxed);
-        }
+        self.words.send(slice, now_ns(), |(thread, counters)| {
+            let sent = monitor::tgkill(thread);
+            if sent {
+                // SAFETY: valid while it is there, and this thread is the only one that counts signals sent.
+                unsafe { &*counters }.add(Counter::SignalsSent, 1);
+            }
+            sent
+        });
     }
 }
