@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use runtimes::metrics::Counter;
 use runtimes::schedulers::stackful::Variant;
-use runtimes::stackful::{Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible};
+use runtimes::stackful::{Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible, suspend};
 use runtimes::{Config, Runtime, Spawner};
 
 use super::{LIMIT, SHORT, child_says, preemptions, spin_for, spin_until, start, wait_for};
@@ -143,6 +143,61 @@ fn code_of_shared_libraries_is_not_preempted() {
         }
     });
     assert!(refused(runtime, Counter::RefusedForeignCode) > 0);
+}
+
+#[test]
+fn a_signal_that_nobody_waits_for_is_refused() {
+    // A slice that never ends: the monitor sends nothing.
+    let runtime = start(1, Duration::from_secs(3_600));
+    let task = go(runtime.spawner(), || {
+        raise();
+        // SAFETY: it sends a signal to its own thread, which has a handler.
+        unsafe { preemptible(|| (0..3).for_each(|_| raise())) };
+        raise();
+    });
+    runtime.block_on(task).unwrap();
+    let metrics = runtime.shutdown();
+    let refused = [Counter::RefusedStale, Counter::RefusedNoRegion].map(|counter| metrics.get(counter).unwrap());
+    assert_eq!(refused, [3, 2], "within the region, and outside: {metrics:?}");
+    assert_eq!(preemptions(&metrics), 0);
+}
+
+#[test]
+fn a_signal_that_comes_a_slice_too_late_is_refused() {
+    let runtime = start(1, SHORT);
+    let sent = Arc::new(AtomicBool::new(false));
+    let task = go(runtime.spawner(), {
+        let sent = sent.clone();
+        move || {
+            // The signal for the first slice is kept waiting until that is over.
+            set_blocked(true);
+            spin_until(&sent);
+            suspend();
+            // SAFETY: it changes the thread's mask, which is as before when the region ends.
+            unsafe { preemptible(|| set_blocked(false)) };
+        }
+    });
+    wait_for(&runtime, Counter::SignalsSent, 1);
+    assert_eq!(preemptions(&runtime.metrics()), 0);
+    sent.store(true, Relaxed);
+    runtime.block_on(task).unwrap();
+    assert_eq!(refused(runtime, Counter::RefusedStale), 1);
+}
+
+fn raise() {
+    // SAFETY: SIGURG does nothing to those who do not want it.
+    unsafe { assert_eq!(libc::raise(libc::SIGURG), 0) };
+}
+
+/// Keeps `SIGURG` from the calling thread, or lets it come.
+fn set_blocked(blocked: bool) {
+    let how = if blocked { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    // SAFETY: all zero is an empty set, to which a signal is added.
+    unsafe {
+        let mut signals: libc::sigset_t = std::mem::zeroed();
+        assert_eq!(libc::sigaddset(&mut signals, libc::SIGURG), 0);
+        assert_eq!(libc::pthread_sigmask(how, &signals, std::ptr::null_mut()), 0);
+    }
 }
 
 #[test]

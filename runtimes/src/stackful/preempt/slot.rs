@@ -266,3 +266,7 @@ impl Slot {
         });
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+#[path = "tests/refusals.rs"]
+mod refusals;
