@@ -98,6 +98,12 @@ stackful/preempt/monitor.rs | s/if anything\(\) \{/if anything() \&\& false {/ |
 stackful/preempt/monitor.rs | s/(self.0.asleep.swap\(false, Relaxed\))/!$1/ | a_region_that_is_entered
 stackful/preempt/monitor.rs | s/(self.0.stopped.store.*?)monitor.unpark\(\)/$1drop(monitor)/s | a_monitor_that_is_stopped
 stackful/preempt/monitor.rs | s/while self.0.asleep.load\(Relaxed\) && !self.is_stopped\(\)/while self.0.asleep.load(Relaxed)/ | a_monitor_that_is_stopped
+reactor/notifier.rs | s/            self.0.wake_one\(\);\n// | loom_no_notification_is_lost_on_the_futex
+reactor/notifier.rs | s/fetch_or\(place as u32, AcqRel\)/fetch_or(WAITING, AcqRel)/ | loom_no_notification_is_lost_on_the_futex
+reactor/notifier.rs | s/fetch_or\(reason as u32, AcqRel\)/fetch_or(reason as u32, Relaxed)/ | loom_no_notification_is_lost
+reactor/notifier.rs | s/swap\(0, AcqRel\)/swap(0, Relaxed)/ | loom_no_source_is_overslept
+reactor/slots.rs | s/        if live == 0 \{/        if false {/ | loom_no_source_is_overslept
+reactor/slots.rs | s/        if live == 0 \{\n\s+first\(\);\n\s+\}\n\s+drop\(free\);/        drop(free);\n        if live == 0 {\n            first();\n        }/ | loom_no_source_is_overslept
 TABLE
 }
 

@@ -19,7 +19,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::epoll::{Events, WaitClock};
-use super::notifier::Reason;
+use super::notifier::{Place, Reason};
 use super::slots::Key;
 use super::{NOTIFIER, Shared};
 use crate::task::discard;
@@ -89,10 +89,23 @@ impl<'a> Driver<'a> {
         let give_up_ns = timeout.map(|timeout| self.shared.clock.now_ns().saturating_add(super::clock::to_ns(timeout)));
         loop {
             let until_ns = self.shared.timers.commit(give_up_ns);
-            // From here on whoever arms an earlier timer or notifies ends the wait: see `notifier`.
-            let pending = self.shared.notifier.prepare();
-            let timeout = if pending.any() { Some(Duration::ZERO) } else { self.time_to_wait(until_ns) };
-            let waited = self.wait(timeout, &mut turn);
+            let place = if self.shared.slots.live() == 0 { Place::Futex } else { Place::Epoll };
+            // From here on whoever arms an earlier timer, registers the first source or notifies ends the wait: see
+            // `notifier`.
+            let pending = self.shared.notifier.prepare(place);
+            let waited = match place {
+                Place::Futex => {
+                    self.buffers.events.clear();
+                    if !pending.any() {
+                        self.shared.notifier.wait(self.time_left(until_ns));
+                    }
+                    Ok(())
+                }
+                Place::Epoll => {
+                    let timeout = if pending.any() { Some(Duration::ZERO) } else { self.time_to_wait(until_ns) };
+                    self.wait(timeout, &mut turn)
+                }
+            };
             let reasons = self.shared.notifier.finish();
             waited?;
             let woken = self.dispatch(&mut turn);
@@ -108,11 +121,15 @@ impl<'a> Driver<'a> {
         self.shared.epoll.wait(&mut self.buffers.events, timeout)
     }
 
-    /// How long to sleep in one wait on the way to `until_ns`.
+    /// How long it is to `until_ns`.
+    fn time_left(&self, until_ns: Option<u64>) -> Option<Duration> {
+        until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(self.shared.clock.now_ns())))
+    }
+
+    /// How long to sleep in one wait in epoll on the way to `until_ns`.
     fn time_to_wait(&self, until_ns: Option<u64>) -> Option<Duration> {
-        let left_ns = until_ns?.saturating_sub(self.shared.clock.now_ns());
-        let exact = self.shared.epoll.clock() == WaitClock::Nanoseconds;
-        Some(Duration::from_nanos(if exact { shorten(left_ns) } else { left_ns }))
+        let left = self.time_left(until_ns)?;
+        Some(if self.shared.epoll.clock() == WaitClock::Nanoseconds { shorten(left) } else { left })
     }
 
     /// Delivers the fetched events, fires the timers that are due, and wakes everybody. Whether anybody was woken.
@@ -149,9 +166,9 @@ impl<'a> Driver<'a> {
 /// epoll lets a timeout be late by a thousandth of its length (`select_estimate_accuracy` in the
 /// kernel), whatever the timer slack. Short of the goal by that thousandth, a second and short wait is late by a
 /// millionth. Below 20 ms a thousandth is less than what a wake-up costs, and one wait is enough.
-fn shorten(left_ns: u64) -> u64 {
-    const WORTH_TWO_WAITS_NS: u64 = 20_000_000;
-    if left_ns < WORTH_TWO_WAITS_NS { left_ns } else { left_ns - left_ns / 999 }
+fn shorten(left: Duration) -> Duration {
+    const WORTH_TWO_WAITS: Duration = Duration::from_millis(20);
+    if left < WORTH_TWO_WAITS { left } else { left - left / 999 }
 }
 
 /// Calls every waker and leaves the buffer empty, also if some of them panic.

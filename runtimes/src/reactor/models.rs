@@ -19,10 +19,10 @@ use loom::thread;
 use rustix::event::epoll::EventFlags;
 
 use super::Interest::Readable;
-use super::notifier::{Reason, Word};
+use super::notifier::{Place, Reason, Word};
 use super::operation::{Left, poll_operation};
 use super::readiness::{Arm, Clear};
-use super::slots::Slot;
+use super::slots::{Slot, Slots};
 use super::timers::{Armed, Timers};
 use super::waiters::Token;
 
@@ -248,7 +248,7 @@ fn loom_no_notification_is_lost() {
         let (word, event, data) = &*shared;
         while data.iter().any(|cell| cell.load(Relaxed) == 0) {
             while {
-                if !word.prepare().any() {
+                if !word.prepare(Place::Epoll).any() {
                     event.wait();
                 }
                 !word.finish().notified()
@@ -256,6 +256,66 @@ fn loom_no_notification_is_lost() {
         }
         for notifier in notifiers {
             notifier.join().expect("a notifier");
+        }
+    });
+}
+
+/// The same for a driver that sleeps on the word, which each of them may wake.
+///
+/// Fails (deadlock) when `Word::raise` does not wake the futex, or when `Word::prepare` says nothing of the place.
+#[test]
+fn loom_no_notification_is_lost_on_the_futex() {
+    bounded_model(|| {
+        let shared = Arc::new((Word::new(), [LoomUsize::new(0), LoomUsize::new(0)]));
+        let notifiers = [0, 1].map(|n| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (word, data) = &*shared;
+                data[n].store(1, Relaxed);
+                assert!(!word.raise(Reason::Notified), "nobody waits in epoll");
+            })
+        });
+        let (word, data) = &*shared;
+        while data.iter().any(|cell| cell.load(Relaxed) == 0) {
+            while {
+                if !word.prepare(Place::Futex).any() {
+                    word.wait(None);
+                }
+                !word.finish().notified()
+            } {}
+        }
+        for notifier in notifiers {
+            notifier.join().expect("a notifier");
+        }
+    });
+}
+
+/// A driver that sleeps on the word goes to epoll when two threads register sources, neither of which is done before that.
+///
+/// Fails (deadlock) when `Slots::insert` does not call `first` or calls it before it counts; and (on the place) when it
+/// calls it after it has unlocked.
+#[test]
+fn loom_no_source_is_overslept() {
+    bounded_model(|| {
+        let shared = Arc::new((Slots::new(), Word::new()));
+        let (slots, word) = &*shared;
+        let registrars = [0, 1].map(|_| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (slots, word) = &*shared;
+                slots.insert(true, || assert!(!word.raise(Reason::Rearm), "nobody waits in epoll")).expect("room");
+                // Nothing but REARM is raised here, so a wait on the word that goes on has no bit of it.
+                assert!(!word.is_asleep(), "a source is registered and the driver sleeps");
+            })
+        });
+        while slots.live() == 0 {
+            if !word.prepare(Place::Futex).any() {
+                word.wait(None);
+            }
+            word.finish();
+        }
+        for registrar in registrars {
+            registrar.join().expect("a registrar");
         }
     });
 }
@@ -285,7 +345,7 @@ fn loom_no_earlier_timer_is_overslept() {
         });
         loop {
             let until_ns = timers.commit(None).expect("a timer is pending");
-            let pending = word.prepare();
+            let pending = word.prepare(Place::Epoll);
             if !pending.any() {
                 if until_ns == EARLY_NS {
                     break;

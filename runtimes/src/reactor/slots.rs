@@ -6,7 +6,6 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Waker;
 
 use rustix::event::epoll::EventFlags;
@@ -15,6 +14,7 @@ use super::Interest;
 use super::readiness::{Arm, Claimed, Readiness};
 use super::waiters::{Token, Waiters};
 use crate::sync::ClosedMutex;
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Slots of the first page; page `n` has `FIRST_PAGE << n`.
 const FIRST_PAGE: usize = 64;
@@ -166,11 +166,11 @@ impl Slots {
         self.live.load(Relaxed)
     }
 
-    /// Takes a free slot.
+    /// Takes a free slot, and calls `first` if no other is taken; before it has returned nobody else takes one.
     ///
     /// # Errors
     /// When the reactor has shut down, or when it holds as many sources as it can.
-    pub(super) fn insert(&self, optimistic: bool) -> io::Result<Key> {
+    pub(super) fn insert(&self, optimistic: bool, first: impl FnOnce()) -> io::Result<Key> {
         let mut free = self.free.lock();
         if free.shut_down {
             return Err(super::shut_down_error());
@@ -187,7 +187,12 @@ impl Slots {
                 index
             }
         };
-        self.live.store(self.live.load(Relaxed) + 1, Relaxed);
+        let live = self.live.load(Relaxed);
+        // Relaxed: `first` publishes the step that matters.
+        self.live.store(live + 1, Relaxed);
+        if live == 0 {
+            first();
+        }
         drop(free);
         let unopened = Key { index, generation: 0 };
         let generation = self.get(unopened).map_or(0, |slot| slot.readiness.open(optimistic));

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::notifier::Reason;
 use super::operation::{Attempt, Left, poll_operation};
 use super::readiness::{Arm, Clear};
 use super::slots::{Key, Slot};
@@ -44,7 +45,8 @@ impl<T: AsFd> Source<T> {
     }
 
     fn register(handle: &Handle, io: T, optimistic: bool) -> io::Result<Self> {
-        let key = handle.shared.slots.insert(optimistic)?;
+        // A driver that waits for timers and notifications alone must wait in epoll from now on.
+        let key = handle.shared.slots.insert(optimistic, || handle.shared.notifier.raise(Reason::Rearm))?;
         if let Err(error) = handle.shared.epoll.add(&io, key.data()) {
             handle.shared.slots.remove(key);
             return Err(error);

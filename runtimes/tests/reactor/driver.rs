@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::thread::JoinHandleExt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
@@ -12,20 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use runtimes::net::UnixStream;
-use runtimes::reactor::{Interest, Reactor, Source, Turn};
+use runtimes::reactor::{Reactor, Turn};
 use runtimes::time::{Sleep, sleep};
 
-use super::{PATIENCE, Wakes, drive, poll_once, threaded};
-
-/// A source that is not readable, and the other end of its pair.
-fn quiet(reactor: &Reactor) -> (Source<StdStream>, StdStream) {
-    let (ours, theirs) = StdStream::pair().expect("pair");
-    ours.set_nonblocking(true).expect("non-blocking");
-    let source = Source::new(reactor.handle(), ours).expect("register");
-    let empty = source.try_io(Interest::Readable, |mut ours| std::io::Read::read(&mut ours, &mut [0; 1]));
-    assert!(empty.is_err());
-    (source, theirs)
-}
+use super::{PATIENCE, Wakes, drive, in_either_place, poll_once, quiet, threaded};
 
 #[test]
 fn there_is_one_driver_at_a_time() {
@@ -44,7 +33,7 @@ fn a_turn_without_timeout_takes_what_is_there() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
     assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn"), Turn::default(), "nothing to ask for");
-    let (source, mut theirs) = quiet(&reactor);
+    let (source, mut theirs) = quiet(reactor.handle());
     let (wakes, waker) = Wakes::new();
     let mut readable = source.readable();
     assert!(poll_once(&mut readable, &waker).is_pending());
@@ -56,21 +45,23 @@ fn a_turn_without_timeout_takes_what_is_there() {
 
 #[test]
 fn a_timeout_is_waited_for_and_no_longer() {
-    let reactor = Reactor::new().expect("reactor");
-    let mut driver = reactor.try_driver().expect("driver");
-    for timeout in [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(25)] {
-        let start = Instant::now();
-        let turn = driver.turn(Some(timeout)).expect("turn");
-        assert!(start.elapsed() >= timeout);
-        assert_eq!((turn.events, turn.timers), (0, 0));
-    }
+    in_either_place(|reactor| {
+        let mut driver = reactor.try_driver().expect("driver");
+        for timeout in [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(25)] {
+            let start = Instant::now();
+            let turn = driver.turn(Some(timeout)).expect("turn");
+            assert!(start.elapsed() >= timeout);
+            assert_eq!((turn.events, turn.timers), (0, 0));
+            assert_eq!(turn.waits != 0, reactor.handle().sources() != 0, "without a source there is nothing in epoll");
+        }
+    });
 }
 
 #[test]
 fn events_that_nobody_waits_for_are_kept_and_do_not_end_a_turn() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
-    let (source, mut theirs) = quiet(&reactor);
+    let (source, mut theirs) = quiet(reactor.handle());
     theirs.write_all(b"x").expect("write");
     let timeout = Duration::from_millis(5);
     let start = Instant::now();
@@ -83,47 +74,67 @@ fn events_that_nobody_waits_for_are_kept_and_do_not_end_a_turn() {
 
 #[test]
 fn a_notification_before_the_turn_ends_it() {
-    let reactor = Reactor::new().expect("reactor");
-    let mut driver = reactor.try_driver().expect("driver");
-    for _ in 0..3 {
-        reactor.handle().notify();
-        reactor.handle().notify();
-        // A turn that does not block leaves the notification to one that does.
-        driver.turn(Some(Duration::ZERO)).expect("turn");
-        let start = Instant::now();
-        driver.turn(Some(PATIENCE)).expect("turn");
-        assert!(start.elapsed() < PATIENCE / 2);
-        // Both were one, and it is used up.
-        let short = Duration::from_millis(2);
-        let start = Instant::now();
-        driver.turn(Some(short)).expect("turn");
-        assert!(start.elapsed() >= short, "a notification must count once");
-    }
+    in_either_place(|reactor| {
+        let mut driver = reactor.try_driver().expect("driver");
+        for _ in 0..3 {
+            reactor.handle().notify();
+            reactor.handle().notify();
+            // A turn that does not block leaves the notification to one that does.
+            driver.turn(Some(Duration::ZERO)).expect("turn");
+            let start = Instant::now();
+            driver.turn(Some(PATIENCE)).expect("turn");
+            assert!(start.elapsed() < PATIENCE / 2);
+            // Both were one, and it is used up.
+            let short = Duration::from_millis(2);
+            let start = Instant::now();
+            driver.turn(Some(short)).expect("turn");
+            assert!(start.elapsed() >= short, "a notification must count once");
+        }
+    });
 }
 
 #[test]
 fn no_notification_during_turns_is_lost() {
     const ROUNDS: u32 = 20_000;
-    let reactor = Reactor::new().expect("reactor");
-    let (asked, answered) = (AtomicU32::new(0), AtomicU32::new(0));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut driver = reactor.try_driver().expect("driver");
-            while answered.load(SeqCst) < ROUNDS {
-                driver.turn(None).expect("turn");
-                answered.store(asked.load(SeqCst), SeqCst);
+    in_either_place(|reactor| {
+        let (asked, answered) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut driver = reactor.try_driver().expect("driver");
+                while answered.load(SeqCst) < ROUNDS {
+                    driver.turn(None).expect("turn");
+                    answered.store(asked.load(SeqCst), SeqCst);
+                }
+            });
+            for round in 1..=ROUNDS {
+                asked.store(round, SeqCst);
+                reactor.handle().notify();
+                let start = Instant::now();
+                while answered.load(SeqCst) < round {
+                    assert!(start.elapsed() < PATIENCE, "notification {round} was lost");
+                    thread::yield_now();
+                }
             }
         });
-        for round in 1..=ROUNDS {
-            asked.store(round, SeqCst);
-            reactor.handle().notify();
-            let start = Instant::now();
-            while answered.load(SeqCst) < round {
-                assert!(start.elapsed() < PATIENCE, "notification {round} was lost");
-                thread::yield_now();
-            }
-        }
     });
+}
+
+/// Each round, the driver sleeps without a source or is about to when the first one comes in, ready.
+#[test]
+fn a_first_source_is_seen_by_a_driver_that_sleeps() {
+    const ROUNDS: usize = 5_000;
+    let reactor = threaded();
+    let (_, waker) = Wakes::new();
+    for round in 1..=ROUNDS {
+        let (source, mut theirs) = quiet(reactor.handle());
+        theirs.write_all(b"x").expect("write");
+        let start = Instant::now();
+        // Known not to be readable since it was made; only the driver can tell that it is now.
+        while poll_once(&mut source.readable(), &waker).is_pending() {
+            assert!(start.elapsed() < PATIENCE, "the event of round {round} was not seen");
+            thread::yield_now();
+        }
+    }
 }
 
 #[test]
@@ -138,31 +149,32 @@ fn a_signal_does_not_end_a_turn() {
         action.sa_sigaction = count as *const () as usize;
         assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
     }
-    let reactor = Arc::new(Reactor::new().expect("reactor"));
-    let (ready, started) = mpsc::channel();
-    let waiter = thread::spawn({
-        let reactor = reactor.clone();
-        move || {
-            let mut driver = reactor.try_driver().expect("driver");
-            ready.send(()).expect("send");
-            let start = Instant::now();
-            let timeout = Duration::from_millis(60);
-            let turn = driver.turn(Some(timeout)).expect("EINTR is not an error");
-            assert!(start.elapsed() >= timeout, "and the timeout starts over with what is left");
-            turn
+    in_either_place(|reactor| {
+        let (ready, started) = mpsc::channel();
+        let waiter = thread::spawn({
+            let reactor = reactor.clone();
+            move || {
+                let mut driver = reactor.try_driver().expect("driver");
+                ready.send(()).expect("send");
+                let start = Instant::now();
+                let timeout = Duration::from_millis(60);
+                let turn = driver.turn(Some(timeout)).expect("EINTR is not an error");
+                assert!(start.elapsed() >= timeout, "and the timeout starts over with what is left");
+                turn
+            }
+        });
+        started.recv().expect("receive");
+        let target = waiter.as_pthread_t();
+        for sent in 1..=5 {
+            // SAFETY: the thread has not been joined, so its id is valid.
+            assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
+            while SIGNALS.load(SeqCst) < sent {
+                thread::yield_now();
+            }
         }
+        let turn = waiter.join().expect("waiter");
+        assert!(reactor.handle().sources() == 0 || turn.waits > 1, "at least one wait was interrupted: {turn:?}");
     });
-    started.recv().expect("receive");
-    let target = waiter.as_pthread_t();
-    for sent in 1..=5 {
-        // SAFETY: the thread has not been joined, so its id is valid.
-        assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
-        while SIGNALS.load(SeqCst) < sent {
-            thread::yield_now();
-        }
-    }
-    let turn = waiter.join().expect("waiter");
-    assert!(turn.waits > 1, "at least one wait was interrupted: {turn:?}");
 }
 
 #[test]
@@ -227,7 +239,7 @@ fn inline(action: impl FnOnce() + Send + 'static) -> Waker {
 fn a_waker_may_use_the_reactor() {
     let reactor = Arc::new(Reactor::new().expect("reactor"));
     let mut driver = reactor.try_driver().expect("driver");
-    let (source, mut theirs) = quiet(&reactor);
+    let (source, mut theirs) = quiet(reactor.handle());
     let source = Arc::new(source);
     let (_, idle) = Wakes::new();
     let mut other_timer = sleep(reactor.handle(), PATIENCE);
@@ -244,7 +256,7 @@ fn a_waker_may_use_the_reactor() {
             let _ = poll_once(&mut writable, &waker);
             drop(writable);
             drop(other_timer);
-            drop(quiet(&reactor));
+            drop(quiet(reactor.handle()));
             assert!(reactor.try_driver().is_none(), "a turn is under way");
             reactor.handle().notify();
             drop(source);
@@ -281,8 +293,8 @@ fn a_waker_may_use_the_reactor() {
 fn a_waker_that_panics_does_not_cost_others_their_wake_up() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
-    let (bad, mut bad_end) = quiet(&reactor);
-    let (good, mut good_end) = quiet(&reactor);
+    let (bad, mut bad_end) = quiet(reactor.handle());
+    let (good, mut good_end) = quiet(reactor.handle());
     let (wakes, waker) = Wakes::new();
     let called = Arc::new(AtomicBool::new(false));
     let panicking = inline({
@@ -310,8 +322,8 @@ fn a_source_dropped_between_fetch_and_wake_is_no_trouble() {
     let mut driver = reactor.try_driver().expect("driver");
     let (wakes, waker) = Wakes::new();
     for _ in 0..100 {
-        let (victim, mut victim_end) = quiet(&reactor);
-        let (killer, mut killer_end) = quiet(&reactor);
+        let (victim, mut victim_end) = quiet(reactor.handle());
+        let (killer, mut killer_end) = quiet(reactor.handle());
         let mut dropped = Box::pin(async move { victim.readable().await });
         let _ = dropped.as_mut().poll_with(&waker);
         let cell = RefCell::new(Some(dropped));
@@ -340,6 +352,8 @@ impl<F: Future> PollWith for std::pin::Pin<&mut F> {
 #[test]
 fn a_thread_of_its_own_counts_what_it_did() {
     let reactor = threaded();
+    // Without a source there is no wait in epoll to count.
+    let _quiet = quiet(reactor.handle());
     futures_lite::future::block_on(async {
         for _ in 0..10 {
             sleep(reactor.handle(), Duration::from_micros(100)).await;

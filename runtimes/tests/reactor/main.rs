@@ -13,6 +13,7 @@ mod unix;
 
 use std::future::Future;
 use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
@@ -20,13 +21,34 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use runtimes::reactor::{Driver, Reactor, Thread};
+use runtimes::reactor::{Driver, Handle, Interest, Reactor, Source, Thread};
 
 /// Any free port of this machine.
 const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
 /// Longer than anything here takes; only a test that fails waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A source that is not readable, and the other end of its pair.
+fn quiet(handle: &Handle) -> (Source<UnixStream>, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().expect("pair");
+    ours.set_nonblocking(true).expect("non-blocking");
+    let source = Source::new(handle, ours).expect("register");
+    let empty = source.try_io(Interest::Readable, |mut ours| std::io::Read::read(&mut ours, &mut [0; 1]));
+    assert!(empty.is_err());
+    (source, theirs)
+}
+
+/// Runs `test` on a reactor without sources, whose driver sleeps on a futex, and on one with a source of which nothing
+/// is heard, whose driver sleeps in epoll.
+fn in_either_place(test: impl Fn(Arc<Reactor>)) {
+    test(Arc::new(Reactor::new().expect("reactor")));
+    let reactor = Arc::new(Reactor::new().expect("reactor"));
+    let _quiet = quiet(reactor.handle());
+    // That it can be written to is its first event.
+    reactor.try_driver().expect("driver").turn(Some(Duration::ZERO)).expect("turn");
+    test(reactor);
+}
 
 /// A reactor driven by a thread of its own.
 fn threaded() -> Thread {

@@ -11,7 +11,7 @@ use runtimes::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use runtimes::reactor::{Handle, Reactor, is_shut_down_error};
 use runtimes::time::{interval, sleep, timeout};
 
-use super::{LOOPBACK, PATIENCE, Wakes, poll_once, threaded};
+use super::{LOOPBACK, PATIENCE, Wakes, in_either_place, poll_once, threaded};
 
 fn assert_refused<T: std::fmt::Debug>(result: std::io::Result<T>) {
     let error = result.expect_err("the reactor has shut down");
@@ -65,23 +65,24 @@ fn pending_and_later_operations_fail_clearly() {
 
 #[test]
 fn a_turn_that_is_under_way_returns() {
-    let reactor = Arc::new(Reactor::new().expect("reactor"));
-    let driver = thread::spawn({
-        let reactor = reactor.clone();
-        move || {
-            let mut driver = reactor.try_driver().expect("driver");
-            loop {
-                if let Err(error) = driver.turn(None) {
-                    return error;
+    in_either_place(|reactor| {
+        let driver = thread::spawn({
+            let reactor = reactor.clone();
+            move || {
+                let mut driver = reactor.try_driver().expect("driver");
+                loop {
+                    if let Err(error) = driver.turn(None) {
+                        return error;
+                    }
                 }
             }
-        }
+        });
+        let start = Instant::now();
+        reactor.shutdown();
+        let error = driver.join().expect("driver");
+        assert!(is_shut_down_error(&error));
+        assert!(start.elapsed() < PATIENCE);
     });
-    let start = Instant::now();
-    reactor.shutdown();
-    let error = driver.join().expect("driver");
-    assert!(is_shut_down_error(&error));
-    assert!(start.elapsed() < PATIENCE);
 }
 
 #[test]
