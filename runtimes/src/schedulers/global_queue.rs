@@ -41,54 +41,65 @@ impl Wakes for WakeOne {
     const NOTIFY: Notify = Notify::One;
 }
 
-/// The queue.
+/// The queue. Lock and length share a cache line: whoever asks for one mostly takes the other.
 #[derive(Debug)]
 pub struct GlobalQueue<W> {
-    tasks: CachePadded<Mutex<VecDeque<Runnable>>>,
-    /// Length of the queue, written under its lock: lets an empty queue be seen without the lock.
-    len: CachePadded<AtomicUsize>,
+    queue: CachePadded<Queue>,
     workers: usize,
     wakes: std::marker::PhantomData<W>,
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    tasks: Mutex<VecDeque<Runnable>>,
+    /// Written under the lock: lets an empty queue be seen without it.
+    len: AtomicUsize,
+}
+
+/// The task that gave way on this worker just now: it goes to the end of the queue under the lock that gets the next.
+pub type Yielded = Option<Runnable>;
+
 impl<W: Wakes> Scheduler for GlobalQueue<W> {
     const NAME: &'static str = W::NAME;
-    type Local = ();
+    type Local = Yielded;
 
-    fn new(workers: usize) -> (Self, Vec<()>) {
-        let queue = Self {
-            tasks: CachePadded::new(Mutex::new(VecDeque::new())),
-            len: CachePadded::new(AtomicUsize::new(0)),
-            workers,
-            wakes: std::marker::PhantomData,
-        };
-        (queue, vec![(); workers])
+    fn new(workers: usize) -> (Self, Vec<Yielded>) {
+        let queue = Self { queue: CachePadded::default(), workers, wakes: std::marker::PhantomData };
+        (queue, (0..workers).map(|_| None).collect())
     }
 
     #[inline]
-    fn schedule(&self, _: Site<'_, ()>, task: Runnable, _: Cause) -> Notify {
-        let mut tasks = self.tasks.lock();
+    fn schedule(&self, at: Site<'_, Yielded>, task: Runnable, cause: Cause) -> Notify {
+        if cause == Cause::Yielded
+            && let Site::Worker(yielded @ None) = at
+        {
+            *yielded = Some(task);
+            // This worker takes a task for the one that it adds.
+            return Notify::Nobody;
+        }
+        let mut tasks = self.queue.tasks.lock_contended();
         tasks.push_back(task);
-        self.len.store(tasks.len(), Relaxed);
+        self.queue.len.store(tasks.len(), Relaxed);
         W::NOTIFY
     }
 
     #[inline]
-    fn next(&self, _: &mut (), _: u32) -> Option<Found> {
-        if self.len.load(Relaxed) == 0 {
-            return None;
+    fn next(&self, yielded: &mut Yielded, _: u32) -> Option<Found> {
+        if self.queue.len.load(Relaxed) == 0 {
+            return yielded.take().map(|task| Found::new(task, Origin::Local));
         }
-        let mut tasks = self.tasks.lock();
+        let mut tasks = self.queue.tasks.lock_contended();
+        tasks.extend(yielded.take());
         let task = tasks.pop_front()?;
-        self.len.store(tasks.len(), Relaxed);
+        self.queue.len.store(tasks.len(), Relaxed);
         Some(Found::new(task, Origin::Shared))
     }
 
-    fn queued(&self, _: &()) -> usize {
-        self.len.load(Relaxed).div_ceil(self.workers)
+    fn queued(&self, yielded: &Yielded) -> usize {
+        usize::from(yielded.is_some()) + self.queue.len.load(Relaxed).div_ceil(self.workers)
     }
 
-    fn has_work(&self, _: &()) -> bool {
-        self.len.load(Relaxed) != 0
+    fn has_work(&self, yielded: &Yielded) -> bool {
+        yielded.is_some() || self.queue.len.load(Relaxed) != 0
     }
 }

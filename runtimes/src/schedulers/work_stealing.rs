@@ -173,8 +173,13 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
         if self.injector.is_empty() {
             return None;
         }
-        self.injector.take(|task| queues.pair.push(Queue::Woken, task));
-        queues.pair.pop(Queue::Woken).map(|task| Found::new(task, Origin::Shared))
+        // The first need not pass through a queue: both are empty.
+        let mut first = None;
+        self.injector.take(|task| match first {
+            None => first = Some(task),
+            Some(_) => queues.pair.push(Queue::Woken, task),
+        });
+        first.map(|task| Found::new(task, Origin::Shared))
     }
 
     fn search(&self, queues: &mut Queues<P>) -> Option<Found> {
