@@ -6,8 +6,9 @@
 //!   Set by the wake that found it idle; turned into `RUNNING` by the worker that took it. While the
 //!   task is `RUNNING` it only records that a wake came, which one more poll must answer.
 //! - `RUNNING`: whoever owns the duty to run the task has exclusive access to the future and will write the
-//!   output. A task that is new, or that gave way to others in the middle of its poll, lies in its queue in
-//!   this state: nobody else need be told that it is due, so no step on the word is spent on saying it.
+//!   output. A task that is new, that gave way to others in the middle of its poll, or that was woken by value
+//!   lies in its queue in this state: a wake that comes meanwhile says so with `SCHEDULED`, and without one
+//!   the worker that takes the task has no step on the word to do.
 //! - `DONE`: the output is written (or dropped, where no handle wanted it). Set once.
 //! - `CANCELLED`: whoever runs the task next drops the future instead.
 //! - `HANDLE`: the join handle exists. It alone reads the output.
@@ -271,8 +272,14 @@ impl State {
     pub(crate) fn wake_by_value(&self) -> Wake {
         let mut now = self.0.load(Acquire);
         loop {
-            // The duty to run that this step hands over, or that others have, keeps the task alive from then on.
-            let next = if now & DONE == 0 { (now | SCHEDULED) - WAKER } else { now - WAKER };
+            // The duty to run that this step hands over, or that others have, keeps the task alive from then on. It is
+            // RUNNING at once: nothing can keep this task from its queue, so nobody takes the duty back.
+            let duty = match now & (SCHEDULED | RUNNING | DONE) {
+                0 => RUNNING,
+                due if due & DONE == 0 => SCHEDULED,
+                _ => 0,
+            };
+            let next = (now | duty) - WAKER;
             match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
                 Ok(_) if now & (SCHEDULED | RUNNING | DONE) == 0 => return Wake::Queue,
                 Ok(_) if next & DONE != 0 && Self::is_last(next) => return Wake::Free,
