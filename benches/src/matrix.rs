@@ -146,8 +146,10 @@ impl Selection {
 
     /// Whether the cell is measured unasked, see [`Field`].
     fn fields(&self, cell: &Cell) -> bool {
+        let usual = !matches!(cell.runtime.body, Body::Sliced | Body::Unpooled);
         match cell.workload.field {
-            Field::Unsliced => cell.runtime.body != Body::Sliced,
+            Field::Usual => usual,
+            Field::UsualAnd(also) => usual || also.contains(&cell.runtime.name),
             Field::Only { runtimes, workers } => {
                 runtimes.contains(&cell.runtime.name) && (cell.workers <= workers || !self.workers.is_empty())
             }
@@ -208,7 +210,7 @@ mod tests {
     use super::*;
 
     const fn workload(name: &'static str, kind: Kind) -> workloads::Card {
-        let field = Field::Unsliced;
+        let field = Field::Usual;
         workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[] }
     }
 
@@ -285,6 +287,16 @@ mod tests {
         let named = Selection { runtime: Some(Regex::new("^(local|sliced)$").expect("regular")), ..two };
         assert_eq!(ids(&named), ["hogs/sliced/w2"]);
         assert_eq!(ids(&filter("ping_pong/sliced/w2", true)), ["ping_pong/sliced/w2"]);
+    }
+
+    #[test]
+    fn runtimes_for_one_purpose_are_measured_where_a_workload_names_them() {
+        static UNPOOLED: runtimes::Card = runtimes::Card { body: Body::Unpooled, ..runtime("unpooled", Workers::Many) };
+        static SPAWN: workloads::Card =
+            workloads::Card { field: Field::UsualAnd(&["unpooled"]), ..workload("spawn", Kind::Throughput) };
+        let cells = Selection::default().choose(&[&PING, &SPAWN], &[&LOCAL, &UNPOOLED], 1).expect("some match");
+        let ids: Vec<_> = cells.iter().map(Cell::id).collect();
+        assert_eq!(ids, ["ping_pong/local/w1", "spawn/local/w1", "spawn/unpooled/w1"]);
     }
 
     #[test]

@@ -129,7 +129,7 @@ mod tests {
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param { name: "pairs", default: 1_000, min: 1, max: 1_000_000, help: "" }],
     };
 

@@ -48,4 +48,7 @@ pub enum Body {
     /// The same, preempted in its regions when its time slice is over. Elsewhere it differs in nothing, so workloads
     /// without regions are not measured on it unless it is named.
     Sliced,
+    /// The same on a stack that is not used again. It says what the pool is worth, where stacks are made, and is measured only there unless it
+    /// is named.
+    Unpooled,
 }

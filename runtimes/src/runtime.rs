@@ -19,6 +19,9 @@ pub struct Config {
     pub workers: usize,
     /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole pages.
     pub stack_size: usize,
+    /// Whether stacks are used again. Without it each task that starts maps one and each that ends unmaps it, which takes
+    /// microseconds: there to be measured. Only our stackful runtimes read it.
+    pub pool_stacks: bool,
     /// How long a coroutine may run in a [`preemptible`](crate::stackful::preemptible) region before it is preempted.
     /// `None`, the default, starts no monitor and installs no signal handler. Only stackful runtimes read it. Slices below
     /// 20 µs are possible but not kept.
@@ -31,7 +34,7 @@ pub struct Config {
 impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
-        Self { workers, stack_size: 64 * 1024, slice: None, own_sockets: false }
+        Self { workers, stack_size: 64 * 1024, pool_stacks: true, slice: None, own_sockets: false }
     }
 }
 

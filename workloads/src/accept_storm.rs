@@ -28,7 +28,7 @@ impl Workload for AcceptStorm {
         shows: "the cost of a connection's life: accept, registration with epoll, a new task, two wakes",
         unit: "connections",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "clients", default: 16, min: 1, max: 1_000, help: "client tasks" },
             Param {

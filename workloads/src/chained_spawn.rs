@@ -23,7 +23,7 @@ impl Workload for ChainedSpawn {
         shows: "the latency from spawn to first poll when there is only ever one task to run",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param {
             name: "links",
             default: 1_000,

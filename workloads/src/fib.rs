@@ -23,7 +23,7 @@ impl Workload for Fib {
         shows: "fork–join in a deep, uneven binary tree whose tasks do next to nothing",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param { name: "n", default: 20, min: 2, max: 35, help: "which Fibonacci number is computed" }],
     };
 

@@ -28,6 +28,7 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 ///   touched before the first reading and so is not counted. 64 tasks that come and go before it set up what
 ///   each thread has once.
 /// - Only the first iteration is measured: later ones would use again what it freed.
+/// - `bytes_per_task_at_…` is the same while fewer of them wait, on the way up: what is allocated once shows in it.
 #[derive(Debug)]
 pub struct IdleMemory;
 
@@ -37,6 +38,16 @@ const BATCH: usize = 1_000;
 /// Tasks that come and go before anything is measured.
 const WARM_UP: usize = 64;
 
+/// Where the memory is read on the way up.
+const STEPS: [(usize, &str); 3] =
+    [(1_000, "bytes_per_task_at_1000"), (10_000, "bytes_per_task_at_10000"), (100_000, "bytes_per_task_at_100000")];
+
+/// What the tasks of a crowd hold when all wait, and the figures of the steps up to there.
+struct Held {
+    memory: Memory,
+    steps: Vec<(&'static str, f64)>,
+}
+
 impl Workload for IdleMemory {
     const CARD: Card = Card {
         name: "idle_memory",
@@ -44,7 +55,7 @@ impl Workload for IdleMemory {
         shows: "the memory that a task takes while it has nothing to do: its cell, its place in the runtime's tables, its stack",
         unit: "tasks",
         kind: Kind::Memory,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
     };
 
@@ -61,10 +72,12 @@ impl Workload for IdleMemory {
             }
             Ok((start.elapsed(), held))
         })?;
+        let Held { memory, steps: mut figures } = held;
         let per_task = |bytes: u64| bytes as f64 / tasks as f64;
+        figures.push(("reserved_bytes_per_task", per_task(memory.reserved_bytes)));
         Ok(Sample {
-            bytes_per_operation: Some(per_task(held.resident_bytes)),
-            figures: vec![("reserved_bytes_per_task", per_task(held.reserved_bytes))],
+            bytes_per_operation: Some(per_task(memory.resident_bytes)),
+            figures,
             ..Sample::work(elapsed, tasks as u64 * iterations)
         })
     }
@@ -84,9 +97,10 @@ impl<'a, S: Spawner> Crowd<'a, S> {
     }
 
     /// Spawns the tasks, reads what they hold while all of them wait, and lets them end.
-    async fn wait_and_end(mut self) -> Result<Memory, Failure> {
+    async fn wait_and_end(mut self) -> Result<Held, Failure> {
         let before = Memory::read()?;
         let mut spawned = 0;
+        let mut steps = Vec::with_capacity(STEPS.len());
         for batch in self.handles.chunks_mut(BATCH) {
             self.event.expect(spawned + batch.len());
             for handle in batch {
@@ -94,8 +108,12 @@ impl<'a, S: Spawner> Crowd<'a, S> {
                 spawned += 1;
             }
             self.event.all_wait().await?;
+            if let Some((_, name)) = STEPS.iter().find(|(at, _)| *at == spawned) {
+                let grown = Memory::read()?.since(&before);
+                steps.push((*name, grown.resident_bytes as f64 / spawned as f64));
+            }
         }
-        let held = Memory::read()?.since(&before);
+        let memory = Memory::read()?.since(&before);
         self.event.fire();
         let mut sum = 0_u64;
         for handle in self.handles.into_iter().flatten() {
@@ -103,7 +121,7 @@ impl<'a, S: Spawner> Crowd<'a, S> {
         }
         let want = (0..spawned).map(|slot| digest(&contents(slot))).fold(0, u64::wrapping_add);
         check("the digest of what the tasks held", sum, want)?;
-        Ok(held)
+        Ok(Held { memory, steps })
     }
 }
 

@@ -22,7 +22,7 @@ impl Workload for Mpsc {
         shows: "wakes under back-pressure: how many messages move before control changes hands",
         unit: "messages",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "producers", default: 5, min: 1, max: 1_000, help: "tasks that send" },
             Param { name: "messages", default: 1_000, min: 1, max: 1_000_000, help: "messages of each producer" },

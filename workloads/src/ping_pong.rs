@@ -22,7 +22,7 @@ impl Workload for PingPong {
         shows: "the cost of handing control from one task to another and back",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param {
             name: "pairs",
             default: 1_000,

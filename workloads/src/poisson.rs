@@ -37,7 +37,7 @@ impl Workload for Poisson {
         shows: "response time under load, from the intended arrival on: queueing, wake-up latency, reactor lateness",
         unit: "requests",
         kind: Kind::Latency,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param {
                 name: "load_percent",
@@ -47,7 +47,13 @@ impl Workload for Poisson {
                 help: "offered load, in percent of `workers`",
             },
             Param { name: "service_us", default: 20, min: 1, max: 100_000, help: "mean service time in microseconds" },
-            Param { name: "shape", default: 1, min: 0, max: 2, help: "service times: 0 all equal, 1 exponential, 2 bimodal" },
+            Param {
+                name: "shape",
+                default: 1,
+                min: 0,
+                max: 2,
+                help: "service times: 0 all equal, 1 exponential, 2 bimodal",
+            },
             Param { name: "requests", default: 100_000, min: 100, max: 10_000_000, help: "requests per iteration" },
             Param { name: "workers", default: 1, min: 1, max: 1_024, help: "workers whose capacity is 100 percent" },
             Param { name: "seed", default: 1, min: 0, max: u64::MAX, help: "seed of arrivals and service times" },

@@ -30,7 +30,7 @@ impl Workload for RemoteWake {
         shows: "the cost of a wake that comes from outside: the waker, the shared queue, and rousing sleeping workers",
         unit: "wakes",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "threads", default: 1, min: 1, max: 64, help: "threads outside the runtime" },
             Param { name: "tasks", default: 1_000, min: 1, max: 100_000, help: "tasks that each thread wakes" },

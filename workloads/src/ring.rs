@@ -22,7 +22,7 @@ impl Workload for Ring {
         shows: "the latency of one wake when exactly one task is ever ready",
         unit: "hops",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "tasks", default: 300, min: 2, max: 100_000, help: "tasks in the ring" },
             Param { name: "laps", default: 300, min: 1, max: 1_000_000, help: "times round in one iteration" },

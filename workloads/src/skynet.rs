@@ -23,7 +23,7 @@ impl Workload for Skynet {
         shows: "fork–join in a wide tree: how spawning, queues and stealing bear a burst of work",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param {
             name: "levels",
             default: 5,

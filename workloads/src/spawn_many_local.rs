@@ -20,7 +20,7 @@ impl Workload for SpawnManyLocal {
         shows: "the cost of a task made inside the runtime: allocation, queue, one poll, join",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::UsualAnd(&["stackful-unpooled"]),
         params: &[Param {
             name: "tasks",
             default: 10_000,

@@ -21,7 +21,7 @@ impl Workload for SpawnManyRemote {
         shows: "the cost of a task that comes from outside: shared queue, waking sleeping workers, join across threads",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[Param {
             name: "tasks",
             default: 10_000,

@@ -24,7 +24,7 @@ impl Workload for TcpEcho {
         shows: "the path from epoll to the task and back: reactor turns, wakes and system calls per message",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },

@@ -26,7 +26,7 @@ impl Workload for TcpEchoOwn {
         shows: "own reactor: what its users get from a whole runtime; beside tcp_echo, what the shared reactor costs a peer",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },

@@ -29,7 +29,7 @@ impl Workload for Timers {
         shows: "how late a runtime resumes a task whose time has come, and what arming and firing cost",
         unit: "expiries",
         kind: Kind::Latency,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "timers", default: 10_000, min: 1, max: 1_000_000, help: "timers armed in one iteration" },
             Param { name: "lead_ms", default: 50, min: 0, max: 60_000, help: "milliseconds before the first deadline" },

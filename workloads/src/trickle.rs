@@ -39,7 +39,7 @@ impl Workload for Trickle {
         shows: "how long an idle runtime takes to run a task that is woken, and what being idle and waking up cost the machine",
         unit: "wakes",
         kind: Kind::Latency,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "sleeping tasks, woken in turn" },
             Param { name: "wakes", default: 500, min: 1, max: 1_000_000, help: "wakes in one iteration" },

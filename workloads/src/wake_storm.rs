@@ -22,7 +22,7 @@ impl Workload for WakeStorm {
         shows: "a burst of wakes from one place: herd effects, and how the burst is spread over the workers",
         unit: "wakes",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "waiters", default: 100, min: 1, max: 100_000, help: "tasks that wait" },
             Param { name: "storms", default: 100, min: 1, max: 1_000_000, help: "events fired in one iteration" },

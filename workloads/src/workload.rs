@@ -40,9 +40,11 @@ pub enum Kind {
 /// On which runtimes a workload is measured when nobody names any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// On all but the [sliced](runtimes::Body::Sliced) ones: none of its tasks opens a region, so these could only repeat
-    /// what `stackful` shows.
-    Unsliced,
+    /// On all but the [sliced](runtimes::Body::Sliced) and [unpooled](runtimes::Body::Unpooled) ones: none of its tasks opens a
+    /// region, and how stacks are made is not what it is about, so these could only repeat what `stackful` shows.
+    Usual,
+    /// On those and on the ones named.
+    UsualAnd(&'static [&'static str]),
     /// Its tasks compute in regions. It is measured where that makes a difference, and beside it on one of each kind that
     /// cannot be preempted.
     Only {

@@ -22,7 +22,7 @@ impl Workload for YieldMany {
         shows: "the cost of one turn through the run queue: self-wake, push, pop, poll",
         unit: "yields",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[
             Param { name: "tasks", default: 200, min: 1, max: 1_000_000, help: "tasks that yield side by side" },
             Param { name: "yields", default: 1_000, min: 1, max: 1_000_000, help: "yields of each task" },

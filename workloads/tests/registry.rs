@@ -84,10 +84,15 @@ fn cards_are_fit_to_be_shown() {
 fn fields_name_registered_runtimes() {
     let runtimes: HashSet<_> = runtimes::cards().iter().map(|card| card.name).collect();
     for card in cards() {
-        if let Field::Only { runtimes: names, workers } = card.field {
-            assert!(workers > 0 && !names.is_empty(), "{}", card.name);
-            assert!(names.iter().all(|name| runtimes.contains(name)), "{}: {names:?}", card.name);
-        }
+        let names = match card.field {
+            Field::Usual => continue,
+            Field::UsualAnd(names) => names,
+            Field::Only { runtimes, workers } => {
+                assert!(workers > 0, "{}", card.name);
+                runtimes
+            }
+        };
+        assert!(!names.is_empty() && names.iter().all(|name| runtimes.contains(name)), "{}: {names:?}", card.name);
     }
 }
 

@@ -47,7 +47,7 @@ fn as_json() -> Value {
             "isolates": card.isolates,
             "peer": peer_of(card),
             "workers": match card.workers { Workers::Caller => "caller", Workers::Many => "many" },
-            "body": match card.body { Body::Stackless => "stackless", Body::Stackful => "stackful", Body::Sliced => "sliced" },
+            "body": match card.body { Body::Stackless => "stackless", Body::Stackful => "stackful", Body::Sliced => "sliced", Body::Unpooled => "unpooled" },
         })).collect::<Vec<_>>(),
         "workloads": workloads::cards().iter().map(|card| json!({
             "name": card.name,

@@ -82,7 +82,7 @@ mod tests {
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Unsliced,
+        field: Field::Usual,
         params: &[],
     };
     static RUNTIME: runtimes::Card = runtimes::Card {

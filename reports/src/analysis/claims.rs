@@ -14,6 +14,8 @@ use crate::stats::{TIE_BAND, Tail, geometric_mean};
 /// The pair whose only difference is the stack.
 const STACKLESS: &str = "work-stealing";
 const STACKFUL: &str = "stackful";
+/// The same as the second, with stacks that are used once.
+const UNPOOLED: &str = "stackful-unpooled";
 /// The slices, longest first, with their names in a sentence.
 const SLICED: [(&str, &str); 3] =
     [("stackful-10ms", "10\u{a0}ms"), ("stackful-1ms", "1\u{a0}ms"), ("stackful-200us", "200\u{a0}µs")];
@@ -75,8 +77,18 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
     let memory = |runtime| Some(cell(matrix, "idle_memory", runtime)?.cost?.median);
     if let (Some(with), Some(without)) = (memory(STACKFUL), memory(STACKLESS)) {
         text += &format!(", and an idle task holds {} instead of {}", bytes(with), bytes(without));
+        let at = |runtime, tasks| figure(cell(matrix, "idle_memory", runtime)?, &format!("bytes_per_task_at_{tasks}"));
+        let fewer = [1_000, 10_000].into_iter().filter_map(|tasks| {
+            let (with, without) = (at(STACKFUL, tasks)?, at(STACKLESS, tasks)?);
+            Some(format!("{} and {} among {}", bytes(with), bytes(without), format::thousands(f64::from(tasks))))
+        });
+        let fewer: Vec<String> = fewer.collect();
+        if !fewer.is_empty() {
+            text += &format!(" ({})", fewer.join("; "));
+        }
     }
     text += ".";
+    text += &pooling(matrix).unwrap_or_default();
     text += &switches_by_depth(matrix).unwrap_or_default();
     if let Some(beside) = cell(matrix, "tight_loop", SHORT.0).map(polled_beside)
         && let Some(without) = cell(matrix, "tight_loop", STACKLESS).map(polled_beside)
@@ -90,6 +102,17 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
         );
     }
     Some(Finding::new("“Stackful is more powerful but slower”", text))
+}
+
+/// What a task costs from spawn to join, by where its stack comes from.
+fn pooling(matrix: &Matrix<'_>) -> Option<String> {
+    let cost = |runtime| Some(cell(matrix, "spawn_many_local", runtime)?.cost?.median);
+    Some(format!(
+        " A task that is spawned, run and joined takes {} with a pooled stack, {} with a new one and {} without.",
+        format::duration(cost(STACKFUL)?),
+        format::duration(cost(UNPOOLED)?),
+        format::duration(cost(STACKLESS)?),
+    ))
 }
 
 /// The depths of calls that are told, with the figures that have the cost of a switch there among 1,000 tasks.

@@ -3,7 +3,7 @@
 use super::{Finding, claims, costs, latency};
 use crate::matrix::Matrix;
 use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_cell};
-use crate::schema::{Outcome, Record};
+use crate::schema::{Kind, Outcome, Record};
 
 fn in_words(findings: Vec<Finding>) -> Vec<String> {
     let words = |finding: Finding| format!("{}: {}", finding.topic, finding.text).replace('\u{a0}', " ");
@@ -213,6 +213,33 @@ fn switches_are_told_by_depth_whoever_wins() {
     assert!(with([50.0, 5e3, 5e5])[0].contains("So depth does not make up for that."));
     let without = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 50.0)]);
     assert!(!without[0].contains("depth"), "{without:?}");
+}
+
+#[test]
+fn pooling_and_memory_by_number_are_told_where_they_were_measured() {
+    let spawn = |runtime: &str, ns| of("spawn_many_local", cell(runtime, 1, ns));
+    let idle = |runtime: &str, bytes: f64| {
+        let mut record = of("idle_memory", cell(runtime, 1, 1.0));
+        record.workload.kind = Kind::Memory;
+        let measured = measurement(&mut record);
+        measured.bytes_per_operation = vec![bytes; 3];
+        measured.figures.insert("bytes_per_task_at_1000".to_owned(), bytes + 50.0);
+        record
+    };
+    let said = said_of_stacks(&[
+        spawn("stackful", 90.0),
+        spawn("work-stealing", 30.0),
+        spawn("stackful-unpooled", 9_000.0),
+        idle("stackful", 4_250.0),
+        idle("work-stealing", 130.0),
+    ]);
+    assert!(
+        said[0].contains("an idle task holds 4,250 B instead of 130 B (4,300 B and 180 B among 1,000)."),
+        "{said:?}"
+    );
+    assert!(said[0].contains("takes 90.0 ns with a pooled stack, 9.00 µs with a new one and 30.0 ns without."));
+    let without = said_of_stacks(&[spawn("stackful", 90.0), spawn("work-stealing", 30.0)]);
+    assert!(!without[0].contains("pooled"), "{without:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ crate::registry::registry! { schedulers, for_each_scheduler, $, [
     work_stealing_biased,
     work_stealing_uncounted,
     stackful,
+    stackful_unpooled,
     stackful_local,
     stackful_global_queue,
     #[cfg(target_arch = "x86_64")]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::card::{Body, Card, Origin, Workers};
-use crate::stackful::{Slice, Sliced};
+use crate::runtime::Config;
+use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
 pub const CARD: Card = Card {
@@ -16,13 +17,16 @@ pub const CARD: Card = Card {
 };
 
 /// The executor.
-pub type Variant = Sliced<Length>;
+pub type Variant = Preconfigured<Length>;
 
 /// The slice.
 #[derive(Debug)]
 pub enum Length {}
 
-impl Slice for Length {
+impl Preset for Length {
     const NAME: &'static str = "stackful-10ms";
-    const LENGTH: Duration = Duration::from_millis(10);
+
+    fn apply(config: &mut Config) {
+        config.slice.get_or_insert(Duration::from_millis(10));
+    }
 }

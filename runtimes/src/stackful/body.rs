@@ -72,7 +72,7 @@ unsafe impl Body for Stackful {
     /// Maps nothing yet: stacks are made when tasks start.
     fn shared(config: &Config) -> Result<Arc<Pool>, StartError> {
         let slicer = config.slice.map(|slice| Slicer::start(config.workers, slice)).transpose()?;
-        Ok(Pool::sliced(config.stack_size, slicer))
+        Ok(Pool::configured(config, slicer))
     }
 
     fn enter<'a>(pool: &'a Pool, worker: usize, counters: &'a Block) -> Option<Registered<'a>> {

@@ -37,7 +37,7 @@ mod fiber;
 mod overflow;
 mod pool;
 pub mod preempt;
-mod sliced;
+mod preset;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -47,4 +47,4 @@ pub use coroutine::{Coroutine, PoolRef};
 pub use direct::{Cancelled, Direct, go, go_named, suspend, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};
-pub use sliced::{Slice, Sliced};
+pub use preset::{Preconfigured, Preset};

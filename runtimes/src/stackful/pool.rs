@@ -10,6 +10,9 @@
 //! of 64 KiB); with them up to `MAGAZINE` a thread. What comes back beyond that has its memory returned to the
 //! system, and only its address space is kept. All of it is unmapped once the pool and the last fiber are gone.
 //!
+//! **Without a pool** ([`Config::pool_stacks`]), every stack is a mapping of its own, from its first use to its end. That is there
+//! to be measured against.
+//!
 //! **Life.** A fiber outside the depot (in a task, or in a magazine) must find its pool alive, but counting
 //! references on every take would bounce a cache line between workers. The depot counts them instead, in
 //! batches and under its lock, and holds a reference to the pool on behalf of all of them.
@@ -17,6 +20,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use super::preempt::{Slicer, closed, guard};
 use super::stack::{Geometry, Guard, Slab};
 use crate::engine::count;
 use crate::metrics::Counter;
+use crate::runtime::Config;
 use crate::sync::Mutex;
 
 /// Idle fibers that one thread keeps, at most.
@@ -65,6 +70,8 @@ pub struct Stats {
 /// The part of a pool that its fibers refer to.
 pub(super) struct Shared {
     geometry: Geometry,
+    /// Whether stacks are used again.
+    reused: bool,
     ready_limit: usize,
     made: AtomicU64,
     depot: Mutex<Depot>,
@@ -97,16 +104,16 @@ impl Pool {
         Self::with_guard(stack_size, Guard::Marker)
     }
 
-    /// The same for a runtime that preempts its tasks, if there is a slicer.
-    pub(super) fn sliced(stack_size: usize, slicer: Option<Slicer>) -> Arc<Self> {
-        Self::make(stack_size, Guard::Marker, slicer)
+    /// The same for a runtime, which preempts its tasks if there is a slicer.
+    pub(super) fn configured(config: &Config, slicer: Option<Slicer>) -> Arc<Self> {
+        Self::make(config.stack_size, config.pool_stacks, Guard::Marker, slicer)
     }
 
     pub(super) fn with_guard(stack_size: usize, guard: Guard) -> Arc<Self> {
-        Self::make(stack_size, guard, None)
+        Self::make(stack_size, true, guard, None)
     }
 
-    fn make(stack_size: usize, guard: Guard, slicer: Option<Slicer>) -> Arc<Self> {
+    fn make(stack_size: usize, reused: bool, guard: Guard, slicer: Option<Slicer>) -> Arc<Self> {
         let geometry = Geometry::new(stack_size);
         let depot = Depot {
             ready: Vec::new(),
@@ -118,7 +125,7 @@ impl Pool {
             keep: None,
         };
         let ready_limit = (READY_BYTES / geometry.stack()).max(READY_MIN);
-        let shared = Shared { geometry, ready_limit, made: AtomicU64::new(0), depot: Mutex::new(depot) };
+        let shared = Shared { geometry, reused, ready_limit, made: AtomicU64::new(0), depot: Mutex::new(depot) };
         Arc::new(Self { shared: Arc::new(shared), slicer })
     }
 
@@ -137,7 +144,8 @@ impl Pool {
     pub fn stats(&self) -> Stats {
         let _closed = guard();
         let depot = self.shared.depot.lock();
-        let mapped_bytes = depot.slabs.iter().map(Slab::bytes).sum();
+        let alone = if self.shared.reused { 0 } else { depot.out * self.shared.geometry.slot() };
+        let mapped_bytes = depot.slabs.iter().map(Slab::bytes).sum::<usize>() + alone;
         let (ready, discarded) = (depot.ready.len(), depot.discarded.len());
         Stats { out: depot.out, ready, discarded, mapped_bytes, made: self.shared.made.load(Relaxed) }
     }
@@ -160,6 +168,9 @@ impl Pool {
 
     #[cold]
     fn take_slow(&self) -> io::Result<Fiber> {
+        if !self.shared.reused {
+            return Shared::make(&self.shared);
+        }
         let refilled = MAGAZINES.try_with(|magazine| {
             let mut magazine = magazine.borrow_mut();
             magazine.bind(&self.shared);
@@ -220,7 +231,8 @@ impl Shared {
             let mut depot = self.depot.lock();
             let top = match depot.discarded.pop() {
                 Some(Top(top)) => top,
-                None => depot.open(self.geometry)?,
+                None if self.reused => depot.open(self.geometry)?,
+                None => depot.map_one(self.geometry)?,
             };
             depot.leave(self, 1);
             top
@@ -230,6 +242,18 @@ impl Shared {
         // SAFETY: the stack is in no list any more, its guard stands, and the slab stays mapped as long as the
         // fiber is counted as outside or lies in the depot.
         Ok(unsafe { Fiber::make(top, Arc::as_ptr(self)) })
+    }
+
+    /// Unmaps the stack of a fiber, which has its mapping to itself.
+    fn unmap(&self, parked: Parked) {
+        let top = self.geometry.top(parked.address());
+        // SAFETY: the fiber was parked, is in no list, and is gone with its stack, which `map_one` mapped.
+        drop(unsafe { Slab::of_one(self.geometry, top) });
+        let mut depot = self.depot.lock();
+        depot.out -= 1;
+        let keep = if depot.out == 0 { depot.keep.take() } else { None };
+        drop(depot);
+        drop(keep);
     }
 
     /// Puts fibers into the depot.
@@ -263,19 +287,32 @@ impl Depot {
     /// Opens a slot that was never used.
     fn open(&mut self, geometry: Geometry) -> io::Result<NonNull<u8>> {
         if self.unused.is_empty() {
-            let slab = Slab::map(geometry)?;
+            let slab = Slab::map(geometry, geometry.slots())?;
             self.unused = 0..slab.slots();
             self.slabs.push(slab);
         }
         let slab = self.slabs.last().expect("a slab with unused slots");
-        let mut opened = slab.open(self.unused.start, self.guard);
-        if self.guard == Guard::Marker && opened.is_err() {
-            self.guard = Guard::Protection;
-            opened = slab.open(self.unused.start, self.guard);
-        }
-        let top = opened?;
+        let top = Self::guarded(&mut self.guard, slab, self.unused.start)?;
         self.unused.start += 1;
         Ok(top)
+    }
+
+    /// Maps a stack by itself, to be unmapped by `Shared::unmap`.
+    fn map_one(&mut self, geometry: Geometry) -> io::Result<NonNull<u8>> {
+        let slab = Slab::map(geometry, 1)?;
+        let top = Self::guarded(&mut self.guard, &slab, 0)?;
+        mem::forget(slab);
+        Ok(top)
+    }
+
+    /// Opens a slot with the kind of guard that the kernel has.
+    fn guarded(guard: &mut Guard, slab: &Slab, slot: usize) -> io::Result<NonNull<u8>> {
+        let mut opened = slab.open(slot, *guard);
+        if *guard == Guard::Marker && opened.is_err() {
+            *guard = Guard::Protection;
+            opened = slab.open(slot, *guard);
+        }
+        opened
     }
 }
 
@@ -313,6 +350,9 @@ unsafe fn put_slow(shared: *const Shared, mut parked: Option<Parked>) {
         Arc::increment_strong_count(shared);
         Arc::from_raw(shared)
     };
+    if !shared.reused {
+        return parked.take().map_or((), |parked| shared.unmap(parked));
+    }
     let _ = MAGAZINES.try_with(|magazine| {
         let mut magazine = magazine.borrow_mut();
         magazine.bind(&shared);

@@ -70,7 +70,13 @@ impl Geometry {
         })
     }
 
-    fn slot(self) -> usize {
+    /// How many slots a slab of the usual size has.
+    pub(super) fn slots(self) -> usize {
+        (SLAB / self.slot()).max(4)
+    }
+
+    /// Bytes of a stack and its guard.
+    pub(super) fn slot(self) -> usize {
         self.guard + self.stack
     }
 
@@ -107,12 +113,11 @@ pub(super) struct Slab {
 unsafe impl Send for Slab {}
 
 impl Slab {
-    /// Maps a slab. Nothing in it is resident or guarded yet.
+    /// Maps a slab of so many slots. Nothing in it is resident or guarded yet.
     ///
     /// # Errors
     /// What `mmap` says: the address space or the number of areas is used up.
-    pub(super) fn map(geometry: Geometry) -> io::Result<Self> {
-        let slots = (SLAB / geometry.slot()).max(4);
+    pub(super) fn map(geometry: Geometry, slots: usize) -> io::Result<Self> {
         let bytes = slots * geometry.slot();
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let kind = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::STACK;
@@ -125,6 +130,15 @@ impl Slab {
         let _ = unsafe { madvise(base, bytes, Advice::LinuxNoHugepage) };
         overflow::register(slab.base.as_ptr().expose_provenance(), bytes, geometry);
         Ok(slab)
+    }
+
+    /// The slab of one slot whose stack ends at `top`, after it was forgotten.
+    ///
+    /// # Safety
+    /// It was mapped with this geometry and one slot, is nobody else's, and nobody uses the stack.
+    pub(super) unsafe fn of_one(geometry: Geometry, top: NonNull<u8>) -> Self {
+        // SAFETY: the caller's: the mapping reaches down from `top` by one slot.
+        Self { base: unsafe { top.sub(geometry.slot()) }, slots: 1, geometry }
     }
 
     /// Its address space.

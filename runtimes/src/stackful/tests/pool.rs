@@ -10,6 +10,7 @@ use super::super::pool::Pool;
 use super::super::stack::Guard;
 use super::super::{Coroutine, PoolRef};
 use super::{Pending, here, poll};
+use crate::runtime::Config;
 
 type Sleeper<P = std::sync::Arc<Pool>> = Coroutine<Pending, P>;
 
@@ -45,6 +46,36 @@ fn stacks_are_used_again_newest_first() {
     let first = address();
     assert!((0..1_000).all(|_| address() == first));
     assert_eq!(pool.stats().made, 1);
+}
+
+#[test]
+fn without_pooling_every_stack_is_mapped_and_unmapped() {
+    let mut config = Config::new(1);
+    config.pool_stacks = false;
+    let pool = Pool::configured(&config, None);
+    for round in 1..=20 {
+        let mut live: Vec<_> = (0..10).map(|_| suspended(&*pool)).collect();
+        let slot = pool.stats().mapped_bytes / 10;
+        assert!(slot > pool.stack_size(), "a guard stands below each: {:?}", pool.stats());
+        assert_eq!((pool.stats().out, pool.stats().made), (10, 10 * round));
+        let finished = live.split_off(5);
+        drop(live);
+        assert_eq!(pool.stats().mapped_bytes, 5 * slot);
+        // On another thread, which has no magazine.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for mut coroutine in finished {
+                    assert_eq!(poll(Pin::new(&mut coroutine)), Poll::Ready(()));
+                }
+            });
+        });
+        let stats = pool.stats();
+        assert_eq!((stats.out, stats.ready, stats.discarded, stats.mapped_bytes), (0, 0, 0, 0), "{stats:?}");
+    }
+    // A stack that is left when the pool goes keeps what it needs.
+    let mut last = suspended(pool.clone());
+    drop(pool);
+    assert_eq!(poll(Pin::new(&mut last)), Poll::Ready(()));
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! `stackful` with a time slice that is part of its name, so that several can stand side by side.
+//! `stackful` with one thing of its configuration as part of its name, so that several can stand side by side.
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use super::Stackful;
 use crate::engine::{EngineSpawner, Executor};
@@ -10,25 +9,26 @@ use crate::metrics::Snapshot;
 use crate::runtime::{Config, Runtime, StartError};
 use crate::schedulers::work_stealing::WorkStealing;
 
-/// A time slice and the name of the variant that has it.
-pub trait Slice: 'static {
+/// What is configured, and the name of the variant that has it so.
+pub trait Preset: 'static {
     /// The registered name.
     const NAME: &'static str;
-    /// The slice unless the configuration says otherwise.
-    const LENGTH: Duration;
+
+    /// Sets it.
+    fn apply(config: &mut Config);
 }
 
-/// `stackful` with the slice `L`.
-pub struct Sliced<L>(Executor<WorkStealing, Stackful>, PhantomData<L>);
+/// `stackful` with the preset `P`.
+pub struct Preconfigured<P>(Executor<WorkStealing, Stackful>, PhantomData<P>);
 
-impl<L: Slice> Runtime for Sliced<L> {
+impl<P: Preset> Runtime for Preconfigured<P> {
     type Spawner = EngineSpawner<WorkStealing, Stackful>;
     type Sockets = <Executor<WorkStealing, Stackful> as Runtime>::Sockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
         let mut config = config.clone();
-        config.slice.get_or_insert(L::LENGTH);
-        Executor::start_as(L::NAME, &config).map(|executor| Self(executor, PhantomData))
+        P::apply(&mut config);
+        Executor::start_as(P::NAME, &config).map(|executor| Self(executor, PhantomData))
     }
 
     fn spawner(&self) -> &Self::Spawner {
