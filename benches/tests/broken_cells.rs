@@ -15,6 +15,8 @@ struct Scripted<R, S> {
     run: R,
     shutdown: S,
     stopped: Rc<Cell<bool>>,
+    /// What is measured once; `None` fails.
+    beside: Option<f64>,
 }
 
 impl<R, S> Bed for Scripted<R, S>
@@ -24,6 +26,10 @@ where
 {
     fn run(&self, iterations: u64) -> Result<Sample, Failure> {
         (self.run)(iterations)
+    }
+
+    fn figures(&self) -> Result<Vec<(&'static str, f64)>, Failure> {
+        self.beside.map(|value| vec![("beside_ns", value)]).ok_or(Failure::Lost("a task beside"))
     }
 
     fn counters(&self) -> Snapshot {
@@ -48,7 +54,7 @@ where
     S: Fn() -> Snapshot + 'static,
 {
     let stopped = Rc::new(Cell::new(false));
-    let bed = Box::new(Scripted { run, shutdown, stopped: Rc::clone(&stopped) });
+    let bed = Box::new(Scripted { run, shutdown, stopped: Rc::clone(&stopped), beside: Some(7.0) });
     let mut phases = Vec::new();
     let outcome = execute(bed, &request(Task::Verify), &mut |message| {
         if let Message::Phase(phase) = message {
@@ -79,6 +85,7 @@ fn a_sound_bed_is_measured_and_shut_down() {
     let measurement = outcome.measured().expect("it is sound");
     assert_eq!(measurement.operations_per_iteration, 5.0);
     assert_eq!(measurement.samples_ns, [1_000.0]);
+    assert_eq!(measurement.figures["beside_ns"], 7.0);
     assert_eq!(phases, [Phase::Verification, Phase::Shutdown]);
     assert!(stopped);
 }
@@ -89,6 +96,12 @@ fn a_wrong_result_fails_and_the_runtime_is_left_alone() {
     let (outcome, _, stopped) = verify(wrong, sound);
     assert_eq!(reason(outcome), "wrong result: sum is 1, must be 2");
     assert!(!stopped, "the shutdown of a broken runtime may hang");
+}
+
+#[test]
+fn what_is_measured_once_must_be_right_too() {
+    let bed = Box::new(Scripted { run: good, shutdown: sound, stopped: Rc::default(), beside: None });
+    assert!(reason(execute(bed, &request(Task::Verify), &mut drop)).contains("a task beside"));
 }
 
 #[test]
@@ -123,7 +136,7 @@ fn a_void_measurement_is_skipped_not_failed() {
 #[test]
 fn later_iterations_are_verified_too() {
     let late = |iterations| if iterations == 1 { good(1) } else { Err(Failure::Lost("the tenth task")) };
-    let bed = Box::new(Scripted { run: late, shutdown: sound, stopped: Rc::default() });
+    let bed = Box::new(Scripted { run: late, shutdown: sound, stopped: Rc::default(), beside: None });
     let outcome = execute(bed, &request(Task::Fixed { warm_up_iterations: 1, iterations: 10 }), &mut drop);
     assert!(reason(outcome).contains("the tenth task"));
 }
