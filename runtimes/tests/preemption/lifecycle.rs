@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future::{self, yield_now};
 use runtimes::metrics::Counter;
 use runtimes::schedulers::{global_queue::GlobalQueue, global_queue::WakeOne, local::Local};
+use runtimes::stackful::direct::channel;
 use runtimes::stackful::{Stackful, go, suspend, wait};
 use runtimes::time::sleep;
 use runtimes::{EngineSpawner, Executor, JoinError, JoinHandle, Runtime, Spawner};
@@ -204,6 +205,46 @@ fn short_tasks_and_timers_run_beside_a_hog_on_every_policy() {
     check::<Local>();
     check::<GlobalQueue<WakeOne>>();
     check::<runtimes::schedulers::work_stealing::WorkStealing>();
+}
+
+#[test]
+fn channels_can_be_used_inside_a_region() {
+    let runtime = start(1, SHORT);
+    let (sender, receiver) = channel::bounded(2);
+    let tasks: Vec<_> = (0..6)
+        .map(|n| {
+            let (sender, receiver) = (sender.clone(), receiver.clone());
+            go(runtime.spawner(), move || {
+                // SAFETY: channels protect themselves.
+                unsafe {
+                    runtimes::stackful::preemptible(|| {
+                        let mut sum = 0;
+                        for m in 0..3_000u64 {
+                            if n % 2 == 0 {
+                                sender.send(m).unwrap();
+                            } else {
+                                sum += receiver.recv().unwrap();
+                            }
+                            // Now and then longer than a slice, from one end of a channel to the next.
+                            let begin = Instant::now();
+                            while m % 100 == 0 && begin.elapsed() < 4 * SHORT {
+                                let (sender, receiver) = channel::bounded(1);
+                                sender.send(m).unwrap();
+                                drop(sender);
+                                assert_eq!(receiver.iter().sum::<u64>(), m);
+                            }
+                        }
+                        sum
+                    })
+                }
+            })
+        })
+        .collect();
+    let sum: u64 = tasks.into_iter().map(|task| runtime.block_on(task).unwrap()).sum();
+    assert_eq!(sum, 3 * 2_999 * 3_000 / 2);
+    let metrics = runtime.shutdown();
+    metrics.check_final().unwrap();
+    assert!(preemptions(&metrics) > 10, "{metrics:?}");
 }
 
 #[test]

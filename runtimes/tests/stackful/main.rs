@@ -1,5 +1,10 @@
 //! Tasks with stacks of their own, on the engine: who runs them where, and how they end.
 
+mod channel;
+#[path = "../../examples/direct_echo.rs"]
+mod direct_echo;
+#[path = "../../examples/direct_pipeline.rs"]
+mod direct_pipeline;
 mod fairness;
 
 use std::cell::Cell;
@@ -95,6 +100,12 @@ fn direct_code_stays_on_one_worker_however_it_is_woken() {
     threads.dedup();
     assert_eq!(threads.len(), 3, "code started from outside goes to each worker in turn");
     runtime.shutdown().check_final().unwrap();
+}
+
+#[test]
+fn the_examples_run() {
+    direct_echo::main().unwrap();
+    direct_pipeline::main().unwrap();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Direct style: code that looks as if it blocked, on a coroutine of its own.
+//! Direct style: code that looks as if it blocked, on a coroutine of its own. `examples/direct_echo.rs` is a whole server,
+//! `examples/direct_pipeline.rs` tasks that talk over [channels](channel).
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -33,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod channel;
 mod current;
 mod net;
 

@@ -41,7 +41,7 @@ thread_local! {
 ///
 /// It may allocate, use atomics, copy memory, make system calls (which may fail with `EINTR`, those that the system restarts
 /// excepted), panic (nobody preempts an unwinding stack; the panic's message is printed under the runtime's rules), and use this
-/// runtime: spawn, wake, sleep, sockets, [`wait`](super::super::wait).
+/// runtime: spawn, wake, sleep, sockets, [`direct::channel`](mod@super::super::direct::channel), [`wait`](super::super::wait).
 #[inline]
 pub unsafe fn preemptible<T>(f: impl FnOnce() -> T) -> T {
     let _region = slot::current().map(Region::open);
