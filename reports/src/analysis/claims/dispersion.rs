@@ -1,11 +1,12 @@
 //! Whether time slices pay, by how much service times differ.
 
-use super::{Finding, SLICED, STACKFUL, cell, figure};
+use super::{Finding, P99, SLICED, STACKFUL, cell};
 use crate::format;
 use crate::matrix::Matrix;
+use crate::stats::Tail;
 
-/// The 99th percentile of the requests that take the mean service time or less.
-const SHORT_P99: &str = "short_p99_ns";
+/// The distribution of the requests that take the mean service time or less.
+const SHORT: &str = "short";
 
 /// The workloads, widest first, with what their requests are.
 const SHAPES: [(&str, &str); 3] = [
@@ -13,9 +14,6 @@ const SHAPES: [(&str, &str); 3] = [
     ("dispersion_exponential", "where service times are exponential"),
     ("dispersion_fixed", "where all are equal"),
 ];
-
-/// A percentile of some thousand requests moves by tens of percent from run to run: less than this factor is no difference.
-const CLEAR: f64 = 1.5;
 
 /// Where slices help short requests, and where not.
 pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
@@ -31,19 +29,21 @@ pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
 }
 
 fn told(matrix: &Matrix<'_>, workload: &str, what: &str) -> Option<String> {
-    let off_ns = figure(cell(matrix, workload, STACKFUL)?, SHORT_P99)?;
+    let off = cell(matrix, workload, STACKFUL)?.tail(SHORT, P99)?;
     let sliced = SLICED.iter().filter_map(|(runtime, slice)| {
-        let ns = figure(cell(matrix, workload, runtime)?, SHORT_P99)?;
-        Some((ns, format!("{} at {slice}", format::duration(ns))))
+        let tail = cell(matrix, workload, runtime)?.tail(SHORT, P99)?;
+        Some((tail, format!("{} at {slice}", format::duration(tail.value))))
     });
-    let (ns, shown): (Vec<f64>, Vec<String>) = sliced.unzip();
-    let least_ns = ns.iter().copied().reduce(f64::min)?;
-    let greatest_ns = ns.iter().copied().reduce(f64::max)?;
-    let verdict = match (least_ns * CLEAR < off_ns, greatest_ns > off_ns * CLEAR) {
+    let (tails, shown): (Vec<Tail>, Vec<String>) = sliced.unzip();
+    if tails.is_empty() {
+        return None;
+    }
+    let clearly = |better: fn(f64, f64) -> bool| tails.iter().any(|t| t.differs(&off) && better(t.value, off.value));
+    let verdict = match (clearly(|sliced, off| sliced < off), clearly(|sliced, off| sliced > off)) {
         (true, false) => "slices help",
         (false, true) => "slices harm",
         (true, true) => "it depends on the slice",
         (false, false) => "slices make no clear difference",
     };
-    Some(format!("{what}, {verdict} ({} without, {})", format::duration(off_ns), format::list(&shown)))
+    Some(format!("{what}, {verdict} ({} without, {})", format::duration(off.value), format::list(&shown)))
 }
