@@ -44,7 +44,6 @@ task/join.rs | s/state.await_output\(\) == Await::Occupied && state.reclaim_slot
 task/join.rs | s/if state.cancel\(\) && !unsafe/if !state.cancel() \&\& !unsafe/ | an_abort_takes_effect
 task/state.rs | s/(fn wake_by_value.*?)Ok\(_\) if now & \(SCHEDULED \| RUNNING \| DONE\) == 0/$1Ok(_) if now \& (SCHEDULED | DONE) == 0/s | two_wakers_schedule_once
 task/state.rs | s/due if due & DONE == 0 => SCHEDULED/due if due \& DONE == 0 => 0/ | two_wakers_schedule_once
-task/state.rs | s/0 => RUNNING,/0 => SCHEDULED | RUNNING,/ | two_wakers_schedule_once
 queue/biased.rs | s/        barrier::light\(\);\n// | one_user_at_a_time
 queue/biased.rs | s/        barrier::heavy\(\);\n// | one_user_at_a_time
 queue/biased.rs | s/if !self.claimed.load\(Acquire\)/if true/ | one_user_at_a_time

@@ -301,19 +301,25 @@ fn join<T>(mut handle: JoinHandle<T>) -> Result<T, JoinError> {
 /// Fails when `suspend` forgets SCHEDULED, and when `wake` or `suspend` is Relaxed.
 #[test]
 fn a_wake_during_a_poll_is_not_lost() {
-    explore(PREEMPTIONS, || {
-        let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
-        waker.wake_by_ref();
-        let foreign = thread::spawn(move || {
-            events.fetch_add(1, Relaxed);
-            waker.wake();
+    for by_value in [true, false] {
+        explore(PREEMPTIONS, move || {
+            let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
+            waker.wake_by_ref();
+            let foreign = thread::spawn(move || {
+                events.fetch_add(1, Relaxed);
+                wake(waker, by_value);
+            });
+            desk.run();
+            foreign.join().unwrap();
+            desk.run();
+            drop(join(handle).unwrap());
+            desk.check();
         });
-        desk.run();
-        foreign.join().unwrap();
-        desk.run();
-        drop(join(handle).unwrap());
-        desk.check();
-    });
+    }
+}
+
+fn wake(waker: Waker, by_value: bool) {
+    if by_value { waker.wake() } else { waker.wake_by_ref() }
 }
 
 /// Two threads wake a task and run it: it is queued once, polled by one of them at a time, after both wakes, and
@@ -322,26 +328,25 @@ fn a_wake_during_a_poll_is_not_lost() {
 /// Fails when `wake` queues a RUNNING or SCHEDULED task.
 #[test]
 fn two_wakers_schedule_once() {
-    explore(PREEMPTIONS, || {
-        let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::new(2);
-        let threads = [(waker.clone(), true), (waker, false)].map(|(waker, by_value)| {
-            let (desk, events) = (desk.clone(), events.clone());
-            thread::spawn(move || {
-                events.fetch_add(1, Relaxed);
-                if by_value {
-                    waker.wake();
-                } else {
-                    waker.wake_by_ref();
-                }
-                desk.run();
-            })
+    for by_value in [[true, true], [true, false], [false, false]] {
+        explore(PREEMPTIONS, move || {
+            let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::new(2);
+            let threads = by_value.map(|by_value| {
+                let (desk, events, waker) = (desk.clone(), events.clone(), waker.clone());
+                thread::spawn(move || {
+                    events.fetch_add(1, Relaxed);
+                    wake(waker, by_value);
+                    desk.run();
+                })
+            });
+            drop(waker);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            desk.run();
+            drop(join(handle).unwrap());
+            assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
+            desk.check();
         });
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        desk.run();
-        drop(join(handle).unwrap());
-        assert_eq!((futures.load(Counted), outputs.load(Counted)), (1, 1));
-        desk.check();
-    });
+    }
 }
 
 /// A task that gave way lies in its queue without a step on its word. A wake that comes there, or in the poll that
