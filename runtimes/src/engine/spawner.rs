@@ -11,34 +11,37 @@ use crate::scheduler::Scheduler;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::task::{Body, JoinHandle, Stackless};
 
-/// Spawns tasks onto one of our own runtimes, from any thread.
-pub struct EngineSpawner<S: Scheduler, B: Body = Stackless> {
+/// Spawns tasks onto one of our own runtimes, from any thread. Tasks clone and drop it as often as they spawn, so it is one
+/// reference to what all of them share.
+pub struct EngineSpawner<S: Scheduler, B: Body = Stackless>(Arc<Inner<S, B>>);
+
+struct Inner<S: Scheduler, B: Body> {
     core: Arc<Core<S>>,
     body: Arc<B::Shared>,
     /// The worker that the next pinned task from outside goes to.
-    turn: Arc<AtomicUsize>,
+    turn: AtomicUsize,
 }
 
 impl<S: Scheduler, B: Body> Clone for EngineSpawner<S, B> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), body: self.body.clone(), turn: self.turn.clone() }
+        Self(self.0.clone())
     }
 }
 
 impl<S: Scheduler, B: Body> fmt::Debug for EngineSpawner<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineSpawner").field("runtime", &self.core.name).finish_non_exhaustive()
+        f.debug_struct("EngineSpawner").field("runtime", &self.0.core.name).finish_non_exhaustive()
     }
 }
 
 impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
     pub(super) fn new(core: Arc<Core<S>>, body: Arc<B::Shared>) -> Self {
-        Self { core, body, turn: Arc::new(AtomicUsize::new(0)) }
+        Self(Arc::new(Inner { core, body, turn: AtomicUsize::new(0) }))
     }
 
     /// What the runtime's task bodies share.
     pub fn body(&self) -> &Arc<B::Shared> {
-        &self.body
+        &self.0.body
     }
 
     /// Spawns a future that need not be `Send` on a runtime whose one worker is the calling thread.
@@ -48,9 +51,9 @@ impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
     /// the one that started it.
     pub(crate) unsafe fn spawn_unsend<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         // SAFETY: the core keeps what bodies share until the last future is dropped.
-        let future = unsafe { B::wrap(&self.body, future) };
+        let future = unsafe { B::wrap(&self.0.body, future) };
         // SAFETY: the executor never leaves its thread, which runs, cancels and joins the task.
-        unsafe { self.core.spawn(future, 0) }
+        unsafe { self.0.core.spawn(future, 0) }
     }
 
     /// Spawns the future that `make` makes onto one worker, where it is made, run and dropped: it need not be
@@ -61,14 +64,14 @@ impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let worker = match self.core.here() {
+        let worker = match self.0.core.here() {
             Some(worker) => worker.index(),
-            None => self.turn.fetch_add(1, Relaxed) % self.core.workers.len(),
+            None => self.0.turn.fetch_add(1, Relaxed) % self.0.core.workers.len(),
         };
         let future = async move { make().await };
         // SAFETY: the future that is not `Send` is made by the first poll, and a pinned task is polled and, once
         // polled, dropped by its worker alone. Before that it holds only `make`, which is `Send`.
-        B::closed(|| unsafe { self.core.spawn(future, worker as u32 + 1) })
+        B::closed(|| unsafe { self.0.core.spawn(future, worker as u32 + 1) })
     }
 }
 
@@ -82,9 +85,9 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
         F::Output: Send + 'static,
     {
         // SAFETY: the core keeps what bodies share until the last future is dropped.
-        let future = unsafe { B::wrap(&self.body, future) };
+        let future = unsafe { B::wrap(&self.0.body, future) };
         // SAFETY: future and output are `Send`, and a body keeps them so.
-        B::closed(|| unsafe { self.core.spawn(future, 0) })
+        B::closed(|| unsafe { self.0.core.spawn(future, 0) })
     }
 
     fn go<C, T>(&self, code: C) -> Option<JoinHandle<T>>
@@ -96,6 +99,6 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
     }
 
     fn reactor(&self) -> &reactor::Handle {
-        self.core.reactor()
+        self.0.core.reactor()
     }
 }
