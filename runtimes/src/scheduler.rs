@@ -99,13 +99,12 @@ pub enum Notify {
     Worker(usize),
 }
 
-/// A task to run and where it came from.
+/// A task to run and where it came from. Two words and nothing more, so that it travels in registers: with the
+/// [`Origin`] as it is, a policy wrote it to memory piece by piece and the engine waited to read it as a whole.
 #[derive(Debug)]
 pub struct Found {
-    /// The task.
-    pub task: Runnable,
-    /// Where it was.
-    pub from: Origin,
+    pub(crate) task: Runnable,
+    from: u32,
 }
 
 /// Where a task was found.
@@ -125,8 +124,28 @@ pub enum Origin {
 }
 
 impl Found {
+    const STOLEN: u32 = 3;
+
     /// A task and its origin.
+    #[inline]
     pub fn new(task: Runnable, from: Origin) -> Self {
+        let from = match from {
+            Origin::Slot => 0,
+            Origin::Local => 1,
+            Origin::Shared => 2,
+            Origin::Stolen { moved } => Self::STOLEN.saturating_add(moved),
+        };
         Self { task, from }
+    }
+
+    /// Where the task was.
+    #[inline]
+    pub fn origin(&self) -> Origin {
+        match self.from {
+            0 => Origin::Slot,
+            1 => Origin::Local,
+            2 => Origin::Shared,
+            stolen => Origin::Stolen { moved: stolen - Self::STOLEN },
+        }
     }
 }

@@ -387,7 +387,7 @@ impl<S: Scheduler> Worker<S> {
     #[inline]
     fn execute(&self, found: Found) {
         self.count(Counter::Dequeued, 1);
-        match found.from {
+        match found.origin() {
             Origin::Local => {}
             Origin::Slot => self.count(Counter::SlotHits, 1),
             Origin::Shared => self.count(Counter::SharedPops, 1),

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::runtime;
@@ -37,7 +38,8 @@ impl Tokio {
             builder.enable_io();
         }
         let runtime = builder.build().map_err(|source| StartError::Os { what: "tokio runtime", source })?;
-        let spawner = TokioSpawner { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
+        let shared = Shared { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
+        let spawner = TokioSpawner { shared: Arc::new(shared) };
         Ok(Self { runtime: Some(runtime), spawner, driver, own_sockets: config.own_sockets })
     }
 
@@ -57,7 +59,7 @@ impl Tokio {
 
     /// The reactor's counters, and the one of ours that tokio keeps without `--cfg tokio_unstable`.
     pub(super) fn metrics(&self) -> Snapshot {
-        let metrics = self.spawner.handle.metrics();
+        let metrics = self.spawner.shared.handle.metrics();
         let parks = (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
         self.driver.snapshot(&[(Counter::Parks, parks)])
     }
@@ -84,6 +86,11 @@ impl Drop for Tokio {
 /// Spawns on a tokio runtime through its `Handle`, which refuses tasks after shutdown by itself.
 #[derive(Clone, Debug)]
 pub struct TokioSpawner {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     handle: runtime::Handle,
     reactor: reactor::Handle,
 }
@@ -97,12 +104,12 @@ impl Spawner for TokioSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        TokioJoin(self.handle.spawn(future))
+        TokioJoin(self.shared.handle.spawn(future))
     }
 
     #[inline]
     fn reactor(&self) -> &reactor::Handle {
-        &self.reactor
+        &self.shared.reactor
     }
 }
 
