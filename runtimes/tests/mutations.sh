@@ -69,7 +69,7 @@ engine/barrier.rs | s/(fn light.*?)fence\(SeqCst\);\n    \}\n\}/$1\n    }\n}/s |
 engine/barrier.rs | s/(fn heavy.*?)    fence\(SeqCst\);/$1/s | a_push_meets_a_worker
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_push_meets_a_worker
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | two_workers_and_two_pushes
-engine/sleep.rs | s/& SEARCHING == 1/\& SEARCHING == 0/ | the_last_searcher
+engine/sleep.rs | s/& SEARCHING != 1/\& SEARCHING != 0/ | the_last_searcher
 engine/sleep.rs | s/(fn pick_one.*?)fetch_sub\(SLEEPER - 1, AcqRel\)/$1fetch_sub(SLEEPER, AcqRel)/s | the_last_searcher
 engine/sleep.rs | s/block\(\);/if state == Search::No { block() }/ | a_push_meets_a_worker
 engine/sleep.rs | s/self.counts.fetch_sub\(u32::from\(state != Search::No\), AcqRel\)/()/ | a_nap_hides_no_push

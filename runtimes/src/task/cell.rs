@@ -298,6 +298,9 @@ unsafe fn cancel<F: Future, H: Home>(task: NonNull<Header>) {
 }
 
 /// Publishes the output, wakes whoever awaits it, and frees the task when nobody can.
+///
+/// Inlined, so that the output is written where it stays: passed on, it was stored by halves and loaded whole.
+#[inline(always)]
 unsafe fn complete<F: Future, H: Home>(task: NonNull<Header>, output: Result<F::Output, JoinError>) {
     // SAFETY: RUNNING keeps the cell alive; it was made as this type.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
