@@ -21,17 +21,16 @@ use futures_channel::oneshot;
 const TRIES: usize = 15;
 
 fn main() {
-    let floors: [(&str, &str, fn() -> f64); 5] = [
-        ("ping_pong", "round trip", ping_pong),
-        ("ring", "hop", ring),
-        ("mpsc", "message", mpsc),
-        ("wake_storm", "wake", wake_storm),
-        ("yield_many", "yield through a FIFO queue of crossbeam-deque", deque),
-    ];
-    for (workload, operation, floor) in floors {
-        let least = (0..TRIES).map(|_| floor()).fold(f64::INFINITY, f64::min);
-        println!("{workload:<12} {least:>7.1} ns per {operation}");
-    }
+    print("ping_pong", "round trip", ping_pong);
+    print("ring", "hop", ring);
+    print("mpsc", "message", mpsc);
+    print("wake_storm", "wake", wake_storm);
+    print("yield_many", "yield through a FIFO queue of crossbeam-deque", deque);
+}
+
+fn print(workload: &str, operation: &str, floor: fn() -> f64) {
+    let least = (0..TRIES).map(|_| floor()).fold(f64::INFINITY, f64::min);
+    println!("{workload:<12} {least:>7.1} ns per {operation}");
 }
 
 /// Runs `step`, which does `operations` of them, and returns nanoseconds for each.
