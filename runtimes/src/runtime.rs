@@ -157,7 +157,8 @@ pub trait Spawner: Clone + Send + Sync + 'static {
         F::Output: Send + 'static;
 
     /// Runs `code` as a task in direct style: it looks as if it blocked, and where it calls its [`Suspend`] its whole stack is
-    /// suspended, however deep the call. `None` where tasks have no stack of their own.
+    /// suspended, however deep the call. It stays on one thread. `None` where tasks have no stack of their own, or where the runtime cannot
+    /// keep one on its thread.
     fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
     where
         C: FnOnce(&dyn Suspend) -> T + Send + 'static,

@@ -26,10 +26,7 @@ impl Workload for SwitchCost {
         shows: "the cost of suspending and resuming a future, and how it grows with the depth of calls",
         unit: "switches",
         kind: Kind::Throughput,
-        field: Field::Only {
-            runtimes: &["local", "work-stealing", "stackful", "stackful-local", "tokio-ct", "tokio-mt", "may"],
-            workers: 1,
-        },
+        field: Field::Only { runtimes: &["local", "work-stealing", "stackful", "tokio-mt", "may"], workers: 1 },
         params: &PARAMS,
     };
 

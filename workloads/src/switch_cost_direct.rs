@@ -22,7 +22,7 @@ impl Workload for SwitchCostDirect {
         shows: "the cost of suspending and resuming a whole stack, however deep the calls on it",
         unit: "switches",
         kind: Kind::Throughput,
-        field: Field::Only { runtimes: &["stackful", "stackful-local", "may"], workers: 1 },
+        field: Field::Only { runtimes: &["stackful", "may"], workers: 1 },
         params: &PARAMS,
     };
 
@@ -41,7 +41,7 @@ impl Workload for SwitchCostDirect {
 
 fn spawn<S: Spawner>(spawner: &S, member: Member, depth: usize) -> Result<S::Join<u64>, Failure> {
     let task = spawner.go(move |stack| call(member, depth, stack));
-    task.ok_or(Failure::NotOffered("tasks of this runtime have no stack to suspend"))
+    task.ok_or(Failure::NotOffered("its tasks have no stack to suspend, or none that stays on its thread"))
 }
 
 /// `depth` calls, and the switches at the bottom. Returns the switches, and one for each level but the last.

@@ -105,7 +105,8 @@ impl Runtime for Variant {
         let driver = Driver::start()?;
         let words = stack_words(config);
         let own_stack_words = (words != started.stack_words).then_some(words);
-        let shared = Shared { live: LiveTasks::new(), reactor: driver.handle().clone(), own_stack_words };
+        let one_worker = started.workers == 1;
+        let shared = Shared { live: LiveTasks::new(), reactor: driver.handle().clone(), own_stack_words, one_worker };
         Ok(Self { spawner: MaySpawner { shared: Arc::new(shared) }, driver })
     }
 
@@ -149,6 +150,8 @@ struct Shared {
     reactor: reactor::Handle,
     /// Where it differs from the scheduler's: such coroutines are not pooled.
     own_stack_words: Option<usize>,
+    /// Whether all coroutines run on one thread.
+    one_worker: bool,
 }
 
 /// A task's place in the list, given up when this is dropped.
@@ -187,8 +190,9 @@ impl MaySpawner {
         // SAFETY: what may asks for is that no reference to something thread-local is kept while the coroutine may move,
         // and that the stack suffices. The body looks up thread-local things only in functions that are not inlined and do
         // not suspend; the future is safe code, which cannot keep such a reference between polls. (may's own sockets suspend
-        // inside a poll: see `own_net/may.rs`.) The stack is as large as the configuration says, with a guard page below,
-        // and a large future does not lie on it.
+        // inside a poll: see `own_net/may.rs`. So does code in direct style, where there is only one thread to come back
+        // on: yields and unparks queue a coroutine for the workers, and only may's own timers run one elsewhere.) The
+        // stack is as large as the configuration says, with a guard page below, and a large future does not lie on it.
         let spawned = unsafe { builder.spawn(body) };
         // may's own handle would block a thread; dropping it detaches. Without memory for a stack may panics by itself.
         drop(spawned.expect("may's spawn returns no error"));
@@ -211,16 +215,20 @@ impl Spawner for MaySpawner {
         self.launch(|_| future)
     }
 
-    /// The code runs inside the one poll of a future: that has the coroutine's stack under it.
+    /// The code runs inside the one poll of a future: that has the coroutine's stack under it. Only with one worker: with
+    /// more the code could come back on another thread, with references into the thread-locals of the old one and whatever else is not
+    /// `Send` on its stack.
     fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
     where
         C: FnOnce(&dyn Suspend) -> T + Send + 'static,
         T: Send + 'static,
     {
-        Some(self.launch(|task| {
-            let stack = InCoroutine::new(Arc::clone(task));
-            async move { code(&stack) }
-        }))
+        self.shared.one_worker.then(|| {
+            self.launch(|task| {
+                let stack = InCoroutine::new(Arc::clone(task));
+                async move { code(&stack) }
+            })
+        })
     }
 
     #[inline]

@@ -25,6 +25,8 @@ pub(crate) enum Property {
     BusyWorkerTakesNewTasks,
     /// A runtime's threads are its own: it may have any number of them, and they end with it.
     OwnsItsThreads,
+    /// A task whose stack is suspended in the middle of its code goes on on the same thread.
+    KeepsStacksOnTheirThreads,
     /// A runtime may be dropped inside another runtime's task, which it blocks meanwhile.
     DropsInsideTasks,
 }
@@ -145,6 +147,12 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         runtime: "may",
         property: Property::BusyWorkerTakesNewTasks,
         reason: "run_queued_tasks looks at its global queue, and then at epoll, only when the local queue is empty",
+    },
+    Deviation {
+        runtime: "may",
+        property: Property::KeepsStacksOnTheirThreads,
+        reason: "schedule pushes a coroutine to the queue of whichever worker wakes it; direct style is offered with one worker \
+                 alone (`tests/may_direct.rs`)",
     },
 ];
 
