@@ -26,7 +26,7 @@ impl Workload for GreedyClasses {
         name: "greedy_classes",
         summary: "Tasks that yield every 30 µs and tasks that compute for 20 ms at a time draw on one pot of work.",
         shows: "how evenly the scheduler divides a worker between those who give way and those who do not, and what that costs",
-        unit: "rounds of 30 µs",
+        unit: "rounds",
         kind: Kind::Throughput,
         field: FIELD,
         params: &[
