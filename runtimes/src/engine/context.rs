@@ -9,16 +9,29 @@ use crate::task::Header;
 /// The head of every worker, whatever its policy.
 #[repr(C)]
 pub(super) struct Context {
-    /// Address of the worker's core: says which runtime, and hence which type the worker has.
-    pub(super) core: *const (),
+    /// Address of the worker's core: says which runtime, and hence which type the worker has. Plus one if its tasks may be
+    /// preempted: who asks for the address itself, as code that takes no precautions does, then finds nobody.
+    core: *const (),
     counters: *const Block,
     /// The task that the worker polls, until that task wakes itself; null otherwise.
     polled: Cell<*const Header>,
 }
 
 impl Context {
-    pub(super) fn new(core: *const (), counters: *const Block) -> Self {
-        Self { core, counters, polled: Cell::new(ptr::null()) }
+    pub(super) fn new(core: *const (), sliced: bool, counters: *const Block) -> Self {
+        Self { core: core.wrapping_byte_add(sliced.into()), counters, polled: Cell::new(ptr::null()) }
+    }
+
+    /// Whether this is a worker of `core`, whose tasks are never preempted.
+    #[inline]
+    pub(super) fn is_of(&self, core: *const ()) -> bool {
+        ptr::eq(self.core, core)
+    }
+
+    /// Whether this is a worker of `core`, whose tasks may be.
+    #[inline]
+    pub(super) fn is_of_sliced(&self, core: *const ()) -> bool {
+        ptr::eq(self.core, core.wrapping_byte_add(1))
     }
 }
 

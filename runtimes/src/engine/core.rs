@@ -38,8 +38,8 @@ pub(crate) struct Core<S: Scheduler> {
     pub(super) sleep: Sleep,
     pub(super) workers: Box<[CachePadded<Shared>]>,
     pub(super) stopping: AtomicBool,
-    /// For how long preempted tasks give way to others.
-    pub(super) slice: Duration,
+    /// For how long preempted tasks give way to others; `None` if there are none.
+    pub(super) slice: Option<Duration>,
     pub(super) reactor: Reactor,
     pub(super) depot: Depot,
     /// What the task bodies share, until shutdown has dropped the last future.
@@ -86,7 +86,7 @@ impl<S: Scheduler> Core<S> {
             sleep: Sleep::new(workers),
             workers: (0..workers).map(|_| CachePadded::new(shared())).collect(),
             stopping: AtomicBool::new(false),
-            slice: config.slice.unwrap_or_default(),
+            slice: config.slice,
             reactor,
             depot: Depot::new(),
             body: Mutex::new(Some(body)),
@@ -109,12 +109,22 @@ impl<S: Scheduler> Core<S> {
     /// The worker of this core that the calling thread is.
     #[inline]
     pub(super) fn here(&self) -> Option<&Worker<S>> {
+        self.here_if(|context, core| context.is_of(core) || context.is_of_sliced(core))
+    }
+
+    /// The same, for code that takes no precautions against being preempted: nobody, if the worker's tasks may be. Who
+    /// finds nobody takes a [`guard`] and asks [`here`](Self::here), so that precautions cost nothing where they are not
+    /// needed.
+    #[inline]
+    fn at_home(&self) -> Option<&Worker<S>> {
+        self.here_if(context::Context::is_of)
+    }
+
+    #[inline]
+    fn here_if(&self, is_of: impl FnOnce(&context::Context, *const ()) -> bool) -> Option<&Worker<S>> {
         let current = context::current();
-        if current.is_null() {
-            return None;
-        }
         // SAFETY: a context that is set points to a worker that runs on this thread and outlives the call.
-        if !ptr::eq(unsafe { (*current).core }, ptr::from_ref(self).cast()) {
+        if !is_of(unsafe { current.as_ref() }?, ptr::from_ref(self).cast()) {
             return None;
         }
         // SAFETY: every context is the head of a `Worker<S>` of its own core, and the core is this one.
@@ -132,16 +142,38 @@ impl<S: Scheduler> Core<S> {
         if pinned != 0 && self.gate.is_closed() {
             return JoinHandle::refused();
         }
-        if let Some(worker) = self.here() {
-            worker.count(Counter::Spawned, 1);
-            // SAFETY: the core outlives its tasks; the rest is the caller's promise.
-            let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
-            worker.schedule(runnable, Cause::Spawned);
-            // SAFETY: the task's handle, which nobody else has; its output is the future's.
-            return unsafe { JoinHandle::from_raw(header) };
+        match self.at_home() {
+            // SAFETY: the caller's.
+            Some(worker) => unsafe { self.spawn_here(worker, future, pinned) },
+            // SAFETY: the caller's.
+            None => unsafe { self.spawn_guarded(future, pinned) },
         }
-        // Code of another runtime's task may be preemptible.
+    }
+
+    /// On a worker.
+    ///
+    /// # Safety
+    /// As for [`spawn`](Self::spawn).
+    #[inline]
+    unsafe fn spawn_here<F: Future>(&self, worker: &Worker<S>, future: F, pinned: u32) -> JoinHandle<F::Output> {
+        worker.count(Counter::Spawned, 1);
+        // SAFETY: the core outlives its tasks; the rest is the caller's promise.
+        let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
+        worker.schedule(runnable, Cause::Spawned);
+        // SAFETY: the task's handle, which nobody else has; its output is the future's.
+        unsafe { JoinHandle::from_raw(header) }
+    }
+
+    /// On a worker whose tasks may be preempted, or from outside, where another runtime's may be.
+    ///
+    /// # Safety
+    /// As for [`spawn`](Self::spawn).
+    unsafe fn spawn_guarded<F: Future>(&self, future: F, pinned: u32) -> JoinHandle<F::Output> {
         let _closed = guard();
+        if let Some(worker) = self.here() {
+            // SAFETY: the caller's.
+            return unsafe { self.spawn_here(worker, future, pinned) };
+        }
         let Some(inside) = self.gate.enter() else {
             drop(future);
             return JoinHandle::refused();
@@ -280,29 +312,22 @@ unsafe impl<S: Scheduler> Sync for Core<S> {}
 impl<S: Scheduler> Home for Core<S> {
     #[inline]
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
-        if let Some(worker) = self.here() {
+        if let Some(worker) = self.at_home() {
             worker.schedule(task, cause);
             return Ok(());
         }
-        let Some(_inside) = self.gate.enter() else { return Err(task) };
-        self.push_outside(task, cause);
-        Ok(())
+        self.schedule_guarded(task, cause)
     }
 
     #[inline]
     fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
-        if let Some(worker) = self.here() {
+        if let Some(worker) = self.at_home() {
             if let Some(task) = decide() {
                 worker.schedule(task, Cause::Woken);
             }
             return true;
         }
-        let Some(inside) = self.gate.enter() else { return false };
-        match decide() {
-            Some(task) => self.push_outside(task, Cause::Woken),
-            None => inside.leave_uncounted(),
-        }
-        true
+        self.admit_guarded(decide)
     }
 
     #[inline]
@@ -322,7 +347,8 @@ impl<S: Scheduler> Home for Core<S> {
 
     #[inline]
     fn allocate(&self, size: Size) -> NonNull<Header> {
-        match self.here() {
+        // Called by `spawn`, which has taken precautions.
+        match self.at_home().or_else(|| self.here()) {
             Some(worker) => worker.allocate(size),
             None => {
                 let mut outside = self.outside.lock();
@@ -336,6 +362,11 @@ impl<S: Scheduler> Home for Core<S> {
     unsafe fn free(home: *const Self, memory: NonNull<Header>, size: Size) {
         // SAFETY: the task keeps the core alive until its memory is counted as freed.
         let core = unsafe { &*home };
+        if let Some(worker) = core.at_home() {
+            // SAFETY: as the caller promises.
+            return unsafe { worker.free(memory, size) };
+        }
+        let _closed = guard();
         if let Some(worker) = core.here() {
             // SAFETY: as the caller promises.
             return unsafe { worker.free(memory, size) };
@@ -360,10 +391,42 @@ impl<S: Scheduler> Home for Core<S> {
             End::Completed => Counter::Completed,
             End::Cancelled => Counter::Cancelled,
         };
-        match self.here() {
+        match self.at_home().or_else(|| self.here()) {
             Some(worker) => worker.count(counter, 1),
             None => self.count_outside(counter),
         }
+    }
+}
+
+// Where precautions are taken: on workers that slice, and from outside. Not inlined into the paths of those at home.
+impl<S: Scheduler> Core<S> {
+    #[inline(never)]
+    fn schedule_guarded(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
+        let _closed = guard();
+        if let Some(worker) = self.here() {
+            worker.schedule(task, cause);
+            return Ok(());
+        }
+        let Some(_inside) = self.gate.enter() else { return Err(task) };
+        self.push_outside(task, cause);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn admit_guarded(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+        let _closed = guard();
+        if let Some(worker) = self.here() {
+            if let Some(task) = decide() {
+                worker.schedule(task, Cause::Woken);
+            }
+            return true;
+        }
+        let Some(inside) = self.gate.enter() else { return false };
+        match decide() {
+            Some(task) => self.push_outside(task, Cause::Woken),
+            None => inside.leave_uncounted(),
+        }
+        true
     }
 }
 

@@ -71,7 +71,7 @@ impl<S: Scheduler, B: Body> EngineSpawner<S, B> {
         let future = async move { make().await };
         // SAFETY: the future that is not `Send` is made by the first poll, and a pinned task is polled and, once
         // polled, dropped by its worker alone. Before that it holds only `make`, which is `Send`.
-        B::closed(|| unsafe { self.0.core.spawn(future, worker as u32 + 1) })
+        unsafe { self.0.core.spawn(future, worker as u32 + 1) }
     }
 }
 
@@ -87,7 +87,7 @@ impl<S: Scheduler, B: Body> Spawner for EngineSpawner<S, B> {
         // SAFETY: the core keeps what bodies share until the last future is dropped.
         let future = unsafe { B::wrap(&self.0.body, future) };
         // SAFETY: future and output are `Send`, and a body keeps them so.
-        B::closed(|| unsafe { self.0.core.spawn(future, 0) })
+        unsafe { self.0.core.spawn(future, 0) }
     }
 
     fn go<C, T>(&self, code: C) -> Option<JoinHandle<T>>

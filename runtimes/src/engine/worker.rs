@@ -64,7 +64,8 @@ impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
         let shared: &Shared = &core.workers[index];
         let alone = core.workers.len() == 1;
-        let (context, shared) = (Context::new(Arc::as_ptr(&core).cast(), &shared.counters), NonNull::from(shared));
+        let (context, shared) =
+            (Context::new(Arc::as_ptr(&core).cast(), core.slice.is_some(), &shared.counters), NonNull::from(shared));
         Box::new(Self {
             context,
             core,
@@ -163,7 +164,7 @@ impl<S: Scheduler> Worker<S> {
     #[cold]
     fn schedule_held(&self, task: Runnable) {
         self.held.borrow_mut().push_back(task);
-        self.held_due.set(Instant::now().checked_add(self.core.slice));
+        self.held_due.set(Instant::now().checked_add(self.core.slice.unwrap_or_default()));
         self.interval.set(1);
         if self.core.reactor().is_active() {
             self.turn(Some(Duration::ZERO));

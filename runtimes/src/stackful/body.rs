@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::preempt::{self, Registered, SliceStats, Slicer};
+use super::preempt::{Registered, SliceStats, Slicer};
 use super::{Coroutine, Pool, PoolRef};
 use crate::engine::{EngineSpawner, Executor};
 use crate::metrics::Block;
@@ -63,11 +63,6 @@ unsafe impl Body for Stackful {
     }
 
     type Worker<'a> = Option<Registered<'a>>;
-
-    #[inline(always)]
-    fn closed<T>(f: impl FnOnce() -> T) -> T {
-        preempt::closed(f)
-    }
 
     /// Maps nothing yet: stacks are made when tasks start.
     fn shared(config: &Config) -> Result<Arc<Pool>, StartError> {

@@ -26,9 +26,6 @@ pub unsafe trait Body: 'static {
     /// What a worker's thread has while it runs tasks.
     type Worker<'a>;
 
-    /// Calls `f`, which enters the engine on behalf of a task: the caller must not be preempted meanwhile.
-    fn closed<T>(f: impl FnOnce() -> T) -> T;
-
     /// Makes what the tasks of one runtime share.
     ///
     /// # Errors
@@ -73,11 +70,6 @@ unsafe impl Body for Stackless {
     }
 
     type Worker<'a> = ();
-
-    #[inline(always)]
-    fn closed<T>(f: impl FnOnce() -> T) -> T {
-        f()
-    }
 
     fn shared(_: &Config) -> Result<Arc<()>, StartError> {
         Ok(Arc::new(()))

@@ -12,7 +12,6 @@ use std::task::{Context, Poll, Waker};
 
 use super::state::{Complete, State, Suspend};
 use super::{Cause, End, Home, JoinError, Runnable, Size, waker};
-use crate::stackful::preempt::closed;
 
 /// What every task begins with, whatever its future.
 #[repr(C)]
@@ -207,9 +206,8 @@ pub(crate) unsafe fn awaiter(task: NonNull<Header>) -> *mut MaybeUninit<Waker> {
 pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
     // SAFETY: as the caller promises.
     let home = unsafe { home::<H>(task) };
-    // Wakers and handles are used by tasks, in whose name the engine must not be interrupted.
     // SAFETY: the caller owns the duty to run the task.
-    match closed(|| home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken)) {
+    match home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken) {
         Ok(()) => true,
         Err(refused) => {
             refused.into_raw();

@@ -25,7 +25,8 @@ pub use runnable::Runnable;
 
 use crate::scheduler::Cause;
 
-/// What a task needs of the engine that runs it.
+/// What a task needs of the engine that runs it. Wakers and handles are used by tasks, in whose name the engine must not be
+/// interrupted: it sees to that itself.
 pub(crate) trait Home: Send + Sync + 'static {
     /// Queues a task that became runnable; gives it back once the engine has closed.
     fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable>;

@@ -7,7 +7,6 @@ use std::task::{RawWaker, RawWakerVTable};
 use super::cell::{self, Header};
 use super::state::{Release, Wake};
 use super::{Home, Runnable};
-use crate::stackful::preempt::closed;
 
 /// The raw waker of `task`, which does not count until it is cloned.
 #[inline]
@@ -51,8 +50,7 @@ unsafe fn wake<H: Home>(data: *const ()) {
     };
     // SAFETY: it keeps the task, and so the engine, alive until that step, and from then on the engine keeps itself open.
     let home = unsafe { cell::home::<H>(task) };
-    // Wakers are used by tasks, in whose name the engine must not be interrupted.
-    if !closed(|| home.admit(decide)) {
+    if !home.admit(decide) {
         // SAFETY: nothing was decided, so the waker is still owned.
         unsafe {
             wake_by_ref::<H>(data);
@@ -91,7 +89,7 @@ pub(super) unsafe fn settle(task: NonNull<Header>, release: Release) {
     match release {
         Release::Kept => {}
         // SAFETY: the state word says that this thread is the last.
-        Release::Free => closed(|| unsafe { cell::free_raw(task) }),
+        Release::Free => unsafe { cell::free_raw(task) },
         Release::Reap => {
             // SAFETY: Reap gave this thread the duty to run the task and one waker of it, which is
             // dropped or abandoned only after the call.
