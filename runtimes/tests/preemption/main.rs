@@ -1,4 +1,19 @@
 //! Tasks that are preempted by signals: nothing they compute changes, and everything around them goes on.
+//!
+//! | what may go wrong | tested by |
+//! |---|---|
+//! | a malloc loop is interrupted in the C library | `stackful::preempt::tests`: clean, and not without the rule |
+//! | a lock is held in a region | `rules::a_lock_*`: the worker hangs, unless a guard is held |
+//! | one bit of a register changes | `registers`, with `hogs` for each kind |
+//! | errno, signal mask or alternate stack change | `thread_state` |
+//! | the stack is too short for the signal | `rules::low_stack_*` |
+//! | a signal comes late, from elsewhere, or in a guard | `rules::a_signal_*`, `stackful::preempt::slot::refusals`, the models |
+//! | a preempted task is aborted | `lifecycle::an_abort_waits_*` |
+//! | a region panics | `rules::a_panic_*` |
+//! | a system call is interrupted | `thread_state::interrupted_*`, `a_coroutine_can_*` |
+//! | the runtime is dropped while tasks are preempted | `lifecycle::a_runtime_is_dropped_*`, `preempted_tasks_that_*` |
+//! | two runtimes slice in one process | `lifecycle::two_runtimes_*`, `handler::the_default_*` |
+//! | another library has a SIGURG handler | `handler::another_*`, `a_handler_installed_above_*` |
 #![cfg(target_arch = "x86_64")]
 
 mod handler;
