@@ -6,4 +6,4 @@ mod injector;
 mod models;
 
 pub(crate) use biased::Biased;
-pub use injector::Injector;
+pub use injector::{Injector, Inlet};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::card::{Body, Card, Origin as From, Workers};
 use crate::engine::Executor;
-use crate::queue::Injector;
+use crate::queue::{Injector, Inlet};
 use crate::scheduler::{Cause, Found, Notify, Origin, Placement, Scheduler, Site};
 use crate::task::{JoinHandle, Runnable};
 
@@ -44,6 +44,7 @@ pub struct Local {
 pub struct Queues {
     fresh: VecDeque<Runnable>,
     woken: VecDeque<Runnable>,
+    inlet: Inlet,
     /// New tasks run since the last woken one.
     run: u32,
     /// Turns of the woken since the oldest new task had one.
@@ -98,7 +99,7 @@ impl Scheduler for Local {
         if let Some(task) = queues.woken.pop_front().or_else(|| queues.fresh.pop_back()) {
             return Some(Found::new(task, Origin::Local));
         }
-        self.inbox.take_into(&mut queues.woken);
+        queues.inlet.take(&self.inbox, |task| queues.woken.push_back(task));
         queues.woken.pop_front().map(|task| Found::new(task, Origin::Shared))
     }
 

@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::card::{Body, Card, Origin as From, Workers};
 use crate::engine::Executor;
-use crate::queue::Injector;
+use crate::queue::{Injector, Inlet};
 use crate::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
 use crate::task::Runnable;
 
@@ -102,6 +102,7 @@ pub struct Queues<P> {
     fresh_run: u32,
     /// Turns of the woken since the oldest new task had one.
     turns: u32,
+    inlet: Inlet,
     /// Where the last theft succeeded: the search begins there.
     victim: usize,
 }
@@ -112,8 +113,16 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
 
     fn new(workers: usize) -> (Self, Vec<Queues<P>>) {
         let (pairs, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
-        let queues =
-            |(index, pair)| Queues { index, slot: None, pair, slot_run: 0, fresh_run: 0, turns: 0, victim: index + 1 };
+        let queues = |(index, pair)| Queues {
+            index,
+            slot: None,
+            pair,
+            slot_run: 0,
+            fresh_run: 0,
+            turns: 0,
+            inlet: Inlet::default(),
+            victim: index + 1,
+        };
         let locals = pairs.into_iter().enumerate().map(queues).collect();
         (Self { injector: CachePadded::new(Injector::new()), victims: victims.into() }, locals)
     }
@@ -170,12 +179,9 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
         if let Some(task) = queues.slot.take() {
             return Some(Found::new(task, Origin::Slot));
         }
-        if self.injector.is_empty() {
-            return None;
-        }
         // The first need not pass through a queue: both are empty.
         let mut first = None;
-        self.injector.take(|task| match first {
+        queues.inlet.take(&self.injector, |task| match first {
             None => first = Some(task),
             Some(_) => queues.pair.push(Queue::Woken, task),
         });
