@@ -1,4 +1,4 @@
-//! One cell, run in a process of its own: [`launch`] is the parent's side, [`serve`] the child's.
+//! One cell, run in a process of its own: `launch` is the parent's side, `serve` the child's.
 //!
 //! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a hang
 //! of an executor into one failed cell. The two sides speak JSON: one [`Request`] on the child's

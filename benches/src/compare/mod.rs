@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`contest`] (who meets whom), [`sheet`] (what the rounds gave), [`verdict`] (what
 //! follows from it), [`noise`] (which rounds do not count), [`run`] (the loop over rounds), [`table`]
-//! and [`file`] (how it is shown and kept).
+//! and [`mod@file`] (how it is shown and kept).
 
 pub mod contest;
 pub mod file;

@@ -134,7 +134,7 @@ impl CriterionArgs {
         self.verbose || self.output_format == "bencher" || self.yields_no_result()
     }
 
-    /// The flags for a child. What [`timing`](Self::timing) covers travels in the request.
+    /// The flags for a child. What `timing` covers travels in the request.
     pub fn pass_on(&self) -> Vec<String> {
         let mut flags = vec!["--bench".to_owned(), format!("--color={}", self.color_of_a_pipe())];
         flags.push(format!("--output-format={}", self.output_format));

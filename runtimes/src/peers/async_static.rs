@@ -3,7 +3,7 @@
 //! It keeps no list of active tasks, and is leaked: "losing the handle to the executor or failing to consistently drive
 //! it will cause all spawned tasks to permanently leak". So each runtime leaves an executor behind. What is queued when
 //! the runtime ends, or is woken by the end of its reactor, is still taken out and dropped: a future is not polled any
-//! more once shutdown has begun ([`Guarded`]). A pending task that nobody wakes stays for ever.
+//! more once shutdown has begun (`Guarded`). A pending task that nobody wakes stays for ever.
 
 use std::future::Future;
 use std::pin::Pin;
