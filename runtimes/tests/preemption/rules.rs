@@ -14,7 +14,7 @@ use runtimes::schedulers::stackful::Variant;
 use runtimes::stackful::{Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible, suspend};
 use runtimes::{Config, Runtime, Spawner};
 
-use super::{LIMIT, SHORT, child_says, preemptions, spin_for, spin_until, start, wait_for};
+use super::{SHORT, child_says, preemptions, spin_for, spin_until, start, wait_for};
 
 /// Runs two copies of `body` in turn on one worker until they were preempted so often.
 fn two_hogs(at_least: u64, body: impl Fn() + Clone + Send + 'static) -> Variant {
@@ -252,18 +252,15 @@ fn a_panic_inside_a_region_is_not_interrupted() {
 
 #[test]
 fn a_panic_out_of_a_region_closes_it() {
-    let runtime = start(1, SHORT);
+    // A slice that never ends: all signals are this test's own.
+    let runtime = start(1, Duration::from_secs(3_600));
     let task = go(runtime.spawner(), || {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: it only unwinds.
             unsafe { preemptible(|| resume_unwind(Box::new("out"))) }
         }));
         assert!(caught.is_err());
-        // Not in a region any more: nothing preempts this.
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_millis(20) {
-            black_box(());
-        }
+        raise();
     });
     runtime.block_on(task).unwrap();
     let task = runtime.spawner().spawn(async {
@@ -272,7 +269,10 @@ fn a_panic_out_of_a_region_closes_it() {
     });
     let error = runtime.block_on(task).map(|(): ()| ()).unwrap_err();
     assert_eq!(error.panic_message(), Some("to its handle"));
-    assert_eq!(preemptions(&runtime.shutdown()), 0);
+    runtime.block_on(go(runtime.spawner(), raise)).unwrap();
+    let metrics = runtime.shutdown();
+    let refused = [Counter::RefusedNoRegion, Counter::RefusedStale].map(|counter| metrics.get(counter).unwrap());
+    assert_eq!(refused, [2, 0], "no region is open: {metrics:?}");
 }
 
 #[test]
@@ -302,13 +302,13 @@ fn a_coroutine_polled_by_hand_is_not_preempted_on_its_own_stack() {
         }
     });
     inside.store(false, Relaxed);
-    let begin = Instant::now();
-    while runtime.metrics().get(Counter::RefusedForeignStack) == Some(0) && begin.elapsed() < LIMIT {
-        std::thread::yield_now();
-    }
-    assert_eq!(preemptions(&runtime.metrics()), 0);
+    // On the other stack from the first of these on; before, it could be preempted.
+    wait_for(&runtime, Counter::RefusedForeignStack, 1);
+    let before = preemptions(&runtime.metrics());
+    wait_for(&runtime, Counter::RefusedForeignStack, 5);
+    assert_eq!(preemptions(&runtime.metrics()), before);
     inside.store(true, Relaxed);
-    wait_for(&runtime, Counter::Preemptions, 1);
+    wait_for(&runtime, Counter::Preemptions, before + 1);
     outside.store(true, Relaxed);
     runtime.block_on(task).unwrap();
     assert!(refused(runtime, Counter::RefusedForeignStack) > 0);
