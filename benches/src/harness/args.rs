@@ -19,7 +19,7 @@ use crate::value::seconds;
 const EXAMPLES: &str = "\
 Examples:
   cargo bench                                     the whole matrix, then the page
-  cargo bench -- --quick                          the same in two minutes, with wider intervals
+  cargo bench -- --quick                          the same in some four minutes, with wider intervals
   cargo bench -- ping_pong                        one workload on every runtime
   cargo bench -- '/(work-stealing|tokio-mt)/w2$'  two runtimes with two workers
   cargo bench -- --list                           the ids that filters are matched against
@@ -176,17 +176,17 @@ impl Args {
     }
 }
 
-/// 250 cells in less than ten minutes.
+/// 440 cells in less than nine minutes.
 const FULL: Timing = Timing {
     samples: 20,
     adapt: true,
-    warm_up: Duration::from_millis(300),
-    measurement: Duration::from_millis(1_200),
-    counted: Duration::from_millis(150),
+    warm_up: Duration::from_millis(200),
+    measurement: Duration::from_millis(700),
+    counted: Duration::from_millis(100),
     resamples: 10_000,
 };
 
-/// 250 cells in less than two minutes.
+/// 440 cells in some two minutes.
 const QUICK: Timing = Timing {
     samples: 10,
     adapt: true,
