@@ -44,6 +44,17 @@ impl Bed {
         })
     }
 
+    /// A bed with a worker in it, and a monitor that looks so many times.
+    fn watched(looks: usize) -> (Arc<Self>, thread::JoinHandle<()>) {
+        let bed = Self::new();
+        bed.words.set_recipient(Some(0));
+        let monitor = thread::spawn({
+            let bed = bed.clone();
+            move || (0..looks).for_each(|_| bed.look())
+        });
+        (bed, monitor)
+    }
+
     /// The monitor looks once: whatever runs has overrun its slice.
     fn look(&self) {
         if let Some((slice, started_ns)) = self.words.running() {
@@ -134,12 +145,7 @@ impl<'a> Worker<'a> {
 #[test]
 fn a_signal_takes_its_own_slice_or_none() {
     explore(3, || {
-        let bed = Bed::new();
-        bed.words.set_recipient(Some(0));
-        let monitor = thread::spawn({
-            let bed = bed.clone();
-            move || (0..3).for_each(|_| bed.look())
-        });
+        let (bed, monitor) = Bed::watched(3);
         let worker = Worker::new(&bed);
         worker.slice(1);
         worker.slice(2);
@@ -154,12 +160,7 @@ fn a_signal_takes_its_own_slice_or_none() {
 #[test]
 fn a_refused_signal_is_followed_by_another() {
     explore(3, || {
-        let bed = Bed::new();
-        bed.words.set_recipient(Some(0));
-        let monitor = thread::spawn({
-            let bed = bed.clone();
-            move || (0..2).for_each(|_| bed.look())
-        });
+        let (bed, monitor) = Bed::watched(2);
         let worker = Worker::new(&bed);
         worker.guarded.set(true);
         bed.words.set_started_ns(start_of(1));
@@ -186,12 +187,7 @@ fn a_refused_signal_is_followed_by_another() {
 #[test]
 fn no_signal_goes_to_a_thread_that_has_ended() {
     explore(3, || {
-        let bed = Bed::new();
-        bed.words.set_recipient(Some(0));
-        let monitor = thread::spawn({
-            let bed = bed.clone();
-            move || (0..2).for_each(|_| bed.look())
-        });
+        let (bed, monitor) = Bed::watched(2);
         bed.words.set_started_ns(start_of(1));
         bed.words.arm(1);
         bed.words.disarm();
