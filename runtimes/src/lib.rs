@@ -5,6 +5,7 @@
 //! mechanism), [`reactor`] (epoll and timers).
 
 mod card;
+pub mod contract;
 mod engine;
 mod enter;
 pub mod metrics;

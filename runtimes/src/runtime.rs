@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::contract;
 use crate::metrics::Snapshot;
 use crate::reactor;
 use crate::sockets::Sockets;
@@ -108,6 +109,16 @@ pub trait Runtime: Sized + 'static {
     type Spawner: Spawner;
     /// The sockets that its authors provide with it.
     type Sockets: Sockets;
+
+    /// Whether its policy keeps `rule`, checked without starting anything; see [`contract`]. A runtime
+    /// that has no policy of this crate's kind has nothing to break.
+    ///
+    /// # Errors
+    /// [`Broken`](contract::Broken) says what the policy promised and did.
+    fn check_policy(rule: contract::Rule) -> Result<(), contract::Broken> {
+        let _ = rule;
+        Ok(())
+    }
 
     /// Starts the runtime's threads and its reactor.
     ///

@@ -13,6 +13,7 @@ use super::sleep::MAX_WORKERS;
 use super::spawner::EngineSpawner;
 use super::worker::{Pause, Worker};
 use super::{barrier, block_on};
+use crate::contract;
 use crate::enter::enter;
 use crate::metrics::Snapshot;
 use crate::net::NetSockets;
@@ -188,6 +189,10 @@ fn reactor_thread_setup() {
 impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     type Spawner = EngineSpawner<S, B>;
     type Sockets = NetSockets;
+
+    fn check_policy(rule: contract::Rule) -> Result<(), contract::Broken> {
+        contract::check_rule::<S>(rule)
+    }
 
     fn start(config: &Config) -> Result<Self, StartError> {
         Self::start_as(Self::name(), config)

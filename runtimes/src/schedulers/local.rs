@@ -107,8 +107,8 @@ impl Scheduler for Local {
         queues.fresh.len() + queues.woken.len() + usize::from(!self.inbox.is_empty())
     }
 
-    fn has_work(&self, _: &Queues) -> bool {
-        !self.inbox.is_empty()
+    fn has_work(&self, queues: &Queues) -> bool {
+        self.queued(queues) != 0
     }
 }
 

@@ -206,8 +206,8 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
         queues.pair.count() + elsewhere
     }
 
-    fn has_work(&self, _: &Queues<P>) -> bool {
-        !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
+    fn has_work(&self, queues: &Queues<P>) -> bool {
+        queues.slot.is_some() || !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
     }
 }
 

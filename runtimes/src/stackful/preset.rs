@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use super::Stackful;
+use crate::contract;
 use crate::engine::{EngineSpawner, Executor};
 use crate::metrics::Snapshot;
 use crate::runtime::{Config, Runtime, StartError};
@@ -24,6 +25,10 @@ pub struct Preconfigured<P>(Executor<WorkStealing, Stackful>, PhantomData<P>);
 impl<P: Preset> Runtime for Preconfigured<P> {
     type Spawner = EngineSpawner<WorkStealing, Stackful>;
     type Sockets = <Executor<WorkStealing, Stackful> as Runtime>::Sockets;
+
+    fn check_policy(rule: contract::Rule) -> Result<(), contract::Broken> {
+        Executor::<WorkStealing, Stackful>::check_policy(rule)
+    }
 
     fn start(config: &Config) -> Result<Self, StartError> {
         let mut config = config.clone();

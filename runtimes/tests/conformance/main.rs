@@ -6,6 +6,7 @@
 //! covered by its line in the registry. What a peer does not promise stands in [`deviations`].
 
 mod abort;
+mod contract;
 mod counters;
 mod deviations;
 mod direct;
@@ -41,6 +42,15 @@ macro_rules! instantiate {
             type Variant = $variant;
 
             tests! { $module:
+                contract {
+                    places,
+                    announces,
+                    notifies,
+                    conserves,
+                    serves,
+                    counts,
+                    releases,
+                }
                 spawn {
                     from_outside_before_block_on,
                     from_block_on,
