@@ -15,8 +15,9 @@ use crate::spin::Calibration;
 use crate::workload::check;
 use crate::{Failure, Field, Params, Sample};
 
-/// Where hogs are measured: on one runtime of each kind, and with one worker, where only the scheduler can step in. With
-/// a second worker that is idle, another one would.
+/// Where hogs are measured: on one runtime of each kind, and with one worker, where only the
+/// scheduler can step in. With a second worker that is idle, that one should:
+/// `hog_latency_spare` looks whether it does.
 pub(crate) const FIELD: Field = Field::Only {
     runtimes: &["work-stealing", "stackful", "stackful-10ms", "stackful-1ms", "stackful-200us", "tokio-mt", "may"],
     workers: 1,

@@ -78,7 +78,7 @@ impl Workload for TcpEcho {
 }
 
 /// Returns what it reads until the client closes, and how many bytes that was.
-async fn echo(stream: TcpStream, mut buffer: Vec<u8>) -> Result<u64, Failure> {
+pub(crate) async fn echo(stream: TcpStream, mut buffer: Vec<u8>) -> Result<u64, Failure> {
     let mut total = 0;
     loop {
         let n = stream.read(&mut buffer).await.map_err(io("reading a request"))?;

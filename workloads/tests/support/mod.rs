@@ -14,6 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn small(workload: &str) -> &'static [(&'static str, u64)] {
     match workload {
         "spawn_many_local" | "spawn_many_remote" => &[("tasks", 500)],
+        "spawn_remote_busy" => &[("tasks", 20)],
+        "pair_compute" | "nested_compute" => &[("steps", 1_000)],
+        "thread_ping_pong" => &[("round_trips", 20)],
+        "slot_pair" => &[("rounds", 10), ("compute_us", 100)],
+        "driver_gap" => &[("rounds", 6), ("compute_us", 500), ("gap_us", 100)],
+        "flood" => &[("pings", 5), ("interval_us", 1_000), ("flood_ms", 20)],
         "chained_spawn" => &[("links", 200)],
         "yield_many" => &[("tasks", 20), ("yields", 50)],
         "ping_pong" => &[("pairs", 100)],
@@ -37,7 +43,7 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "ping_pong_hog" => &[("trips", 200), ("hog_ms", 10)],
         "greedy_classes" => &[("rounds", 200), ("turn", 40)],
         "tight_loop" => &[("tasks", 50), ("loop_ms", 10)],
-        "hog_latency" | "hog_latency_budget" => &[("requests", 100), ("hog_ms", 5)],
+        "hog_latency" | "hog_latency_budget" | "hog_latency_spare" => &[("requests", 100), ("hog_ms", 5)],
         _ => &[],
     }
 }

@@ -1,0 +1,133 @@
+//! A thread outside the runtime spawns many tasks while the workers are busy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use async_channel::{Sender, bounded};
+use futures_lite::future::{block_on, yield_now};
+use runtimes::{Runtime, Spawner};
+
+use crate::drive::{drive_from_outside, sum_below};
+use crate::spin::spin;
+use crate::workload::check;
+use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+
+/// Tokio's `spawn_many_remote_busy1` (benches/rt_multi_threaded.rs): `spawn_many_remote` beside
+/// tasks that compute for 10 µs and yield, two for each worker.
+///
+/// Two things differ. Work is a constant number of steps, where Tokio's hogs look at the clock.
+/// And the yield is futures-lite's for all: it wakes its own task, which so is in the queue again
+/// at once. Tokio's own yield puts the task aside until nothing else is to be done.
+///
+/// How often a busy worker looks at what comes from outside is the policy under test, and its
+/// price differs by orders of magnitude: a runtime that looks after every 64 polls of 10 µs, and
+/// then takes one task, starts 1,600 of them a second. Hence 100 tasks, where Tokio has 10,000.
+#[derive(Debug)]
+pub struct SpawnRemoteBusy;
+
+impl Workload for SpawnRemoteBusy {
+    const CARD: Card = Card {
+        name: "spawn_remote_busy",
+        summary: "A thread outside spawns many tasks that return at once, and awaits them, while four others compute for 10 µs and yield.",
+        shows: "how soon busy workers take in what comes from outside, and how much of it at a time",
+        unit: "tasks",
+        kind: Kind::Throughput,
+        field: Field::Usual,
+        params: &[
+            Param { name: "tasks", default: 100, min: 1, max: 10_000_000, help: "tasks spawned in one iteration" },
+            Param {
+                name: "hogs",
+                default: 4,
+                min: 1,
+                max: 10_000,
+                help: "tasks that compute and yield; Tokio's benchmark has two for each worker",
+            },
+            Param {
+                name: "steps",
+                default: 5_300,
+                min: 1,
+                max: 1_000_000_000,
+                help: "steps that a hog computes before it yields; 5,300 take some 10 µs at 3 GHz",
+            },
+        ],
+    };
+
+    fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
+        let (tasks, capacity) = (params.get("tasks"), params.size("tasks"));
+        let (hogs, steps) = (params.size("hogs"), params.get("steps"));
+        let spawner = runtime.spawner().clone();
+        let elapsed = drive_from_outside(runtime, move || {
+            let shared = Arc::new(Shared::default());
+            let stop = Stop(Arc::clone(&shared));
+            let (started, begun) = bounded(hogs);
+            let hog = |_| spawner.spawn(Arc::clone(&shared).hog(steps, started.clone()));
+            let hogs: Vec<_> = (0..hogs).map(hog).collect();
+            drop(started);
+            for _ in &hogs {
+                begun.recv_blocking().map_err(|_| Failure::Lost("a hog"))?;
+            }
+            let mut handles = Vec::with_capacity(capacity);
+            let start = Instant::now();
+            for _ in 0..iterations {
+                handles.extend((0..tasks).map(|i| spawner.spawn(async move { i })));
+                let sum = block_on(async {
+                    let mut sum = 0;
+                    for handle in handles.drain(..) {
+                        sum += handle.await?;
+                    }
+                    Ok::<_, Failure>(sum)
+                })?;
+                check("the sum of the tasks' outputs", sum, sum_below(tasks))?;
+            }
+            let elapsed = start.elapsed();
+            drop(stop);
+            let mut turns = 0;
+            for hog in hogs {
+                turns += block_on(hog)?;
+            }
+            check("the turns that the hogs say they had", turns, shared.turns.load(Ordering::Relaxed))?;
+            Ok(elapsed)
+        })?;
+        Ok(Sample::work(elapsed, tasks * iterations))
+    }
+}
+
+/// What the hogs and their owner share.
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// Turns that all of them had.
+    turns: AtomicU64,
+}
+
+impl Shared {
+    /// Computes and yields until it is told to stop. Says when its first turn is over, and returns
+    /// how many it had.
+    async fn hog(self: Arc<Self>, steps: u64, started: Sender<()>) -> u64 {
+        let mut started = Some(started);
+        let mut turns = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            spin(steps);
+            turns += 1;
+            // Relaxed: read when the hogs have been awaited.
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            if let Some(started) = started.take() {
+                // There is room for every hog, and the owner listens until all have begun.
+                let _ = started.try_send(());
+            }
+            yield_now().await;
+        }
+        turns
+    }
+}
+
+/// Stops the hogs when it is dropped, also when the run fails half-way.
+struct Stop(Arc<Shared>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        // Relaxed: the hogs need to see it some time, and nothing behind it.
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
