@@ -43,7 +43,9 @@ fn small(workload: &str) -> &'static [(&'static str, u64)] {
         "ping_pong_hog" => &[("trips", 200), ("hog_ms", 10)],
         "greedy_classes" => &[("rounds", 200), ("turn", 40)],
         "tight_loop" => &[("tasks", 50), ("loop_ms", 10)],
-        "hog_latency" | "hog_latency_budget" | "hog_latency_spare" => &[("requests", 100), ("hog_ms", 5)],
+        "hog_latency" | "hog_latency_budget" => &[("requests", 100), ("hog_ms", 5)],
+        // Two hogs, so that the third task is one of them for the tests of faults.
+        "hog_latency_spare" => &[("requests", 100), ("hog_ms", 5), ("hogs", 2)],
         _ => &[],
     }
 }
