@@ -64,7 +64,7 @@ impl Workload for Flood {
             },
             Param {
                 name: "flood_mib",
-                default: 4_096,
+                default: 1_024,
                 min: 1,
                 max: 1 << 20,
                 help: "mebibytes for each iteration after which the flood ends in any case",
@@ -83,7 +83,7 @@ impl Workload for Flood {
             let reactor = spawner.reactor();
             let listener = TcpListener::bind(reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
             let (flooding, server) = connect(reactor, &listener).await?;
-            let flooded = spawner.spawn(echo(server, vec![0; CHUNK]));
+            let flooded = spawner.spawn(echo(server, vec![0; SIP]));
             let mut pinging = Vec::new();
             let mut pinged = Vec::new();
             for _ in 0..clients {
@@ -123,8 +123,13 @@ impl Workload for Flood {
     }
 }
 
-/// Bytes that the flood writes, and its server reads, at a time.
-const CHUNK: usize = 16 * 1024;
+/// Bytes that the flood writes, and reads, at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// Bytes that the server takes at a time. Few beside the above, so that it is the server that the
+/// flood waits for, even when all of them share two processors: what the flood has written
+/// meanwhile lasts while its threads are not running.
+const SIP: usize = 1024;
 
 /// Bytes in a ping.
 const PING: usize = 64;

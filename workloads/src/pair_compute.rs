@@ -58,8 +58,8 @@ pub(crate) async fn compute(steps: u64) -> u64 {
 /// How much a task computes.
 pub(crate) const STEPS: Param = Param {
     name: "steps",
-    default: 105_000,
+    default: 120_000,
     min: 1,
     max: 1_000_000_000,
-    help: "steps of work of each task; 105,000 take some 200 µs at 3 GHz",
+    help: "steps of work of each task; 120,000 take some 200 µs",
 };

@@ -45,10 +45,10 @@ impl Workload for SpawnRemoteBusy {
             },
             Param {
                 name: "steps",
-                default: 5_300,
+                default: 6_000,
                 min: 1,
                 max: 1_000_000_000,
-                help: "steps that a hog computes before it yields; 5,300 take some 10 µs at 3 GHz",
+                help: "steps that a hog computes before it yields; 6,000 take some 10 µs",
             },
         ],
     };
