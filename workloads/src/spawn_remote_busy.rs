@@ -24,6 +24,9 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// price differs by orders of magnitude: a runtime that takes one such task after every twenty polls
 /// of 10 µs needs a second for 10,000 of them on two workers. Hence 100 tasks, where Tokio has
 /// 10,000.
+///
+/// A runtime that polls a task which yields again at once, without looking at others, is left out:
+/// no task from outside would ever get in (futures-executor's thread pool does so).
 #[derive(Debug)]
 pub struct SpawnRemoteBusy;
 
@@ -59,14 +62,15 @@ impl Workload for SpawnRemoteBusy {
         let (hogs, steps) = (params.size("hogs"), params.get("steps"));
         let spawner = runtime.spawner().clone();
         let elapsed = drive_from_outside(runtime, move || {
-            let shared = Arc::new(Shared::default());
+            let shared = Arc::new(Shared::new(hogs as u64));
             let stop = Stop(Arc::clone(&shared));
             let (started, begun) = bounded(hogs);
             let hog = |_| spawner.spawn(Arc::clone(&shared).hog(steps, started.clone()));
             let hogs: Vec<_> = (0..hogs).map(hog).collect();
             drop(started);
+            shared.spawned.store(true, Ordering::Relaxed);
             for _ in &hogs {
-                begun.recv_blocking().map_err(|_| Failure::Lost("a hog"))?;
+                begun.recv_blocking().map_err(|_| shared.why_not_begun())?;
             }
             let mut handles = Vec::with_capacity(capacity);
             let start = Instant::now();
@@ -94,32 +98,69 @@ impl Workload for SpawnRemoteBusy {
     }
 }
 
-/// What the hogs and their owner share.
-#[derive(Debug, Default)]
+/// So many turns has a hog after the last was spawned, before it concludes that the others will never
+/// have one: a second of work. What is fair lets each in after a few dozen at most; a worker that
+/// the kernel keeps from running for a while needs more.
+const PATIENCE: u64 = 100_000;
+
+/// What the hogs and their owner share. All of it is Relaxed: numbers and flags, and nothing behind
+/// them.
+#[derive(Debug)]
 struct Shared {
     stop: AtomicBool,
     /// Turns that all of them had.
     turns: AtomicU64,
+    /// Whether all of them have been spawned.
+    spawned: AtomicBool,
+    /// Hogs that have yet to begin.
+    missing: AtomicU64,
+    /// Whether one has lost its patience.
+    unfair: AtomicBool,
 }
 
 impl Shared {
+    fn new(hogs: u64) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            spawned: AtomicBool::new(false),
+            missing: AtomicU64::new(hogs),
+            unfair: AtomicBool::new(false),
+        }
+    }
+
     /// Computes and yields until it is told to stop. Says when its first turn is over, and returns
     /// how many it had.
     async fn hog(self: Arc<Self>, steps: u64, started: Sender<()>) -> u64 {
         let mut started = Some(started);
-        let mut turns = 0;
+        let (mut turns, mut waited) = (0, 0);
         while !self.stop.load(Ordering::Relaxed) {
             spin(steps);
             turns += 1;
-            // Relaxed: read when the hogs have been awaited.
             self.turns.fetch_add(1, Ordering::Relaxed);
             if let Some(started) = started.take() {
+                self.missing.fetch_sub(1, Ordering::Relaxed);
                 // There is room for every hog, and the owner listens until all have begun.
                 let _ = started.try_send(());
+            }
+            if self.missing.load(Ordering::Relaxed) > 0 && self.spawned.load(Ordering::Relaxed) {
+                waited += 1;
+                if waited > PATIENCE {
+                    self.unfair.store(true, Ordering::Relaxed);
+                    self.stop.store(true, Ordering::Relaxed);
+                }
             }
             yield_now().await;
         }
         turns
+    }
+
+    /// Why a hog has ended before it began.
+    fn why_not_begun(&self) -> Failure {
+        if self.unfair.load(Ordering::Relaxed) {
+            return Failure::NotOffered("here a task that yields is polled again at once, and no other gets in");
+        }
+        Failure::Lost("a hog")
     }
 }
 
@@ -128,7 +169,6 @@ struct Stop(Arc<Shared>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        // Relaxed: the hogs need to see it some time, and nothing behind it.
         self.0.stop.store(true, Ordering::Relaxed);
     }
 }
