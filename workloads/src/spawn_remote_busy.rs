@@ -26,7 +26,7 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// 10,000.
 ///
 /// A runtime that polls a task which yields again at once, without looking at others, is left out:
-/// no task from outside would ever get in (futures-executor's thread pool does so).
+/// no task from outside would ever get in (futures-executor's thread pool and may do so).
 #[derive(Debug)]
 pub struct SpawnRemoteBusy;
 
