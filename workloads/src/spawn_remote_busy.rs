@@ -25,8 +25,9 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// of 10 µs needs a second for 10,000 of them on two workers. Hence 100 tasks, where Tokio has
 /// 10,000.
 ///
-/// A runtime that polls a task which yields again at once, without looking at others, is left out:
-/// no task from outside would ever get in (futures-executor's thread pool and may do so).
+/// A runtime is left out on which a task from outside never gets in beside the hogs: futures-executor's
+/// thread pool polls a task that yields again at once, and may looks outside only when it has
+/// nothing else to do.
 #[derive(Debug)]
 pub struct SpawnRemoteBusy;
 
@@ -62,15 +63,23 @@ impl Workload for SpawnRemoteBusy {
         let (hogs, steps) = (params.size("hogs"), params.get("steps"));
         let spawner = runtime.spawner().clone();
         let elapsed = drive_from_outside(runtime, move || {
-            let shared = Arc::new(Shared::new(hogs as u64));
+            let shared = Arc::new(Shared::default());
             let stop = Stop(Arc::clone(&shared));
             let (started, begun) = bounded(hogs);
             let hog = |_| spawner.spawn(Arc::clone(&shared).hog(steps, started.clone()));
             let hogs: Vec<_> = (0..hogs).map(hog).collect();
             drop(started);
-            shared.spawned.store(true, Ordering::Relaxed);
+            shared.awaited.store(hogs.len() as u64, Ordering::Relaxed);
             for _ in &hogs {
-                begun.recv_blocking().map_err(|_| shared.why_not_begun())?;
+                begun.recv_blocking().map_err(|_| shared.why_lost())?;
+            }
+            // One more, to see that a task gets in beside all of them before the clock starts.
+            let probe = Arc::clone(&shared);
+            let probe = spawner.spawn(async move { probe.begun.fetch_add(1, Ordering::Relaxed) });
+            shared.awaited.fetch_add(1, Ordering::Relaxed);
+            block_on(probe)?;
+            if shared.unfair.load(Ordering::Relaxed) {
+                return Err(shared.why_lost());
             }
             let mut handles = Vec::with_capacity(capacity);
             let start = Instant::now();
@@ -98,37 +107,27 @@ impl Workload for SpawnRemoteBusy {
     }
 }
 
-/// So many turns has a hog after the last was spawned, before it concludes that the others will never
-/// have one: a second of work. What is fair lets each in after a few dozen at most; a worker that
-/// the kernel keeps from running for a while needs more.
+/// So many turns in a row a hog has while a task that was spawned has had none, before it concludes
+/// that the other never will: a second of work. What is fair lets each in after a few dozen; a
+/// worker that the kernel keeps from running for a while needs more.
 const PATIENCE: u64 = 100_000;
 
 /// What the hogs and their owner share. All of it is Relaxed: numbers and flags, and nothing behind
 /// them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
-    /// Turns that all of them had.
+    /// Turns that all hogs had.
     turns: AtomicU64,
-    /// Whether all of them have been spawned.
-    spawned: AtomicBool,
-    /// Hogs that have yet to begin.
-    missing: AtomicU64,
-    /// Whether one has lost its patience.
+    /// How many tasks have been spawned that should begin: the hogs, and then the probe.
+    awaited: AtomicU64,
+    /// How many of them have begun.
+    begun: AtomicU64,
+    /// Whether a hog has lost its patience.
     unfair: AtomicBool,
 }
 
 impl Shared {
-    fn new(hogs: u64) -> Self {
-        Self {
-            stop: AtomicBool::new(false),
-            turns: AtomicU64::new(0),
-            spawned: AtomicBool::new(false),
-            missing: AtomicU64::new(hogs),
-            unfair: AtomicBool::new(false),
-        }
-    }
-
     /// Computes and yields until it is told to stop. Says when its first turn is over, and returns
     /// how many it had.
     async fn hog(self: Arc<Self>, steps: u64, started: Sender<()>) -> u64 {
@@ -139,26 +138,25 @@ impl Shared {
             turns += 1;
             self.turns.fetch_add(1, Ordering::Relaxed);
             if let Some(started) = started.take() {
-                self.missing.fetch_sub(1, Ordering::Relaxed);
+                self.begun.fetch_add(1, Ordering::Relaxed);
                 // There is room for every hog, and the owner listens until all have begun.
                 let _ = started.try_send(());
             }
-            if self.missing.load(Ordering::Relaxed) > 0 && self.spawned.load(Ordering::Relaxed) {
-                waited += 1;
-                if waited > PATIENCE {
-                    self.unfair.store(true, Ordering::Relaxed);
-                    self.stop.store(true, Ordering::Relaxed);
-                }
+            let all = self.begun.load(Ordering::Relaxed) >= self.awaited.load(Ordering::Relaxed);
+            waited = if all { 0 } else { waited + 1 };
+            if waited > PATIENCE {
+                self.unfair.store(true, Ordering::Relaxed);
+                self.stop.store(true, Ordering::Relaxed);
             }
             yield_now().await;
         }
         turns
     }
 
-    /// Why a hog has ended before it began.
-    fn why_not_begun(&self) -> Failure {
+    /// Why a task did not begin.
+    fn why_lost(&self) -> Failure {
         if self.unfair.load(Ordering::Relaxed) {
-            return Failure::NotOffered("here a task that yields is polled again at once, and no other gets in");
+            return Failure::NotOffered("here a task from outside never gets in beside tasks that compute and yield");
         }
         Failure::Lost("a hog")
     }

@@ -5,7 +5,8 @@ mod support;
 use runtimes::{Config, Runtime, StartError};
 use workloads::{Failure, Kind, Workload};
 
-/// What a runtime cannot run: it comes without sockets, or polls a task that yields again at once.
+/// What a runtime cannot run: it comes without sockets, or lets nothing in from outside beside tasks
+/// that compute and yield.
 const LEFT_OUT: [(&str, &str); 4] = [
     ("futures_local", "tcp_echo_own"),
     ("futures_pool", "tcp_echo_own"),

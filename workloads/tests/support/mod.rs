@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn small(workload: &str) -> &'static [(&'static str, u64)] {
     match workload {
         "spawn_many_local" | "spawn_many_remote" => &[("tasks", 500)],
-        "spawn_remote_busy" => &[("tasks", 20), ("steps", 100)],
+        "spawn_remote_busy" => &[("tasks", 20), ("steps", 1_000)],
         "pair_compute" | "nested_compute" => &[("steps", 1_000)],
         "thread_ping_pong" => &[("round_trips", 20)],
         "slot_pair" => &[("rounds", 10), ("compute_us", 100)],
