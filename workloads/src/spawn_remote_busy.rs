@@ -26,8 +26,8 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// 10,000.
 ///
 /// A runtime is left out on which a task from outside never gets in beside the hogs: futures-executor's
-/// thread pool polls a task that yields again at once, and may looks outside only when it has
-/// nothing else to do.
+/// thread pool polls a task that yields again at once; may and monoio look outside only when they
+/// have nothing else to do.
 #[derive(Debug)]
 pub struct SpawnRemoteBusy;
 

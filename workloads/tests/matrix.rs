@@ -7,11 +7,12 @@ use workloads::{Failure, Kind, Workload};
 
 /// What a runtime cannot run: it comes without sockets, or lets nothing in from outside beside tasks
 /// that compute and yield.
-const LEFT_OUT: [(&str, &str); 4] = [
+const LEFT_OUT: [(&str, &str); 5] = [
     ("futures_local", "tcp_echo_own"),
     ("futures_pool", "tcp_echo_own"),
     ("futures_pool", "spawn_remote_busy"),
     ("may", "spawn_remote_busy"),
+    ("monoio", "spawn_remote_busy"),
 ];
 
 fn verify<R: Runtime, W: Workload>(name: &str) {
