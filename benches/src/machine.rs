@@ -6,6 +6,7 @@ use std::process::Command;
 use std::{fs, thread};
 
 use reports::schema::Machine;
+use reports::text::visible;
 use runtimes::Origin;
 
 /// Packages that decide what is measured or how, beside the peers.
@@ -15,7 +16,7 @@ const PACKAGES: &[&str] =
 /// Reads the facts of this machine and this build. What cannot be read is "unknown" or absent.
 pub fn facts() -> Machine {
     Machine {
-        cpu: cpu_model(&read("/proc/cpuinfo")),
+        cpu: visible(&cpu_model(&read("/proc/cpuinfo"))),
         cores: cores(),
         memory_bytes: memory_bytes(&read("/proc/meminfo")),
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),

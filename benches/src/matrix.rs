@@ -9,6 +9,8 @@ use regex::Regex;
 use runtimes::{Body, Workers};
 use workloads::{Field, Kind};
 
+use crate::units::number;
+
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
 
@@ -38,8 +40,7 @@ impl Cell {
 /// In words, for progress lines: `ping_pong · work-stealing · 2 workers`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.workers == 1 { "" } else { "s" };
-        write!(f, "{} · {} · {} worker{plural}", self.workload.name, self.runtime.name, self.workers)
+        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name, number(self.workers, "worker"))
     }
 }
 
@@ -49,35 +50,35 @@ pub enum Filter {
     /// Every one.
     #[default]
     All,
-    /// Those in which the expression is found.
-    Pattern(Regex),
-    /// The one that reads exactly so.
-    Exact(String),
+    /// Those in which one of the expressions is found.
+    Patterns(Vec<Regex>),
+    /// Those that read exactly so.
+    Exact(Vec<String>),
     /// None: what libtest's `--ignored` means where nothing is ignored.
     Nothing,
 }
 
 impl Filter {
-    /// The filter of a command line: an expression, or a whole id when `exact`.
+    /// The filter of a command line: expressions, or whole ids when `exact`; none means all.
     ///
     /// # Errors
     /// Names the expression that is not a regular one.
-    pub fn new(text: Option<&str>, exact: bool) -> Result<Self, FilterError> {
-        match text {
-            None => Ok(Self::All),
-            Some(id) if exact => Ok(Self::Exact(id.to_owned())),
-            Some(text) => match Regex::new(text) {
-                Ok(pattern) => Ok(Self::Pattern(pattern)),
-                Err(source) => Err(FilterError { text: text.to_owned(), source }),
-            },
+    pub fn new(texts: &[String], exact: bool) -> Result<Self, FilterError> {
+        if texts.is_empty() {
+            return Ok(Self::All);
         }
+        if exact {
+            return Ok(Self::Exact(texts.to_vec()));
+        }
+        let pattern = |text: &String| Regex::new(text).map_err(|source| FilterError { text: text.clone(), source });
+        Ok(Self::Patterns(texts.iter().map(pattern).collect::<Result<_, _>>()?))
     }
 
     fn accepts(&self, id: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Pattern(pattern) => pattern.is_match(id),
-            Self::Exact(exact) => exact == id,
+            Self::Patterns(patterns) => patterns.iter().any(|pattern| pattern.is_match(id)),
+            Self::Exact(exact) => exact.iter().any(|exact| exact == id),
             Self::Nothing => false,
         }
     }
@@ -85,7 +86,7 @@ impl Filter {
 
 /// A filter that is no regular expression.
 #[derive(Debug, thiserror::Error)]
-#[error("the filter `{text}` is not a regular expression: {source}")]
+#[error("the filter `{text}` is not a regular expression")]
 pub struct FilterError {
     text: String,
     source: regex::Error,
@@ -100,6 +101,8 @@ pub struct Selection {
     pub runtime: Option<Regex>,
     /// Which worker counts; those of the default matrix when empty.
     pub workers: Vec<usize>,
+    /// Ids that hold one of these are left out, as libtest's `--skip` has it.
+    pub skip: Vec<String>,
 }
 
 /// A selection without a single cell.
@@ -140,6 +143,7 @@ impl Selection {
         let (id, runtime) = (cell.id(), cell.runtime.name);
         let named = self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
         self.filter.accepts(&id)
+            && !self.skip.iter().any(|part| id.contains(part.as_str()))
             && self.runtime.as_ref().is_none_or(|names| names.is_match(runtime))
             && (named || self.fields(cell))
     }
@@ -174,8 +178,11 @@ impl Selection {
     fn describe(&self) -> String {
         let mut conditions = Vec::new();
         match &self.filter {
-            Filter::Pattern(pattern) => conditions.push(format!("the filter `{pattern}`")),
-            Filter::Exact(id) => conditions.push(format!("the exact id `{id}`")),
+            Filter::Patterns(patterns) => {
+                let patterns: Vec<_> = patterns.iter().map(Regex::as_str).collect();
+                conditions.push(format!("the filter `{}`", patterns.join("` or `")));
+            }
+            Filter::Exact(ids) => conditions.push(format!("the exact id `{}`", ids.join("` or `"))),
             Filter::All | Filter::Nothing => {}
         }
         if let Some(names) = &self.runtime {
@@ -184,6 +191,9 @@ impl Selection {
         if !self.workers.is_empty() {
             let counts: Vec<_> = self.workers.iter().map(usize::to_string).collect();
             conditions.push(format!("workers {}", counts.join(",")));
+        }
+        if !self.skip.is_empty() {
+            conditions.push(format!("skip `{}`", self.skip.join("`, `")));
         }
         conditions.join(" with ")
     }
@@ -230,7 +240,7 @@ mod tests {
     }
 
     fn filter(text: &str, exact: bool) -> Selection {
-        let filter = Filter::new(Some(text), exact).expect("a regular expression");
+        let filter = Filter::new(&[text.to_owned()], exact).expect("a regular expression");
         Selection { filter, ..Selection::default() }
     }
 
@@ -260,6 +270,9 @@ mod tests {
     fn a_pattern_is_searched_for_and_an_exact_id_is_compared() {
         assert_eq!(ids(&filter("^ping.*stealing/w2$", false), 2), ["ping_pong/work-stealing/w2"]);
         assert_eq!(ids(&filter("timers/local/w1", true), 2), ["timers/local/w1"]);
+        let texts = ["^ping.*local".to_owned(), "^timers.*local".to_owned()];
+        let both = Selection { filter: Filter::new(&texts, false).expect("regular"), ..Selection::default() };
+        assert_eq!(ids(&both, 2), ["ping_pong/local/w1", "timers/local/w1"]);
         assert!(filter("timers", true).choose(&[&TIMERS], &[&LOCAL], 2).is_err());
     }
 
@@ -304,7 +317,7 @@ mod tests {
         let selection = Selection { workers: vec![3], ..filter("nonesuch", false) };
         let error = selection.choose(&[&PING], &[&LOCAL], 2).expect_err("nothing matches");
         assert!(error.to_string().contains("the filter `nonesuch` with workers 3"), "{error}");
-        let error = Filter::new(Some("["), false).expect_err("not a regular expression");
+        let error = Filter::new(&["[".to_owned()], false).expect_err("not a regular expression");
         assert!(error.to_string().contains("`[`"), "{error}");
     }
 
@@ -312,6 +325,15 @@ mod tests {
     fn libtests_ignored_selects_nothing_without_complaint() {
         let selection = Selection { filter: Filter::Nothing, ..Selection::default() };
         assert!(selection.choose(&[&PING], &[&LOCAL], 2).expect("no complaint").is_empty());
+    }
+
+    #[test]
+    fn what_is_to_be_skipped_is_left_out() {
+        let selection = Selection { skip: vec!["stealing/w2".to_owned(), "timers".to_owned()], ..Selection::default() };
+        assert_eq!(ids(&selection, 2), ["ping_pong/local/w1", "ping_pong/work-stealing/w1"]);
+        let all = Selection { skip: vec!["/".to_owned()], ..Selection::default() };
+        let error = all.choose(&[&PING], &[&LOCAL], 2).expect_err("nothing is left");
+        assert!(error.to_string().contains("skip `/`"), "{error}");
     }
 
     #[test]

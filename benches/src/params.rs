@@ -35,7 +35,7 @@ pub enum OverrideError {
         value: String,
     },
     /// The workload refuses it.
-    #[error("`{given}`: {source}")]
+    #[error("`{given}` is refused")]
     Refused {
         /// The whole argument.
         given: String,
@@ -119,6 +119,7 @@ pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
 
 #[cfg(test)]
 mod tests {
+    use reports::text::chain;
     use workloads::{Field, Kind, Param};
 
     use super::*;
@@ -141,7 +142,7 @@ mod tests {
     }
 
     fn refusal(argument: &str) -> String {
-        parse(&[argument]).expect_err("must be refused").to_string()
+        chain(&parse(&[argument]).expect_err("must be refused"))
     }
 
     #[test]

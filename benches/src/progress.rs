@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::say::{note, say};
 use crate::units;
 
 /// Tells the user which step of how many is running and how long the rest will take.
@@ -35,7 +36,7 @@ impl Progress {
     pub fn finish(&mut self, line: &str) {
         self.estimate.done += 1;
         match &self.bar {
-            Some(bar) => bar.suspend(|| anstream::println!("{line}")),
+            Some(bar) => bar.suspend(|| say!("{line}")),
             None => self.print_with_place(line),
         }
     }
@@ -63,16 +64,16 @@ impl Progress {
     /// is rewritten tells.
     pub fn report(&self, line: &str) {
         if self.bar.is_none() {
-            anstream::eprintln!("{line} — {}", self.estimate.left());
+            note!("{line} — {}", self.estimate.left());
         }
     }
 
     fn print_with_place(&self, line: &str) {
         let estimate = &self.estimate;
         if estimate.done < estimate.total {
-            anstream::println!("{} {line} — {}", estimate.place(estimate.done), estimate.left());
+            say!("{} {line} — {}", estimate.place(estimate.done), estimate.left());
         } else {
-            anstream::println!("{} {line}", estimate.place(estimate.done));
+            say!("{} {line}", estimate.place(estimate.done));
         }
     }
 

@@ -10,6 +10,7 @@ use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reports::schema::{Machine, Run};
+use reports::text::visible;
 
 use crate::machine;
 
@@ -38,7 +39,7 @@ impl Session {
             id: format!("{:016x}", identity.hash()),
             seed,
             quick,
-            command: command_line(arguments, seed),
+            command: visible(&command_line(arguments, seed)),
             started_unix_s: now_unix_s(),
             machine: machine::facts(),
         }

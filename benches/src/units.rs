@@ -17,6 +17,10 @@ pub fn count(n: f64) -> String {
 
 /// Each unit is a thousand of the one before; its limit is the first value that is too large for it.
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
+    // Nobody counts so many digits.
+    if !(value.abs() < 1e24) {
+        return if value.is_finite() { format!("{value:.2e}") } else { "–".to_owned() };
+    }
     let mut scale = 1.0;
     for &(limit, unit) in units {
         let digits = three_digits(value / scale);
@@ -38,6 +42,11 @@ fn three_digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A count and its noun: `1 cell`, `2 cells`.
+pub fn number(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// A waiting time in words: `40 s`, `6 min`, `2 h 5 min`.
 pub fn about(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
@@ -56,6 +65,20 @@ mod tests {
     fn times_have_three_digits() {
         let times = [0.5, 812.4, 999.7, 1_234.0, 45_600_000.0, 7e9, 7.5e12].map(time);
         assert_eq!(times, ["0.50 ns", "812 ns", "1.00 µs", "1.23 µs", "45.6 ms", "7.00 s", "7500 s"]);
+    }
+
+    #[test]
+    fn no_figure_is_longer_than_a_column_of_a_terminal() {
+        for value in [f64::MAX, f64::MIN, 1e308, -1e30, 1e23, f64::INFINITY, f64::NAN] {
+            for text in [time(value), bytes(value), count(value)] {
+                assert!(text.chars().count() <= 18 && !text.contains("inf") && !text.contains("NaN"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 2].map(|n| number(n, "cell")), ["0 cells", "1 cell", "2 cells"]);
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn runtimes_are_compared_with_the_first_in_a_table_and_a_file() {
     }
     let text = stdout(&output);
     assert!(text.starts_with("ping_pong, 1 worker: time per operation (round trips)"), "{text}");
-    assert!(text.contains("Geometric mean of the ratios to local") && text.contains("over 1 of 1 cells"), "{text}");
+    assert!(text.contains("Geometric mean of the ratios to local") && text.contains("over 1 of 1 cell"), "{text}");
     assert!(text.contains("Noise, median and worst round: steal"), "{text}");
     assert!(text.contains("again: cargo stampede compare local work-stealing global-queue"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours off a terminal");

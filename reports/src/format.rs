@@ -7,6 +7,9 @@ use jiff::Timestamp;
 /// The sign for a figure that does not exist: a cell not measured, a counter not kept.
 pub(crate) const NONE: &str = "–";
 
+/// From here on a number is shown as a power of ten: nobody counts so many digits.
+const POWERS_FROM: f64 = 1e15;
+
 const TIME: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 
 /// A time with its unit: `182 ns`, `1.82 µs`, `12.3 ms`, `1.20 s`.
@@ -26,6 +29,9 @@ pub(crate) fn tick(ns: f64) -> String {
         return "0".to_owned();
     }
     let (value, unit) = scale(ns, &TIME);
+    if !(value.abs() < POWERS_FROM) {
+        return duration(ns);
+    }
     let digits = format!("{value:.3}");
     format!("{}\u{a0}{unit}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
@@ -76,6 +82,12 @@ pub(crate) fn rate(value: f64) -> String {
 
 /// A whole number with commas: `499,999,500,000`.
 pub(crate) fn thousands(value: f64) -> String {
+    if !value.is_finite() {
+        return NONE.to_owned();
+    }
+    if value.abs() >= POWERS_FROM {
+        return power(value);
+    }
     let digits = format!("{:.0}", value.abs());
     let mut out = String::with_capacity(digits.len() * 4 / 3 + 1);
     if value <= -0.5 {
@@ -90,12 +102,18 @@ pub(crate) fn thousands(value: f64) -> String {
     out
 }
 
+/// `1.00 × 10^300`: for what is too large to be meant.
+fn power(value: f64) -> String {
+    let text = format!("{value:.2e}").replace('-', "−");
+    text.replacen('e', "\u{a0}×\u{a0}10^", 1)
+}
+
 /// How many times the best: `1.00`, `1.62`, `12.4`, `134`.
 pub(crate) fn ratio(value: f64) -> String {
-    match value {
-        v if v < 9.995 => format!("{v:.2}"),
-        v if v < 99.95 => format!("{v:.1}"),
-        v => thousands(v),
+    match value.abs() {
+        v if v < 9.995 => format!("{value:.2}"),
+        v if v < 99.95 => format!("{value:.1}"),
+        _ => thousands(value),
     }
 }
 
@@ -108,7 +126,7 @@ pub(crate) fn percent(share: f64) -> String {
         v if v < 0.1 => "<\u{a0}0.1\u{a0}%".to_owned(),
         v if v < 9.95 => format!("{v:.1}\u{a0}%"),
         v if (99.5..100.0).contains(&v) => ">\u{a0}99\u{a0}%".to_owned(),
-        v => format!("{v:.0}\u{a0}%"),
+        v => format!("{}\u{a0}%", thousands(v)),
     }
 }
 
@@ -201,6 +219,25 @@ mod tests {
         assert_eq!(thousands(-1234.0), "−1,234");
         assert_eq!(thousands(-0.2), "0");
         assert_eq!(plain(bytes(8 << 30)), "8.00 GiB");
+    }
+
+    #[test]
+    fn no_number_is_longer_than_a_line() {
+        type Form = fn(f64) -> String;
+        let forms: [Form; 8] = [duration, plain_bytes, tick, significant, rate, thousands, ratio, percent];
+        for form in forms {
+            for value in [f64::MAX, f64::MIN, 1e308, -1e16, f64::MIN_POSITIVE, f64::INFINITY, f64::NAN, 1e15, 9e14] {
+                let text = form(value);
+                assert!(
+                    text.chars().count() <= 30 && !text.contains("inf") && !text.contains("NaN"),
+                    "{value}: {text}"
+                );
+            }
+        }
+        assert_eq!(plain(duration(1e308)), "1.00 × 10^299 s");
+        assert_eq!(plain(thousands(-1.234e20)), "−1.23 × 10^20");
+        assert_eq!(thousands(999_999_999_999_999.0), "999,999,999,999,999");
+        assert_eq!(plain(percent(1e300)), "1.00 × 10^302 %");
     }
 
     #[test]

@@ -7,10 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod dirs;
 pub mod histogram;
+pub mod output;
 pub mod schema;
 pub mod store;
+pub mod text;
 
 mod analysis;
 mod charts;

@@ -1,9 +1,12 @@
 //! Renders the page from stored results. Measures nothing and compiles no runtime.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use reports::RenderError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,12 +26,43 @@ struct Arguments {
     out: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // When standard error is gone too, the code has to do.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            // As clap does for what it refuses.
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            answer.print().or_else(unread).context("cannot print")?;
+            std::process::exit(answer.exit_code());
+        }
+    };
     let results = arguments.results.unwrap_or_else(reports::results_dir);
     let out = arguments.out.unwrap_or_else(reports::page_path);
-    let page = reports::render(&results, &out)?;
-    let page = std::path::absolute(&page).with_context(|| format!("cannot tell where {} lies", page.display()))?;
-    println!("{}", page.display());
-    Ok(())
+    let output = match reports::render(&results, &out) {
+        Err(RenderError::Write(error)) if error.is_unread() => return Ok(()),
+        rendered => rendered?,
+    };
+    // Nothing but the page goes where the page goes.
+    if output.is_stdout() {
+        return Ok(());
+    }
+    let page = std::path::absolute(&out).with_context(|| format!("cannot tell where {} lies", out.display()))?;
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{}", page.display()).and_then(|()| stdout.flush());
+    written.or_else(unread).context("cannot write to standard output")
+}
+
+/// A reader that has seen enough, such as `head`, is no mistake.
+fn unread(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 
+use crate::check::MAX_AMOUNT;
 use crate::format;
 use crate::histogram;
 use crate::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, VOID_PREFIX, WorkloadInfo};
 use crate::stats::{Quantity, Spread, Tail};
+use crate::text::chain;
 
 /// All cells that could be read.
 #[derive(Debug)]
@@ -272,7 +274,7 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
         match histogram::decode(text) {
             Ok(histogram) if histogram.is_empty() => {}
             Ok(histogram) => drop(histograms.insert(name.as_str(), histogram)),
-            Err(error) => return bad(Bad::Unusable, &format!("`{name}`: {error}")),
+            Err(error) => return bad(Bad::Unusable, &format!("`{name}`: {}", chain(&error))),
         }
     }
     let operations = measurement.operations_per_iteration;
@@ -283,6 +285,10 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
     };
     if cost.is_none() && (own.kind != Kind::Latency || histograms.is_empty()) {
         return bad(Bad::Unusable, "the record holds no samples");
+    }
+    // Finite parts do not make a finite whole: 1e17 ns of 1e-300 operations.
+    if cost.is_some_and(|cost| cost.max > MAX_AMOUNT) {
+        return bad(Bad::Unusable, "the record's figures cannot be right");
     }
     State::Good(Box::new(Good { measurement, cost, histograms }))
 }
@@ -338,6 +344,9 @@ mod tests {
         let mut none = cell("a", 1, 1.0);
         measurement(&mut none).operations_per_iteration = 0.0;
         assert_eq!(bad(none).0, Bad::Unusable);
+        let mut absurd = cell("a", 1, 1.0);
+        measurement(&mut absurd).operations_per_iteration = 1e-300;
+        assert_eq!(bad(absurd).0, Bad::Unusable);
         let mut damaged = latency_cell("a", 1, &[("latency", 9)]);
         measurement(&mut damaged).histograms.insert("latency".to_owned(), "?".to_owned());
         assert_eq!(bad(damaged).0, Bad::Unusable);

@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::analysis::{self, Finding};
+use crate::charts::palette;
 use crate::facts::{Facts, facts};
 use crate::format;
 use crate::matrix::{Column, Matrix};
@@ -15,6 +16,7 @@ use crate::render::RenderError;
 use crate::schema::{Record, RuntimeInfo};
 use crate::section::Section;
 use crate::summary;
+use crate::text;
 
 const TEMPLATES: [(&str, &str); 7] = [
     ("page.html", include_str!("../templates/page.html")),
@@ -26,6 +28,9 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("notes.html", include_str!("../templates/notes.html")),
 ];
 const STYLE: &str = include_str!("../templates/page.css");
+
+/// Files that the page names when they could not be read; of more it tells the number.
+const MOST_UNREADABLE: usize = 50;
 
 /// What the templates see.
 #[derive(Debug, Serialize)]
@@ -39,6 +44,9 @@ struct Page {
     memory: Option<summary::Table>,
     claims: Vec<Finding>,
     sections: Vec<Section>,
+    /// How many files could not be read, with a verb.
+    unreadable_count: String,
+    /// What is wrong with the first of them.
     unreadable: Vec<String>,
 }
 
@@ -82,6 +90,7 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
     let matrix = Matrix::new(records);
     let Some(facts) = facts(&matrix) else { return Err(RenderError::NothingToShow) };
     let ids = anchors(&matrix);
+    let shades = matrix.columns.iter().map(|column| column.shade + 1).max().unwrap_or(0);
     let sections: Result<Vec<_>, _> =
         matrix.rows.iter().zip(&ids).map(|(row, id)| Section::new(&matrix, row, id)).collect();
     let sections = sections?;
@@ -101,12 +110,18 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
         memory: summary::memory(&matrix, &ids),
         claims: analysis::claims(&matrix),
         sections,
-        unreadable: unreadable.to_vec(),
+        unreadable_count: match unreadable.len() {
+            0 => String::new(),
+            1 => "1 stored file could not be read and is not shown".to_owned(),
+            n => format!("{} could not be read and are not shown", format::count(n, "stored file")),
+        },
+        unreadable: unreadable.iter().take(MOST_UNREADABLE).map(|message| text::visible(message)).collect(),
     };
-    fill(page)
+    fill(page, shades)
 }
 
-fn fill(page: Page) -> Result<String, RenderError> {
+/// `shades` is how many runtimes of a kind have a colour of their own.
+fn fill(page: Page, shades: usize) -> Result<String, RenderError> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -114,7 +129,8 @@ fn fill(page: Page) -> Result<String, RenderError> {
     environment.add_filter("breakable", breakable);
     environment.add_filter("prose", prose);
     environment.add_filter("sentence", sentence);
-    environment.add_global("style", Value::from_safe_string(STYLE.to_owned()));
+    environment
+        .add_global("style", Value::from_safe_string(palette::style(shades) + STYLE + &palette::dark_style(shades)));
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }

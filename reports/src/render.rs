@@ -1,14 +1,14 @@
 //! From a directory of results to the file of the page.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::charts::ChartError;
 use crate::format;
+use crate::output::{Output, OutputError};
 use crate::page;
 use crate::store::{LoadError, Store};
+use crate::text::{chain, visible};
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum RenderError {
         "none of the {} in {} can be read; the first: {}",
         format::count(errors.len(), "result"),
         dir.display(),
-        errors.first().map(ToString::to_string).unwrap_or_default()
+        errors.first().map(|error| visible(&chain(error))).unwrap_or_default()
     )]
     NothingReadable {
         /// Where results were looked for.
@@ -40,24 +40,27 @@ pub enum RenderError {
     #[error(transparent)]
     Chart(#[from] ChartError),
     /// A template does not fit the data: a mistake in this crate.
-    #[error("cannot fill the page in: {0}")]
+    #[error("cannot fill the page in")]
     Template(#[from] minijinja::Error),
     /// The page could not be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The page.
-        path: PathBuf,
+    #[error(transparent)]
+    Write(#[from] OutputError),
+    /// The page's directory could not be made.
+    #[error("cannot create the directory {}", dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
         /// The system's answer.
         source: io::Error,
     },
 }
 
-/// Renders the results stored in `results_dir` to the file `out`, whose directory is created, and
-/// returns its path. Results that cannot be read are listed on the page.
+/// Renders the results stored in `results_dir` to `out`, whose directory is created, and returns
+/// where it went. Results that cannot be read are listed on the page.
 ///
 /// # Errors
 /// [`RenderError`] when there is nothing to show or the page cannot be written.
-pub fn render(results_dir: &Path, out: &Path) -> Result<PathBuf, RenderError> {
+pub fn render(results_dir: &Path, out: &Path) -> Result<Output, RenderError> {
     let dir = || results_dir.to_owned();
     let mut records = Vec::new();
     let mut errors = Vec::new();
@@ -73,25 +76,12 @@ pub fn render(results_dir: &Path, out: &Path) -> Result<PathBuf, RenderError> {
     if records.is_empty() {
         return Err(RenderError::NothingReadable { dir: dir(), errors });
     }
-    let unreadable: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let unreadable: Vec<String> = errors.iter().map(|error| chain(error)).collect();
     let page = page::html(&records, &unreadable)?;
-    write(out, &page).map_err(|source| RenderError::Write { path: out.to_owned(), source })?;
-    Ok(out.to_owned())
-}
-
-/// The page in place of the old one, whole or not at all: somebody may be looking at it.
-fn write(out: &Path, page: &str) -> io::Result<()> {
-    let dir = match out.parent() {
-        Some(dir) if dir != Path::new("") => dir,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(dir)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".stampede-")
-        .suffix(".tmp")
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(dir)?;
-    file.write_all(page.as_bytes())?;
-    file.persist(out)?;
-    Ok(())
+    if let Some(dir) = out.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(|source| RenderError::Directory { dir: dir.to_owned(), source })?;
+    }
+    let mut output = Output::prepare(out)?;
+    output.write(page.as_bytes())?;
+    Ok(output)
 }

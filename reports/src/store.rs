@@ -1,17 +1,20 @@
 //! The directory of results: one file per cell, replaced whole or not at all.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::Deserialize;
 
-use crate::schema::{Outcome, Record, VERSION};
+use crate::check::{Unfit, check};
+use crate::output;
+use crate::schema::{Record, VERSION};
 
-/// The longest workload or runtime name that makes a file name, in bytes.
-pub const MAX_NAME_BYTES: usize = 64;
+/// The largest file that is read: some hundred times the largest record of ours.
+const MAX_FILE_BYTES: u64 = 32 << 20;
 
 /// A directory of stored results.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ pub struct Store {
 
 /// Why a directory cannot hold results.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot create the results directory {}: {source}", dir.display())]
+#[error("cannot create the results directory {}", dir.display())]
 pub struct OpenError {
     dir: PathBuf,
     source: io::Error,
@@ -31,29 +34,14 @@ pub struct OpenError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// A name that cannot be part of a file name.
-    #[error(
-        "`{name}` cannot name a {what}: use 1 to {MAX_NAME_BYTES} lower-case letters, digits, hyphens and underscores"
-    )]
-    Name {
-        /// Which of the cell's names.
-        what: &'static str,
-        /// The name.
-        name: String,
-    },
     /// The record says another version than this build writes.
     #[error("the record has schema version {0}, this build writes {VERSION}")]
     Version(u32),
-    /// A number that JSON cannot hold.
-    #[error("{what} is {value}: only finite numbers can be stored")]
-    NotFinite {
-        /// Which number.
-        what: String,
-        /// What it is.
-        value: f64,
-    },
+    /// Something in it could not be read back.
+    #[error("the record cannot be stored")]
+    Unfit(#[from] Unfit),
     /// The operating system refused.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -67,7 +55,7 @@ pub enum WriteError {
 #[non_exhaustive]
 pub enum LoadError {
     /// The operating system refused.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -87,12 +75,32 @@ pub enum LoadError {
         found: u64,
     },
     /// Not a whole record.
-    #[error("{} is damaged: {source}", path.display())]
+    #[error("{} is damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What does not fit.
         source: serde_json::Error,
+    },
+    /// A whole record that no measurement can have left.
+    #[error("{} is no result", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Unfit,
+    },
+    /// Not a file: reading it might never end.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Larger than any result is.
+    #[error("{} is larger than {} MiB, as no result is", path.display(), MAX_FILE_BYTES >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
     },
     /// A copy under another name, which would be a second answer for the same cell.
     #[error("{} holds the cell {cell} and is not named after it", path.display())]
@@ -111,6 +119,9 @@ impl LoadError {
             Self::Io { path, .. }
             | Self::Version { path, .. }
             | Self::Damaged { path, .. }
+            | Self::Unfit { path, .. }
+            | Self::NotAFile { path }
+            | Self::TooLarge { path }
             | Self::Misnamed { path, .. } => path,
         }
     }
@@ -148,28 +159,16 @@ impl Store {
         if record.version != VERSION {
             return Err(WriteError::Version(record.version));
         }
-        check_name("workload", &record.workload.name)?;
-        check_name("runtime", &record.runtime.name)?;
-        check_finite(record)?;
+        check(record)?;
         let path = self.dir.join(file_name(record));
-        self.replace(&path, record).map_err(|source| WriteError::Io { path: path.clone(), source })?;
-        Ok(path)
-    }
-
-    fn replace(&self, path: &Path, record: &Record) -> io::Result<()> {
-        // A leading dot and another suffix: `load_all` passes over what a killed process leaves.
-        let mut file = tempfile::Builder::new()
-            .prefix(".stampede-")
-            .suffix(".tmp")
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(&self.dir)?;
-        let mut text = serde_json::to_vec_pretty(record)?;
-        text.push(b'\n');
-        file.write_all(&text)?;
-        // Without this a crash of the machine may leave the new name on an empty file.
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        let replaced = serde_json::to_vec_pretty(record).map_err(io::Error::from).and_then(|mut text| {
+            text.push(b'\n');
+            output::replace(&path, &text)
+        });
+        match replaced {
+            Ok(()) => Ok(path),
+            Err(source) => Err(WriteError::Io { path, source }),
+        }
     }
 
     /// Every result, in the order of file names. Files that are no results are errors in the list,
@@ -207,13 +206,14 @@ pub fn load(path: &Path) -> Result<Record, LoadError> {
     struct Versioned {
         version: u64,
     }
-    let text = fs::read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
+    let text = read(path)?;
     let damaged = |source| LoadError::Damaged { path: path.to_owned(), source };
     let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
     if version != u64::from(VERSION) {
         return Err(LoadError::Version { path: path.to_owned(), found: version });
     }
     let record: Record = serde_json::from_slice(&text).map_err(damaged)?;
+    check(&record).map_err(|source| LoadError::Unfit { path: path.to_owned(), source })?;
     let cell = file_name(&record);
     if path.file_name() != Some(OsStr::new(&cell)) {
         return Err(LoadError::Misnamed { path: path.to_owned(), cell });
@@ -221,24 +221,27 @@ pub fn load(path: &Path) -> Result<Record, LoadError> {
     Ok(record)
 }
 
-/// Names become file names, so they must not be able to leave the directory, hide, or collide.
-fn check_name(what: &'static str, name: &str) -> Result<(), WriteError> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain) {
-        return Ok(());
+/// The content of a regular file that is not too large. A pipe of that name would keep us waiting
+/// for its writer, a device may have no end.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let error = |source| LoadError::Io { path: path.to_owned(), source };
+    let not_a_file = || LoadError::NotAFile { path: path.to_owned() };
+    if !fs::metadata(path).map_err(error)?.is_file() {
+        return Err(not_a_file());
     }
-    Err(WriteError::Name { what, name: name.to_owned() })
-}
-
-/// serde_json writes NaN and infinities as `null`, which no longer reads as a number.
-fn check_finite(record: &Record) -> Result<(), WriteError> {
-    let Outcome::Measured(m) = &record.outcome else { return Ok(()) };
-    let samples = m.samples_ns.iter().enumerate().map(|(i, &v)| (format!("sample {i}"), v));
-    let figures = m.figures.iter().map(|(name, &v)| (format!("the figure `{name}`"), v));
-    let bytes = m.bytes_per_operation.iter().map(|&v| ("bytes per operation".to_owned(), v));
-    let operations = std::iter::once(("operations per iteration".to_owned(), m.operations_per_iteration));
-    match samples.chain(bytes).chain(figures).chain(operations).find(|(_, value)| !value.is_finite()) {
-        Some((what, value)) => Err(WriteError::NotFinite { what, value }),
-        None => Ok(()),
+    // Another process may have put a pipe there meanwhile: opening it must not block either.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(error)?;
+    let metadata = file.metadata().map_err(error)?;
+    if !metadata.is_file() {
+        return Err(not_a_file());
     }
+    let too_large = || LoadError::TooLarge { path: path.to_owned() };
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(too_large());
+    }
+    let mut text = Vec::new();
+    // It may grow while it is read.
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).map_err(error)?;
+    if text.len() as u64 > MAX_FILE_BYTES { Err(too_large()) } else { Ok(text) }
 }

@@ -60,7 +60,7 @@ fn unreadable_files_are_listed_on_the_page() {
     fs::write(dir.path().join("ring.local.w1.json"), r#"{"version": 99}"#).expect("writable");
     fs::write(dir.path().join("skynet.local.w1.json"), "{").expect("writable");
     let page = reports::render(dir.path(), &dir.path().join("index.html")).expect("one file is readable");
-    let page = fs::read_to_string(page).expect("written");
+    let page = fs::read_to_string(page.path()).expect("written");
     assert!(page.contains("2 stored files could not be read"));
     assert!(
         page.contains("ring.local.w1.json has schema version 99") && page.contains("skynet.local.w1.json is damaged")
@@ -85,5 +85,5 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     fs::write(&file, "").expect("writable");
     let out = file.join("index.html");
     let error = reports::render(store.dir(), &out).expect_err("a file is no directory");
-    assert!(error.to_string().contains(path(&out)), "{error}");
+    assert!(error.to_string().contains(path(&file)), "{error}");
 }

@@ -5,8 +5,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use reports::check::Unfit;
 use reports::schema::{Outcome, Record};
 use reports::store::{LoadError, Store, WriteError, file_name};
+use reports::text::chain;
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -81,17 +83,17 @@ fn a_failed_write_leaves_the_old_result_and_no_temporary_file() {
         m.figures.insert("ratio".to_owned(), f64::NAN);
     }
     let error = store.write(&record).expect_err("JSON has no NaN");
-    assert!(matches!(&error, WriteError::NotFinite { what, .. } if what == "the figure `ratio`"), "{error}");
+    assert!(matches!(&error, WriteError::Unfit(Unfit::Number { what, .. }) if what == "the figure `ratio`"), "{error}");
     assert_eq!(fs::read(&obstacle).expect("readable"), before);
 }
 
 #[test]
 fn names_that_leave_the_directory_or_collide_are_refused() {
     let (dir, store) = store();
-    for name in ["", "../x", "a/b", "a.b", ".hidden", "A", "<script>", "naïve", "a b", &"x".repeat(65)] {
+    for name in ["", "../x", "a/b", "a.b", ".hidden", "A", "<script>", "naïve", "a b", "a\u{202e}b", &"x".repeat(65)] {
         for record in [common::record(name, "local", 1), common::record("fib", name, 1)] {
             let error = store.write(&record).expect_err(name);
-            assert!(matches!(&error, WriteError::Name { name: n, .. } if n == name), "{error}");
+            assert!(matches!(&error, WriteError::Unfit(Unfit::Name { name: n, .. }) if n == name), "{error}");
         }
     }
     assert_eq!(fs::read_dir(store.dir()).expect("a directory").count(), 0);
@@ -159,6 +161,7 @@ fn a_missing_directory_holds_nothing_and_a_file_is_no_directory() {
     fs::write(&file, "").expect("writable");
     let error = Store::open(&file).expect_err("a file is in the way");
     assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    assert!(chain(&error).matches("exists").count() == 1, "{}", chain(&error));
     let errors = Store::existing(&file).load_all();
     assert!(matches!(&errors[..], [Err(LoadError::Io { path, .. })] if path == Path::new(&file)), "{errors:?}");
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use reports::schema::Outcome;
 
 use super::{Message, Phase, Request, SUBCOMMAND};
+use crate::interrupt::Interrupt;
 
 /// Lines of a child's standard error that are kept for the reason of a failure.
 const KEPT_LINES: usize = 200;
@@ -29,6 +30,8 @@ pub struct Launcher {
     pub criterion_home: PathBuf,
     /// A child that is silent for so long is taken for hung and killed.
     pub deadline: Duration,
+    /// What ends a child early.
+    pub interrupt: Interrupt,
 }
 
 /// A child that has ended.
@@ -49,7 +52,7 @@ pub struct Finished {
 #[non_exhaustive]
 pub enum LaunchError {
     /// The program did not start.
-    #[error("cannot start {}: {source}", program.display())]
+    #[error("cannot start {}", program.display())]
     Start {
         /// The program.
         program: PathBuf,
@@ -57,15 +60,16 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The system refused to wait for it.
-    #[error("cannot wait for a cell's process: {0}")]
-    Wait(io::Error),
+    #[error("cannot wait for a cell's process")]
+    Wait(#[source] io::Error),
 }
 
 impl Launcher {
     /// Children of the command-line tool `program`, with `flags` for criterion.
     pub fn new(program: PathBuf, flags: &[String], criterion_home: PathBuf, deadline: Duration) -> Self {
         let arguments = std::iter::once(SUBCOMMAND).chain(flags.iter().map(String::as_str)).map(OsString::from);
-        Self { program, arguments: arguments.collect(), criterion_home, deadline }
+        let interrupt = Interrupt::default();
+        Self { program, arguments: arguments.collect(), criterion_home, deadline, interrupt }
     }
 
     /// Runs a cell in a child process and waits for its end.
@@ -75,12 +79,15 @@ impl Launcher {
     pub fn run(&self, request: &Request) -> Result<Finished, LaunchError> {
         let began = Instant::now();
         let mut child = self.start(request)?;
+        self.interrupt.attend(&child);
         let messages = listen(&mut child);
         let printed = keep_output(&mut child);
         let heard = self.await_answer(&mut child, &messages);
         let status = child.wait().map_err(LaunchError::Wait)?;
+        self.interrupt.release();
         let printed = printed.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        let interrupted = heard.outcome.is_none() && matches!(status.signal(), Some(SIGINT | SIGTERM));
+        let ended_by_signal = matches!(status.signal(), Some(SIGINT | SIGTERM)) || self.interrupt.came();
+        let interrupted = heard.outcome.is_none() && ended_by_signal;
         let outcome = heard.outcome.unwrap_or_else(|| Outcome::Failed { reason: died(status, heard.phase, &printed) });
         Ok(Finished { outcome, printed, elapsed: began.elapsed(), interrupted })
     }
@@ -217,6 +224,7 @@ mod tests {
             arguments: vec!["-c".into(), text.into()],
             criterion_home: "/nonexistent".into(),
             deadline: Duration::from_millis(deadline_ms),
+            interrupt: Interrupt::default(),
         };
         launcher.run(&request()).expect("the script starts")
     }
@@ -263,6 +271,24 @@ mod tests {
     #[test]
     fn a_child_killed_from_the_terminal_is_no_result() {
         assert!(script("kill -INT $$", 60_000).interrupted);
+    }
+
+    #[test]
+    fn an_interruption_ends_a_child_that_is_in_the_middle_of_its_work() {
+        let interrupt = Interrupt::default();
+        let launcher = Launcher {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), r#"echo '{"phase":"sampling"}'; exec sleep 600"#.into()],
+            criterion_home: "/nonexistent".into(),
+            deadline: Duration::from_secs(60),
+            interrupt: interrupt.clone(),
+        };
+        let child = thread::spawn(move || launcher.run(&request()).expect("the script starts"));
+        interrupt.interrupt(SIGTERM);
+        // Whether the signal or the child came first: it ends, and is no result.
+        let finished = child.join().expect("it ended");
+        assert!(finished.interrupted && finished.elapsed < Duration::from_secs(30), "{finished:?}");
+        assert_eq!(interrupt.exit_code(), 143);
     }
 
     #[test]

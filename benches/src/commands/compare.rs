@@ -4,8 +4,6 @@ use std::env;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -13,20 +11,22 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use regex::Regex;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use reports::output::Output;
 
 use super::Done;
 use crate::cell::Launcher;
 use crate::compare::contest::Contest;
-use crate::compare::file::ResultFile;
 use crate::compare::noise::{Gate, percent};
 use crate::compare::run::{Options, Race};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
 use crate::compare::verdict::least_rounds;
+use crate::interrupt::Interrupt;
 use crate::params::Overrides;
 use crate::paths::Paths;
+use crate::say::{self, note};
 use crate::session::quoted;
+use crate::units::number;
 use crate::value::seconds;
 use crate::{machine, matrix, units};
 
@@ -59,7 +59,8 @@ Examples:
   cargo stampede compare local futures-local --json out.json && jq '.[] | [.workload, .ratio]' out.json
 
 Exit code: 0 when everything was measured, 1 when a cell failed or none of its rounds counts, 2 when
-nothing could be run, 130 after Ctrl-C, which keeps and shows what was measured before.";
+nothing could be run, 130 after Ctrl-C and 143 after SIGTERM, which keep and show what was measured
+before.";
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
@@ -130,25 +131,30 @@ impl Compare {
             gate: Gate { steal: self.max_steal },
             overrides: Overrides::short().parse_more(&self.param)?,
         };
-        let file = self.json.as_deref().map(ResultFile::prepare).transpose()?;
+        let file = self.json.as_deref().map(Output::prepare).transpose()?;
         let program = env::current_exe().context("cannot find this program's own file")?;
-        let launcher = Launcher::new(program, &[], Paths::new(None).criterion_home, self.deadline);
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot watch for Ctrl-C")?;
-        }
+        let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        let home = Paths::new(None).criterion_home;
+        let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(program, &[], home, self.deadline) };
         announce(&contest, &options);
         let began = Instant::now();
-        let mut race = Race::new(&contest, &options, &launcher, &interrupted, file.as_ref());
+        // What is written to standard output for programs stands alone there.
+        let for_programs = file.as_ref().is_some_and(Output::is_stdout);
+        let mut race = Race::new(&contest, &options, &launcher, &interrupt, file);
         let ended = race.run();
-        anstream::print!("{}", table::render(&contest, race.sheets(), &race.verdicts()));
-        let done = if interrupted.load(Relaxed) { "interrupted" } else { "done" };
+        let done = if interrupt.came() { "interrupted" } else { "done" };
         let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
-        anstream::println!("\n{done} after {}; again: {command}", units::about(began.elapsed().as_secs_f64()));
-        // Shown before anything is complained about: the table is what the user has waited for.
-        race.store()?;
+        let mut table = table::render(&contest, race.sheets(), &race.verdicts());
+        let elapsed = units::about(began.elapsed().as_secs_f64());
+        table.push_str(&format!("\n{done} after {elapsed}; again: {command}\n"));
+        // The table is what the user has waited for: where standard output is full, the other will do.
+        if for_programs || !say::text(&table) {
+            note!("{table}");
+        }
+        // Shown before anything is complained about.
+        race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
         ended?;
-        Ok(if interrupted.load(Relaxed) { ExitCode::from(130) } else { exit_code(race.sheets()) })
+        Ok(if interrupt.came() { ExitCode::from(interrupt.exit_code()) } else { exit_code(race.sheets()) })
     }
 
     fn counts(&self) -> Vec<usize> {
@@ -167,23 +173,22 @@ fn announce(contest: &Contest, options: &Options) {
     let labels: Vec<_> = contest.entrants.iter().map(|entrant| entrant.label.as_str()).collect();
     let (first, others) = (labels[0], labels[1..].join(", "));
     let (endpoints, rounds) = (contest.endpoints.len(), options.rounds);
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    anstream::eprintln!(
-        "comparing {others} with {first}: {endpoints} case{} in {rounds} round{}, seed {}; \
+    note!(
+        "comparing {others} with {first}: {} in {}, seed {}; \
          rounds with more than {} steal time are rejected",
-        plural(endpoints),
-        plural(rounds),
+        number(endpoints, "case"),
+        number(rounds, "round"),
         options.seed,
         percent(options.gate.steal),
     );
-    contest.absent.iter().for_each(|absence| anstream::eprintln!("note: {absence}, so it is left out there"));
+    contest.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
     let (comparisons, least) = (contest.comparisons(), least_rounds(contest.comparisons()));
     if rounds < least {
         let among = if comparisons == 1 { "a comparison".to_owned() } else { format!("{comparisons} comparisons") };
-        anstream::eprintln!("note: {rounds} round{} cannot decide {among}: take at least {least}", plural(rounds));
+        note!("note: {} cannot decide {among}: take at least {least}", number(rounds, "round"));
     }
     if cfg!(debug_assertions) {
-        anstream::eprintln!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");
+        note!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");
     }
 }
 
@@ -196,7 +201,7 @@ fn exit_code(sheets: &[Sheet]) -> ExitCode {
             }
         }
     }
-    bad.iter().for_each(|line| anstream::eprintln!("{BAD}no result{BAD:#} for {line}"));
+    bad.iter().for_each(|line| note!("{BAD}no result{BAD:#} for {line}"));
     if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

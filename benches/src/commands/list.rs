@@ -10,6 +10,7 @@ use workloads::Kind;
 
 use super::Done;
 use crate::record::peer;
+use crate::say::{self, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,9 +32,9 @@ pub(super) struct List {
 impl List {
     pub(super) fn run(&self) -> Done {
         if self.json {
-            anstream::println!("{:#}", as_json());
+            say!("{:#}", as_json());
         } else {
-            anstream::print!("{}", as_text());
+            say::text(&as_text());
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -12,9 +12,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use workloads::Kind;
 
+use crate::say::{self, note};
 use crate::{cell, harness};
 
-pub(crate) use report::render;
+pub(crate) use report::place;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +67,11 @@ enum HarnessKind {
 
 /// Carries out the command line of this process.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return print_answer(&answer),
+    };
+    let done = match cli.command {
         Command::Compare(compare) => compare.run(),
         Command::List(list) => list.run(),
         Command::Verify(verify) => verify.run(),
@@ -76,11 +81,23 @@ pub fn main() -> ExitCode {
         Command::Bench { kind: HarnessKind::Memory, flags } => harness::main(Kind::Memory, &flags),
         Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
     };
-    done.unwrap_or_else(|error: anyhow::Error| {
-        eprintln!("error: {error:#}");
+    let code = done.unwrap_or_else(|error: anyhow::Error| {
+        note!("error: {error:#}");
         // As clap does for what it refuses: the command was not carried out.
         ExitCode::from(2)
-    })
+    });
+    say::ended(code)
+}
+
+/// Shows what the parser has to say: help on standard output, a refusal on standard error.
+pub(crate) fn print_answer(answer: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+    if answer.use_stderr() {
+        note!("{}", answer.render().ansi().to_string().trim_end());
+    } else {
+        say::text(&answer.render().ansi().to_string());
+    }
+    say::ended(code)
 }
 
 /// What a subcommand comes to: a code, or the reason why it was not carried out.

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use reports::RenderError;
 
 use super::Done;
+use crate::say::say;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,13 +33,17 @@ impl Report {
     pub(super) fn run(&self) -> Done {
         let results = self.results.clone().unwrap_or_else(reports::results_dir);
         let out = self.out.clone().unwrap_or_else(reports::page_path);
-        println!("{}", render(&results, &out)?.display());
+        match reports::render(&results, &out) {
+            Ok(output) if output.is_stdout() => {}
+            Ok(_) => say!("{}", place(&out)?.display()),
+            Err(RenderError::Write(error)) if error.is_unread() => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Renders the page and returns its absolute path, which a terminal can open.
-pub(crate) fn render(results: &Path, out: &Path) -> Result<PathBuf> {
-    let page = reports::render(results, out)?;
-    absolute(&page).with_context(|| format!("cannot tell where {} lies", page.display()))
+/// The absolute path of a page, which a terminal can open.
+pub(crate) fn place(page: &Path) -> Result<PathBuf> {
+    absolute(page).with_context(|| format!("cannot tell where {} lies", page.display()))
 }

@@ -16,6 +16,7 @@ use crate::matrix::{Cell, Filter, Selection};
 use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
+use crate::say::{note, say};
 use crate::value::seconds;
 use crate::{machine, units};
 
@@ -66,9 +67,10 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(&self) -> Done {
         let selection = Selection {
-            filter: Filter::new(self.filter.as_deref(), self.exact)?,
+            filter: Filter::new(self.filter.as_slice(), self.exact)?,
             runtime: self.runtime.clone(),
             workers: self.workers.iter().copied().map(usize::from).collect(),
+            skip: Vec::new(),
         };
         let cells = selection.cells(machine::cores())?;
         let overrides = Overrides::short().parse_more(&self.param)?;
@@ -108,12 +110,16 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     let elapsed = units::about(began.elapsed().as_secs_f64());
     let right = cells.len() - failed.len() - skipped;
     let void = if void > 0 { format!(", {void} of them too disturbed to be measured") } else { String::new() };
-    let cells = cells.len() - skipped;
-    let skipped = if skipped > 0 { format!("; {skipped} more do not apply") } else { String::new() };
-    anstream::println!("\n{right} of {cells} cells are right{void}, after {elapsed}{skipped}");
+    let cells = units::number(cells.len() - skipped, "cell");
+    let skipped = if skipped > 0 {
+        format!("; {skipped} more {} not apply", if skipped == 1 { "does" } else { "do" })
+    } else {
+        String::new()
+    };
+    say!("\n{right} of {cells} {} right{void}, after {elapsed}{skipped}", if right == 1 { "is" } else { "are" });
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    anstream::eprintln!("{BAD}failed{BAD:#}: {}", failed.join(", "));
+    note!("{BAD}failed{BAD:#}: {}", failed.join(", "));
     Ok(ExitCode::FAILURE)
 }

@@ -5,6 +5,7 @@ use runtimes::Workers;
 use workloads::Kind;
 
 use crate::matrix::Cell;
+use crate::units::number;
 
 /// A runtime as it was named on the command line.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// In words: `ping_pong, 2 workers`.
     pub fn title(&self) -> String {
-        format!("{}, {}", self.workload.name, workers(self.workers))
+        format!("{}, {}", self.workload.name, number(self.workers, "worker"))
     }
 
     /// The cell of the matrix that a lane runs.
@@ -41,11 +42,6 @@ impl Endpoint {
     pub fn id(&self, lane: usize) -> String {
         format!("{}/{}/w{}", self.workload.name, self.lanes[lane].label, self.workers)
     }
-}
-
-/// `1 worker`, `2 workers`.
-fn workers(count: usize) -> String {
-    format!("{count} worker{}", if count == 1 { "" } else { "s" })
 }
 
 /// Everything that is to be compared.
@@ -112,7 +108,7 @@ impl Contest {
         }
         for &count in counts {
             let missing = entrants.iter().filter(|e| !accepts(e.runtime, count));
-            absent.extend(missing.map(|e| format!("{} cannot run with {}", e.label, workers(count))));
+            absent.extend(missing.map(|e| format!("{} cannot run with {}", e.label, number(count, "worker"))));
         }
         if endpoints.is_empty() {
             let counts: Vec<_> = counts.iter().map(usize::to_string).collect();

@@ -1,12 +1,7 @@
-//! `--json FILE`: one object per endpoint and runtime, the file replaced whole or not at all.
+//! `--json FILE`: one object per endpoint and runtime.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
+use reports::output::{Output, OutputError};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 use workloads::Kind;
 
 use super::sheet::{Run, Sheet};
@@ -136,64 +131,15 @@ fn samples(sheet: &Sheet, lane: usize) -> Vec<Sample<'_>> {
     samples
 }
 
-/// Why a result could not be kept.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {source}", path.display())]
-pub struct WriteError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// The file that entries are written to.
-#[derive(Clone, Debug)]
-pub struct ResultFile {
-    path: PathBuf,
-}
-
-impl ResultFile {
-    /// A file at `path`, which is not touched until there is something to write.
-    ///
-    /// # Errors
-    /// [`WriteError`] when it could not be written later: hours of measuring must not end so.
-    pub fn prepare(path: &Path) -> Result<Self, WriteError> {
-        let file = Self { path: path.to_owned() };
-        // The new file takes the name of the old one, which must not be that of a device or a pipe.
-        if path.exists() && !path.is_file() {
-            return Err(file.error(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
-        }
-        file.temporary().map_err(|source| file.error(source))?;
-        Ok(file)
-    }
-
-    /// Replaces the file: a reader, and a process that is killed, see the old one or the new one.
-    ///
-    /// # Errors
-    /// [`WriteError`]; the old file is then untouched.
-    pub fn write(&self, entries: &[Entry<'_>]) -> Result<(), WriteError> {
-        self.replace(entries).map_err(|source| self.error(source))
-    }
-
-    fn replace(&self, entries: &[Entry<'_>]) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(entries)?;
-        text.push(b'\n');
-        let mut file = self.temporary()?;
-        file.write_all(&text)?;
-        // Without this a crash of the machine may leave the new name on an empty file.
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
-
-    /// Beside the file itself: a name can only be changed within one file system.
-    fn temporary(&self) -> io::Result<NamedTempFile> {
-        let directory = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".stampede-").suffix(".tmp").permissions(Permissions::from_mode(0o644)).tempfile_in(directory)
-    }
-
-    fn error(&self, source: io::Error) -> WriteError {
-        WriteError { path: self.path.clone(), source }
-    }
+/// Writes `entries` as one array.
+///
+/// # Errors
+/// [`OutputError`].
+pub fn write(output: &mut Output, entries: &[Entry<'_>]) -> Result<(), OutputError> {
+    // Plain data with names for keys always has a text; one without would end up as an empty file.
+    let mut text = serde_json::to_vec_pretty(entries).unwrap_or_default();
+    text.push(b'\n');
+    output.write(&text)
 }
 
 #[cfg(test)]
@@ -257,20 +203,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("out.json");
         fs::write(&path, "old").expect("writable");
-        let file = ResultFile::prepare(&path).expect("writable");
+        let mut file = Output::prepare(&path).expect("writable");
         assert_eq!(fs::read_to_string(&path).expect("readable"), "old");
         let sheets = [finished()];
-        file.write(&entries(&sheets, &[Verdict::Tie, Verdict::Slower], 7)).expect("writable");
+        write(&mut file, &entries(&sheets, &[Verdict::Tie, Verdict::Slower], 7)).expect("writable");
         let read: Value = serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
         assert_eq!(read.as_array().map(Vec::len), Some(3));
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
-    }
-
-    #[test]
-    fn a_place_that_cannot_be_written_is_refused_beforehand() {
-        for path in ["/nonexistent/out.json", "/", "/dev/null"] {
-            let error = ResultFile::prepare(Path::new(path)).expect_err("must be refused").to_string();
-            assert!(error.contains(&format!("cannot write {path}:")), "{error}");
-        }
     }
 }

@@ -34,7 +34,7 @@ pub struct Noise {
 #[non_exhaustive]
 pub enum NoiseError {
     /// The system refused.
-    #[error("cannot read /proc/stat: {0}")]
+    #[error("cannot read /proc/stat")]
     Read(#[source] io::Error),
     /// Not the format of Linux 2.6.11 and later.
     #[error("/proc/stat has no line `cpu` with the time of each state")]

@@ -1,19 +1,21 @@
 //! The loop over rounds: calibrate once, then every lane of every endpoint once per round.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use reports::histogram;
+use reports::output::{Output, OutputError};
 use reports::schema::{Measurement, Outcome};
+use reports::text::chain;
 use workloads::Kind;
 
 use super::contest::{Contest, Endpoint};
-use super::file::{ResultFile, WriteError, entries, measure};
+use super::file::{self, entries, measure};
 use super::noise::{Gate, NoiseError, Reading};
 use super::sheet::{Block, Figures, Run, Sheet};
 use super::verdict::{Comparison, Verdict, judge};
 use crate::cell::{LaunchError, Launcher, ONCE, Request, Task};
+use crate::interrupt::Interrupt;
 use crate::matrix::shuffle;
 use crate::params::{self, Overrides};
 use crate::progress::Progress;
@@ -60,22 +62,22 @@ pub enum RunError {
 pub struct Race<'a> {
     options: &'a Options,
     launcher: &'a Launcher,
-    interrupted: &'a AtomicBool,
-    file: Option<&'a ResultFile>,
+    interrupt: &'a Interrupt,
+    file: Option<Output>,
     sheets: Vec<Sheet>,
 }
 
 impl<'a> Race<'a> {
-    /// Nothing has been run yet. `interrupted` ends the race when it becomes true.
+    /// Nothing has been run yet. `interrupt` ends the race.
     pub fn new(
         contest: &Contest,
         options: &'a Options,
         launcher: &'a Launcher,
-        interrupted: &'a AtomicBool,
-        file: Option<&'a ResultFile>,
+        interrupt: &'a Interrupt,
+        file: Option<Output>,
     ) -> Self {
         let sheets = contest.endpoints.iter().cloned().map(Sheet::new).collect();
-        Self { options, launcher, interrupted, file, sheets }
+        Self { options, launcher, interrupt, file, sheets }
     }
 
     /// Everything measured so far, in the order of the contest.
@@ -93,10 +95,11 @@ impl<'a> Race<'a> {
     /// Writes everything measured so far to the file, if there is one.
     ///
     /// # Errors
-    /// [`WriteError`].
-    pub fn store(&self) -> Result<(), WriteError> {
-        let Some(file) = self.file else { return Ok(()) };
-        file.write(&entries(&self.sheets, &self.verdicts(), self.options.seed))
+    /// [`OutputError`].
+    pub fn store(&mut self) -> Result<(), OutputError> {
+        let verdicts = self.verdicts();
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file::write(file, &entries(&self.sheets, &verdicts, self.options.seed))
     }
 
     /// Runs all rounds, or as many as there are before an interruption.
@@ -125,7 +128,7 @@ impl<'a> Race<'a> {
     }
 
     fn stopped(&self) -> bool {
-        self.interrupted.load(Relaxed)
+        self.interrupt.came()
     }
 
     /// Chooses the iterations of an endpoint, the same for all of its lanes: half of them are faster
@@ -183,8 +186,11 @@ impl<'a> Race<'a> {
         if runs.iter().any(|run| *run != Run::Missing) {
             let rejection = self.options.gate.rejects(&noise);
             self.sheets[index].push(Block { round, runs, noise, rejection }, self.options.seed);
-            // Every round that is finished is kept. If it cannot be, the last attempt tells.
-            let _ = self.store();
+            // Every round that is finished is kept. If it cannot be, the last attempt tells. A stream
+            // takes the results once, when they are complete.
+            if self.file.as_ref().is_some_and(Output::can_be_replaced) {
+                let _ = self.store();
+            }
         } else {
             self.sheets[index].evaluate(self.options.seed);
         }
@@ -226,7 +232,7 @@ impl<'a> Race<'a> {
             task,
         })?;
         if finished.interrupted {
-            self.interrupted.store(true, Relaxed);
+            self.interrupt.note();
         }
         Ok((!finished.interrupted).then_some(finished.outcome))
     }
@@ -251,7 +257,7 @@ fn figures(kind: Kind, measurement: &Measurement) -> Result<Figures, String> {
 fn tail_ns(measurement: &Measurement) -> Result<f64, String> {
     let text = LATENCIES.iter().find_map(|&name| measurement.histograms.get(name));
     let text = text.ok_or("the run has no distribution of latencies")?;
-    let histogram: Histogram<u64> = histogram::decode(text).map_err(|error| error.to_string())?;
+    let histogram: Histogram<u64> = histogram::decode(text).map_err(|error| chain(&error))?;
     Ok(histogram.value_at_quantile(TAIL) as f64)
 }
 

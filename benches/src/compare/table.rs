@@ -52,8 +52,8 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
         Kind::Memory => format!("bytes per operation ({})", workload.unit),
     };
     let title = sheet.endpoint.title();
-    let plural = if sheet.iterations == 1 { "" } else { "s" };
-    let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {} iteration{plural} a run", sheet.iterations);
+    let iterations = units::number(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
+    let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {iterations} a run");
     let _ = writeln!(
         text,
         "  {:width$}  {:>8}  {:>6}  {:^15}  {:9}  rounds",
@@ -109,7 +109,7 @@ fn ratio(value: f64) -> String {
         0.0..99.95 => 1,
         _ => 0,
     };
-    format!("{value:.decimals$}")
+    if value < 1e9 { format!("{value:.decimals$}") } else { format!("{value:.0e}") }
 }
 
 /// What one runtime's ratios amount to.
@@ -157,8 +157,9 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
 
 fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
     let values: Vec<f64> = ratios.iter().map(|&(ratio, _)| ratio).collect();
-    let Some(mean) = geometric_mean(&values) else { return format!("no ratio in {cells} cells") };
-    let mut words = format!("{:>6} over {} of {cells} cells", ratio(mean), values.len());
+    let cells = units::number(*cells, "cell");
+    let Some(mean) = geometric_mean(&values) else { return format!("no ratio in {cells}") };
+    let mut words = format!("{:>6} over {} of {cells}", ratio(mean), values.len());
     let by_ratio = |a: &&(f64, String), b: &&(f64, String)| a.0.total_cmp(&b.0);
     if let (Some((low, at_low)), Some((high, at_high))) =
         (ratios.iter().min_by(by_ratio), ratios.iter().max_by(by_ratio))
@@ -288,11 +289,12 @@ mod tests {
         sheet.evaluate(1);
         let text = text(&[sheet], &[Verdict::Tie, Verdict::Undecided]);
         assert!(text.contains("  global-queue     failed: round 3: wrong result"), "{text}");
-        assert!(text.contains("no ratio in 1 cells"), "{text}");
+        assert!(text.contains("no ratio in 1 cell"), "{text}");
     }
 
     #[test]
     fn ratios_keep_three_digits() {
+        assert_eq!(ratio(1e300), "1e300");
         assert_eq!(
             [0.048_21, 0.4821, 0.9999, 1.0, 9.999, 12.54, 140.2].map(ratio),
             ["0.048", "0.482", "1.00", "1.00", "10.0", "12.5", "140"]

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -13,7 +14,9 @@ use regex::Regex;
 
 use super::criterion_args::CriterionArgs;
 use crate::cell::Timing;
+use crate::commands::print_answer;
 use crate::matrix::{Filter, FilterError, Selection};
+use crate::say::note;
 use crate::value::seconds;
 
 const EXAMPLES: &str = "\
@@ -34,12 +37,18 @@ Results lie in target/stampede/results, one file per cell, as soon as the cell i
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo bench --", after_help = EXAMPLES, max_term_width = 100, disable_version_flag = true)]
 pub struct Args {
-    /// Measure the cells whose id, such as ping_pong/work-stealing/w2, matches this regular expression
-    pub filter: Option<String>,
+    /// Measure the cells whose id, such as ping_pong/work-stealing/w2, matches this regular expression,
+    /// or one of several
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
 
     /// Take FILTER for a whole id
     #[arg(long)]
     pub exact: bool,
+
+    /// Leave out the cells whose id holds this text; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub skip: Vec<String>,
 
     /// Measure the runtimes whose name matches this regular expression
     #[arg(long, value_name = "REGEX")]
@@ -100,8 +109,28 @@ struct LibtestArgs {
     nocapture: bool,
     #[arg(long, hide = true)]
     show_output: bool,
-    #[arg(long, hide = true, value_parser = ["pretty", "terse"], default_value = "pretty")]
+    #[arg(long, hide = true, value_parser = ["pretty", "terse", "json", "junit"], default_value = "pretty")]
     format: String,
+    /// Cells run one after the other: what else would disturb them most?
+    #[arg(long, hide = true, value_parser = clap::value_parser!(u16).range(1..))]
+    test_threads: Option<u16>,
+    #[arg(long, hide = true)]
+    logfile: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    exclude_should_panic: bool,
+    #[arg(long, hide = true)]
+    force_run_in_process: bool,
+    #[arg(long, hide = true)]
+    report_time: bool,
+    #[arg(long, hide = true)]
+    ensure_time: bool,
+    /// Cells are shuffled anyhow, by --seed.
+    #[arg(long, hide = true)]
+    shuffle: bool,
+    #[arg(long, hide = true)]
+    shuffle_seed: Option<u64>,
+    #[arg(short = 'Z', hide = true, value_name = "OPTION")]
+    unstable: Vec<String>,
 }
 
 /// What a harness is asked to do.
@@ -118,17 +147,16 @@ pub enum Mode {
 }
 
 impl Args {
-    /// The arguments of a harness. Ends the process with help where they ask for it, and with code 2 and
-    /// the list of flags where they are refused.
-    pub(super) fn from_harness(arguments: &[OsString]) -> Self {
+    /// The arguments of a harness; where they ask for help, or are refused, the code of a process that
+    /// has said so, with the list of flags.
+    pub(super) fn from_harness(arguments: &[OsString]) -> Result<Self, ExitCode> {
         let name = OsString::from("cargo bench --");
-        Self::try_parse_from(std::iter::once(&name).chain(arguments)).unwrap_or_else(|error| {
-            // Nothing is left to be done when the terminal is gone.
-            let _ = error.print();
+        Self::try_parse_from(std::iter::once(&name).chain(arguments)).map_err(|error| {
+            let code = print_answer(&error);
             if error.kind() == ErrorKind::UnknownArgument {
-                eprintln!("\nFlags: {}", known_flags());
+                note!("\nFlags: {}", known_flags());
             }
-            std::process::exit(error.exit_code())
+            code
         })
     }
 
@@ -151,11 +179,12 @@ impl Args {
     /// # Errors
     /// [`FilterError`] when FILTER is no regular expression.
     pub fn selection(&self) -> Result<Selection, FilterError> {
-        let filter = Filter::new(self.filter.as_deref(), self.exact)?;
+        let filter = Filter::new(&self.filters, self.exact)?;
         Ok(Selection {
             filter: if self.libtest.ignored { Filter::Nothing } else { filter },
             runtime: self.runtime.clone(),
             workers: self.workers.iter().copied().map(usize::from).collect(),
+            skip: self.skip.clone(),
         })
     }
 
@@ -176,8 +205,8 @@ impl Args {
     }
 }
 
-/// 440 cells in less than nine minutes.
-const FULL: Timing = Timing {
+/// How a cell is measured.
+pub(super) const FULL: Timing = Timing {
     samples: 20,
     adapt: true,
     warm_up: Duration::from_millis(200),
@@ -186,8 +215,8 @@ const FULL: Timing = Timing {
     resamples: 10_000,
 };
 
-/// 440 cells in some two minutes.
-const QUICK: Timing = Timing {
+/// The same with `--quick`.
+pub(super) const QUICK: Timing = Timing {
     samples: 10,
     adapt: true,
     warm_up: Duration::from_millis(30),
@@ -243,8 +272,40 @@ mod tests {
     }
 
     #[test]
+    fn what_users_of_libtest_pass_is_accepted() {
+        parse("--test-threads 1 --skip timers --skip=ring -q --format json --color never");
+        parse("--test-threads=4 ping ring --exact --nocapture --report-time --shuffle --shuffle-seed 3");
+        parse("-Zunstable-options --format=junit --logfile log --ensure-time --exclude-should-panic");
+        assert_eq!(parse("--list --format terse -Z unstable-options").mode(), Mode::List);
+        assert_eq!(parse("--skip timers").selection().expect("valid").skip, ["timers"]);
+        assert!(refused("--test-threads 0").to_string().contains("--test-threads"));
+    }
+
+    #[test]
+    fn the_defaults_that_help_states_are_those_that_are_used() {
+        let help = Args::command().render_long_help().to_string();
+        let seconds = |full: Duration, quick: Duration| {
+            format!("[default: {}, with --quick {}]", full.as_secs_f64(), quick.as_secs_f64())
+        };
+        let after = |flag: &str| {
+            let rest = help.split_once(&format!("{flag} <")).unwrap_or_else(|| panic!("{flag}: {help}")).1;
+            let text = rest.split_once("[default: ").expect("it states one").1;
+            format!(
+                "[default: {}]",
+                text.split_once(']').expect("it ends").0.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
+        };
+        assert_eq!(after("--warm-up-time"), seconds(FULL.warm_up, QUICK.warm_up));
+        assert_eq!(after("--measurement-time"), seconds(FULL.measurement, QUICK.measurement));
+        assert_eq!(after("--sample-size"), format!("[default: {}, with --quick {}]", FULL.samples, QUICK.samples));
+        assert_eq!(after("--nresamples"), format!("[default: {}, with --quick {}]", FULL.resamples, QUICK.resamples));
+        let rounds = |line| parse(line).rounds();
+        assert_eq!(after("--rounds"), format!("[default: {}, with --quick {}]", rounds(""), rounds("--quick")));
+    }
+
+    #[test]
     fn what_is_unknown_or_contradictory_is_refused_with_code_2() {
-        for line in ["--nonesuch", "--sample-size 3", "--quick --sample-size 20", "a b", "--workers 0", "--rounds 0"] {
+        for line in ["--nonesuch", "--sample-size 3", "--quick --sample-size 20", "--workers 0", "--rounds 0"] {
             assert_eq!(refused(line).exit_code(), 2, "{line}");
         }
         assert!(refused("--warm-up-time=-1").to_string().contains("warm-up-time"));
@@ -272,7 +333,7 @@ mod tests {
     #[test]
     fn selections_follow_the_flags() {
         let selection = parse("^ring/ --workers 1,4 --runtime local").selection().expect("valid");
-        assert!(matches!(selection.filter, Filter::Pattern(_)));
+        assert!(matches!(selection.filter, Filter::Patterns(_)));
         assert_eq!(selection.workers, [1, 4]);
         let exact = parse("ring/local/w1 --exact").selection().expect("valid");
         assert!(matches!(exact.filter, Filter::Exact(_)));

@@ -2,26 +2,23 @@
 
 use std::time::Duration;
 
+use super::args::{FULL, QUICK};
 use crate::cell::Timing;
 use crate::value::{fraction, name, profile_seconds, seconds};
 
 /// What criterion understands. The names are its own.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CriterionArgs {
-    /// Samples per cell, at least 10 [default: 20, with --quick 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    #[arg(long, help = stated("Samples per cell, at least 10", |t| t.samples as f64), value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     sample_size: Option<u32>,
 
-    /// Warm-up of each cell, in seconds [default: 0.3, with --quick 0.03]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, help = stated("Warm-up of each cell, in seconds", |t| t.warm_up.as_secs_f64()), value_name = "SECONDS", value_parser = seconds)]
     warm_up_time: Option<Duration>,
 
-    /// Measurement of each cell, in seconds [default: 1.2, with --quick 0.12]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, help = stated("Measurement of each cell, in seconds", |t| t.measurement.as_secs_f64()), value_name = "SECONDS", value_parser = seconds)]
     measurement_time: Option<Duration>,
 
-    /// Bootstrap resamples of the intervals [default: 10000, with --quick 2000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, help = stated("Bootstrap resamples of the intervals", |t| t.resamples as f64), value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     nresamples: Option<u32>,
 
     /// Changes smaller than this fraction are noise [default: 0.01]
@@ -65,7 +62,7 @@ pub struct CriterionArgs {
     verbose: bool,
 
     /// Accepted: criterion's own lines are not shown unless --verbose
-    #[arg(long, conflicts_with = "verbose")]
+    #[arg(long, short = 'q', conflicts_with = "verbose")]
     quiet: bool,
 
     /// Colour of criterion's lines
@@ -83,6 +80,11 @@ pub struct CriterionArgs {
     /// Form of criterion's lines
     #[arg(long, value_parser = ["criterion", "bencher"], default_value = "criterion")]
     output_format: String,
+}
+
+/// `what`, with the value that is used where none is given: help that is written twice goes stale.
+fn stated(what: &str, value: fn(&Timing) -> f64) -> String {
+    format!("{what} [default: {}, with --quick {}]", value(&FULL), value(&QUICK))
 }
 
 /// How two results are compared.

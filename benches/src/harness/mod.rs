@@ -30,7 +30,10 @@ pub const SUBCOMMAND: &str = "__bench";
 /// # Errors
 /// When nothing could be run or stored.
 pub fn main(kind: Kind, arguments: &[OsString]) -> Result<ExitCode> {
-    let args = Args::from_harness(arguments);
+    let args = match Args::from_harness(arguments) {
+        Ok(args) => args,
+        Err(code) => return Ok(code),
+    };
     let tool = env::current_exe().context("cannot find this program's own file")?;
     run(kind, &args, arguments, tool)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use reports::histogram;
 use reports::schema::{Measurement, Outcome, VOID_PREFIX};
+use reports::text::chain;
 
 /// The quantile by which rounds are compared with each other, and its name.
 const TAIL: (f64, &str) = (0.99, "p99");
@@ -55,7 +56,7 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
         for (name, values) in &round.counters_per_worker {
             let sums = total.counters_per_worker.entry(name.clone()).or_default();
             sums.resize(sums.len().max(values.len()), 0);
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = sum.saturating_add(*value));
         }
         for (name, value) in &round.figures {
             *total.figures.entry(name.clone()).or_default() += value / count;
@@ -80,7 +81,8 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
 
 fn add(total: &mut BTreeMap<String, u64>, part: &BTreeMap<String, u64>) {
     for (name, value) in part {
-        *total.entry(name.clone()).or_default() += value;
+        let sum = total.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*value);
     }
 }
 
@@ -89,7 +91,7 @@ fn merge(parts: &[&String]) -> Result<(String, Vec<u64>), String> {
     let mut sum: Option<Histogram<u64>> = None;
     let mut tails = Vec::new();
     for part in parts {
-        let part = histogram::decode(part).map_err(|e| e.to_string())?;
+        let part = histogram::decode(part).map_err(|error| chain(&error))?;
         tails.push(part.value_at_quantile(TAIL.0));
         match &mut sum {
             None => {

@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use reports::Store;
 use reports::schema::Outcome;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use workloads::Kind;
 
 use super::baseline::Baselines;
@@ -18,13 +15,16 @@ use super::plan::{Step, expected, in_rounds, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
 use crate::cell::{Finished, Launcher, Request};
-use crate::commands::render;
+use crate::commands::place;
+use crate::interrupt::Interrupt;
 use crate::matrix::{Cell, of_kind};
 use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::record::record;
+use crate::say::{note, say};
 use crate::session::Session;
+use crate::units::number;
 use crate::{machine, units};
 
 /// Carries out what `args` ask for on the cells of `kind`, with children of the command-line `tool`.
@@ -38,7 +38,7 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Re
     let short = args.quick || args.mode() == Mode::Test;
     let overrides = if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
     if args.mode() == Mode::List {
-        cells.iter().for_each(|cell| println!("{}: benchmark", cell.id()));
+        cells.iter().for_each(|cell| say!("{}: benchmark", cell.id()));
         return Ok(ExitCode::SUCCESS);
     }
     // The filter may mean cells of the other harness alone.
@@ -46,7 +46,7 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Re
         return Ok(ExitCode::SUCCESS);
     }
     if args.mode() == Mode::Unrecorded && kind != Kind::Throughput {
-        eprintln!("{}: passed over, criterion profiles and compares throughput workloads only", kind_name(kind));
+        note!("{}: passed over, criterion profiles and compares throughput workloads only", kind_name(kind));
         return Ok(ExitCode::SUCCESS);
     }
     let paths = Paths::new(args.out.as_deref());
@@ -54,8 +54,10 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Re
     baselines.check(&cells)?;
     let session = Session::current(args.seed, args.quick, arguments);
     let home = paths.criterion_home.clone();
-    let launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.longest_silence());
-    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally: Tally::default() };
+    let mut launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.longest_silence());
+    launcher.interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+    let tally = Tally::default();
+    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally, stored: false };
     run.all(&cells)
 }
 
@@ -68,6 +70,8 @@ struct Run<'a> {
     baselines: Baselines<'a>,
     paths: Paths,
     tally: Tally,
+    /// Whether a result of this run is kept.
+    stored: bool,
 }
 
 /// What has come of the cells, by id.
@@ -80,10 +84,7 @@ struct Tally {
 
 impl Run<'_> {
     fn all(&mut self, cells: &[Cell]) -> Result<ExitCode> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot watch for Ctrl-C")?;
-        }
+        let interrupt = self.launcher.interrupt.clone();
         let store = match self.args.mode() {
             Mode::Measure => Some(Store::open(&self.paths.results)?),
             Mode::Test | Mode::Unrecorded | Mode::List => None,
@@ -101,23 +102,29 @@ impl Run<'_> {
             }
             progress.begin(&step.cell.to_string());
             let finished = self.launcher.run(&Request::new(&step.cell, &self.overrides, step.task.clone()))?;
-            if finished.interrupted || interrupted.load(Relaxed) {
-                interrupted.store(true, Relaxed);
+            if finished.interrupted {
+                interrupt.note();
                 break;
             }
             let rounds = rounds.entry(step.cell.id()).or_default();
             self.finish(step, finished, rounds, store.as_ref(), &mut progress)?;
+            // What was finished before the signal came is kept.
+            if interrupt.came() {
+                break;
+            }
         }
         let elapsed = units::about(progress.elapsed().as_secs_f64());
         drop(progress);
-        self.sum_up(cells.len(), &elapsed, interrupted.load(Relaxed));
-        if store.is_some() {
+        self.sum_up(cells.len(), &elapsed, interrupt.came());
+        if self.stored {
             show_page(&self.paths);
+        } else if store.is_some() {
+            note!("no cell was finished, so nothing was stored");
         }
         // A failed cell is a result to look at and must not keep Cargo from running the other harnesses;
         // as a test it is a failure.
-        Ok(match (interrupted.load(Relaxed), self.args.mode()) {
-            (true, _) => ExitCode::from(130),
+        Ok(match (interrupt.came(), self.args.mode()) {
+            (true, _) => ExitCode::from(interrupt.exit_code()),
             (false, Mode::Test) if !self.tally.failed.is_empty() => ExitCode::FAILURE,
             (false, _) => ExitCode::SUCCESS,
         })
@@ -126,7 +133,7 @@ impl Run<'_> {
     fn announce(&self, cells: usize, steps: usize) {
         let kind = kind_name(self.kind);
         let rounds = if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
-        println!("{kind}: {cells} cells{rounds}, seed {}", self.session.seed);
+        say!("{kind}: {}{rounds}, seed {}", number(cells, "cell"), self.session.seed);
     }
 
     /// Stores the cell as it stands after this step, so that a run that is killed keeps it.
@@ -150,6 +157,7 @@ impl Run<'_> {
         let record = record(&self.session, cell, &self.overrides, outcome);
         if let Some(store) = store {
             store.write(&record).with_context(|| format!("cannot store {}", cell.id()))?;
+            self.stored = true;
         }
         if !step.last && !matches!(record.outcome, Outcome::Failed { .. }) {
             progress.pass(&format!("{} (round {})", this_round.unwrap_or_default(), step.round + 1));
@@ -174,9 +182,10 @@ impl Run<'_> {
         let Tally { measured, failed, skipped } = &self.tally;
         let done = if interrupted { "interrupted" } else { "done" };
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
-        println!("\n{}: {done} after {elapsed}: {measured} of {cells} cells {verb}", kind_name(self.kind));
+        let (kind, cells) = (kind_name(self.kind), number(cells, "cell"));
+        say!("\n{kind}: {done} after {elapsed}: {measured} of {cells} {verb}");
         for (list, what) in [(skipped, "skipped"), (failed, "FAILED")] {
-            list.iter().for_each(|(id, reason)| println!("  {what} {id}: {reason}"));
+            list.iter().for_each(|(id, reason)| say!("  {what} {id}: {reason}"));
         }
     }
 }
@@ -201,8 +210,9 @@ fn kind_name(kind: Kind) -> &'static str {
 
 /// Renders all stored results. Failing here must not look as if the measurement had failed.
 fn show_page(paths: &Paths) {
-    match render(&paths.results, &paths.page) {
-        Ok(page) => println!("page: {}", page.display()),
-        Err(error) => eprintln!("the results are stored, but not shown: {error:#}; try `cargo stampede report`"),
+    let shown = reports::render(&paths.results, &paths.page).map_err(Error::from).and_then(|_| place(&paths.page));
+    match shown {
+        Ok(page) => say!("page: {}", page.display()),
+        Err(error) => note!("the results are stored, but not shown: {error:#}; try `cargo stampede report`"),
     }
 }

@@ -140,9 +140,10 @@ fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
         pays.push(direct * TIE_BAND < futures);
     }
     let pays = match pays[..] {
-        [true, ..] => "the stack is cheaper at any depth",
-        [.., true] => "where calls are deep the stack is the cheaper one",
-        _ => "depth does not make up for that",
+        [true, true, true] => "the stack is cheaper at any depth",
+        [false, false, false] => "depth does not make up for that",
+        [false, .., true] => "where calls are deep the stack is the cheaper one",
+        _ => "which is cheaper does not depend on the depth alone",
     };
     Some(format!(
         " But a switch in direct style takes up the stack where it was left, and in futures it passes through all of them, \
@@ -216,14 +217,17 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         format::list(&shown),
     );
     let jain = |runtime| figure(cell(matrix, "greedy_classes", runtime)?, "jain_index");
-    let indices: Vec<String> =
-        steps.iter().filter_map(|(slice, .., runtime)| Some(format!("{:.2} at {slice}", jain(runtime)?))).collect();
+    let indices: Vec<String> = steps
+        .iter()
+        .filter_map(|(slice, .., runtime)| Some(format!("{} at {slice}", format::ratio(jain(runtime)?))))
+        .collect();
     if let Some(off) = jain(STACKFUL)
         && !indices.is_empty()
     {
         text += &format!(
             " Two classes that want all they can get, one that yields after every 30\u{a0}µs and one that never does within 20\u{a0}ms, share the worker \
-             with a Jain index of {off:.2} without slices, {} (1 is even, 0.5 is all for one).",
+             with a Jain index of {} without slices, {} (1 is even, 0.5 is all for one).",
+            format::ratio(off),
             format::list(&indices),
         );
     }

@@ -210,6 +210,7 @@ fn switches_are_told_by_depth_whoever_wins() {
     assert!(said[0].contains("at depth 1,000 100 ns on a stack and 15.0 µs in futures"), "{said:?}");
     assert!(said[0].contains("So where calls are deep the stack is the cheaper one."), "{said:?}");
     assert!(with([10.0, 10.0, 10.0])[0].contains("So the stack is cheaper at any depth."));
+    assert!(with([10.0, 5e3, 5e5])[0].contains("So which is cheaper does not depend on the depth alone."));
     assert!(with([50.0, 5e3, 5e5])[0].contains("So depth does not make up for that."));
     let without = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 50.0)]);
     assert!(!without[0].contains("depth"), "{without:?}");
@@ -275,8 +276,15 @@ fn slices_pay_by_dispersion_only_where_the_figures_say_so() {
     let said = said_of_stacks(&records([37_000, 19_000, 400]));
     assert!(said[0].contains("a thousand times as long as the others, slices help ("), "{said:?}");
     assert!(said[0].contains("; where all are equal, slices make no clear difference ("), "{said:?}");
-    assert!(said_of_stacks(&records([400, 400, 4_000]))[0].contains("the others, slices harm ("));
-    assert!(said_of_stacks(&records([1_000, 100, 4_000]))[0].contains("the others, it depends on the slice ("));
+    let verdict = |bimodal_us| {
+        let said = said_of_stacks(&records(bimodal_us)).remove(0).replace('\u{a0}', " ");
+        let rest = said.split_once("as long as the others, ").expect("the claim").1.to_owned();
+        rest.split_once(" (").expect("the figures").0.to_owned()
+    };
+    assert_eq!(verdict([400, 4_000, 4_000]), "slices harm");
+    assert_eq!(verdict([400, 400, 4_000]), "slices of 200 µs harm");
+    assert_eq!(verdict([400, 100, 400]), "slices of 10 ms help");
+    assert_eq!(verdict([1_000, 100, 4_000]), "slices of 10 ms help and slices of 200 µs harm");
 }
 
 #[test]

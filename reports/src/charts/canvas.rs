@@ -13,8 +13,6 @@ use super::{ChartError, Size, Svg};
 const UNITS: f64 = 10.0;
 /// Plotters writes text smaller than asked for, by this factor.
 const FONT_FACTOR: f64 = 1.24;
-/// Distinct colours for our runtimes, and as many for peers. More runtimes repeat them.
-pub(super) const SHADES: usize = 6;
 
 /// What a mark means; the style sheet decides how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,28 +39,30 @@ pub(super) enum Ink {
     PeerLine(usize),
 }
 
+/// The inks that are always there, in the order of their stand-ins.
+const PLAIN: [Ink; 8] =
+    [Ink::Text, Ink::Muted, Ink::Grid, Ink::OursArea, Ink::Ours, Ink::PeerArea, Ink::Peer, Ink::Paper];
+
 impl Ink {
-    fn all() -> impl Iterator<Item = Self> {
-        use Ink::{Grid, Muted, Ours, OursArea, OursLine, Paper, Peer, PeerArea, PeerLine, Text};
-        let plain = [Text, Muted, Grid, OursArea, Ours, PeerArea, Peer, Paper];
-        plain.into_iter().chain((0..SHADES).flat_map(|i| [OursLine(i), PeerLine(i)]))
+    /// The colour that stands for the ink until [`name_colours`] replaces it. Shades beyond 255 would
+    /// share theirs.
+    fn stand_in(self) -> RGBColor {
+        match self {
+            Self::OursLine(shade) => RGBColor(0xC0, 0xDF, shade as u8),
+            Self::PeerLine(shade) => RGBColor(0xC0, 0xE0, shade as u8),
+            plain => RGBColor(0xC0, 0xDE, PLAIN.iter().position(|ink| *ink == plain).unwrap_or(0) as u8),
+        }
     }
 
-    /// The colour that stands for the ink until [`Canvas::finish`] names it.
-    fn stand_in(self) -> RGBColor {
-        let index = match self {
-            Self::Text => 0,
-            Self::Muted => 1,
-            Self::Grid => 2,
-            Self::OursArea => 3,
-            Self::Ours => 4,
-            Self::PeerArea => 5,
-            Self::Peer => 6,
-            Self::Paper => 7,
-            Self::OursLine(shade) => 0x10 + (shade % SHADES) as u8,
-            Self::PeerLine(shade) => 0x20 + (shade % SHADES) as u8,
-        };
-        RGBColor(0xC0, 0xDE, index)
+    /// The ink that the colour `rrggbb` stands for.
+    fn stood_for(hex: &str) -> Option<Self> {
+        let index = usize::from_str_radix(hex.get(4..6)?, 16).ok()?;
+        match &hex[..4] {
+            "C0DE" => PLAIN.get(index).copied(),
+            "C0DF" => Some(Self::OursLine(index)),
+            "C0E0" => Some(Self::PeerLine(index)),
+            _ => None,
+        }
     }
 
     /// The name of its CSS variable.
@@ -76,8 +76,8 @@ impl Ink {
             Self::PeerArea => "--peer-area".to_owned(),
             Self::Peer => "--peer".to_owned(),
             Self::Paper => "--paper".to_owned(),
-            Self::OursLine(shade) => format!("--ours-{}", shade % SHADES),
-            Self::PeerLine(shade) => format!("--peer-{}", shade % SHADES),
+            Self::OursLine(shade) => format!("--ours-{}", shade % 256),
+            Self::PeerLine(shade) => format!("--peer-{}", shade % 256),
         }
     }
 }
@@ -119,14 +119,22 @@ pub(super) fn draw(
 
 /// Replaces the colours that stand for inks. Only attributes can match: quotes in text are escaped.
 fn name_colours(svg: &str) -> String {
-    let mut svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-    for ink in Ink::all() {
-        let RGBColor(r, g, b) = ink.stand_in();
-        let stand_in = format!("=\"#{r:02X}{g:02X}{b:02X}\"");
+    const MARK: &str = "=\"#";
+    let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
+    let mut parts = svg.split(MARK);
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let Some(ink) = Ink::stood_for(part) else {
+            named.push_str(MARK);
+            named.push_str(part);
+            continue;
+        };
         let dashes = if matches!(ink, Ink::PeerLine(_)) { " stroke-dasharray=\"50 30\"" } else { "" };
-        svg = svg.replace(&stand_in, &format!("=\"var({})\"{dashes}", ink.variable()));
+        // Six digits and the quote that closes them.
+        let rest = part.get(7..).unwrap_or_default();
+        named.push_str(&format!("=\"var({})\"{dashes}{rest}", ink.variable()));
     }
-    svg
+    named
 }
 
 impl Canvas<'_> {
@@ -179,6 +187,8 @@ fn failed(error: DrawingAreaErrorKind<std::io::Error>) -> ChartError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -195,17 +205,20 @@ mod tests {
         assert_eq!(text.text().map(str::trim), Some(hostile));
         assert_eq!(text.attribute("fill"), Some("var(--text)"));
         let line = document.descendants().find(|n| n.has_tag_name("polyline")).expect("a line");
-        assert_eq!(line.attribute("stroke"), Some("var(--peer-1)"));
+        assert_eq!(line.attribute("stroke"), Some("var(--peer-7)"));
         assert_eq!(line.attribute("stroke-width"), Some("15"));
         assert!(!document.descendants().any(|n| n.has_tag_name("script")));
     }
 
     #[test]
     fn every_ink_has_a_colour_and_a_name_of_its_own() {
-        let colours: Vec<_> = Ink::all().map(|ink| ink.stand_in().rgb()).collect();
-        let names: Vec<_> = Ink::all().map(Ink::variable).collect();
-        for i in 0..colours.len() {
-            assert!(!colours[..i].contains(&colours[i]) && !names[..i].contains(&names[i]), "{}", names[i]);
+        let lines = (0..200).flat_map(|shade| [Ink::OursLine(shade), Ink::PeerLine(shade)]);
+        let inks: Vec<_> = PLAIN.into_iter().chain(lines).collect();
+        let names: BTreeSet<_> = inks.iter().map(|ink| ink.variable()).collect();
+        assert_eq!(names.len(), inks.len());
+        for ink in inks {
+            let RGBColor(r, g, b) = ink.stand_in();
+            assert_eq!(Ink::stood_for(&format!("{r:02X}{g:02X}{b:02X}")), Some(ink));
         }
     }
 }

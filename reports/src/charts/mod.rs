@@ -7,6 +7,7 @@ mod axis;
 mod canvas;
 
 pub(crate) mod bars;
+pub(crate) mod palette;
 pub(crate) mod percentiles;
 
 use serde::Serialize;

@@ -3,7 +3,6 @@
 use super::{Finding, P99, SLICED, STACKFUL, cell};
 use crate::format;
 use crate::matrix::Matrix;
-use crate::stats::Tail;
 
 /// The distribution of the requests that take the mean service time or less.
 const SHORT: &str = "short";
@@ -30,20 +29,29 @@ pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
 
 fn told(matrix: &Matrix<'_>, workload: &str, what: &str) -> Option<String> {
     let off = cell(matrix, workload, STACKFUL)?.tail(SHORT, P99)?;
-    let sliced = SLICED.iter().filter_map(|(runtime, slice)| {
-        let tail = cell(matrix, workload, runtime)?.tail(SHORT, P99)?;
-        Some((tail, format!("{} at {slice}", format::duration(tail.value))))
-    });
-    let (tails, shown): (Vec<Tail>, Vec<String>) = sliced.unzip();
-    if tails.is_empty() {
+    let mut shown = Vec::new();
+    let (mut help, mut harm) = (Vec::new(), Vec::new());
+    for (runtime, slice) in SLICED {
+        let Some(tail) = cell(matrix, workload, runtime).and_then(|good| good.tail(SHORT, P99)) else { continue };
+        shown.push(format!("{} at {slice}", format::duration(tail.value)));
+        if tail.differs(&off) {
+            let verdict = if tail.value < off.value { &mut help } else { &mut harm };
+            verdict.push(slice.to_owned());
+        }
+    }
+    if shown.is_empty() {
         return None;
     }
-    let clearly = |better: fn(f64, f64) -> bool| tails.iter().any(|t| t.differs(&off) && better(t.value, off.value));
-    let verdict = match (clearly(|sliced, off| sliced < off), clearly(|sliced, off| sliced > off)) {
-        (true, false) => "slices help",
-        (false, true) => "slices harm",
-        (true, true) => "it depends on the slice",
-        (false, false) => "slices make no clear difference",
+    // A verdict on slices holds for all that were measured; else it names those that it is about.
+    let all = shown.len();
+    let some = |slices: &[String], verb: &str| format!("slices of {} {verb}", format::list(slices));
+    let verdict = match (help.len(), harm.len()) {
+        (0, 0) => "slices make no clear difference".to_owned(),
+        (n, 0) if n == all => "slices help".to_owned(),
+        (0, n) if n == all => "slices harm".to_owned(),
+        (_, 0) => some(&help, "help"),
+        (0, _) => some(&harm, "harm"),
+        (..) => format!("{} and {}", some(&help, "help"), some(&harm, "harm")),
     };
     Some(format!("{what}, {verdict} ({} without, {})", format::duration(off.value), format::list(&shown)))
 }
