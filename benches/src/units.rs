@@ -18,7 +18,7 @@ pub fn count(n: f64) -> String {
 /// Each unit is a thousand of the one before; its limit is the first value that is too large for it.
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
     // Nobody counts so many digits.
-    if !(value.abs() < 1e24) {
+    if !value.is_finite() || value.abs() >= 1e24 {
         return if value.is_finite() { format!("{value:.2e}") } else { "–".to_owned() };
     }
     let mut scale = 1.0;

@@ -30,7 +30,9 @@ fn commands(path: &str, start: &str) -> Vec<Vec<String>> {
         let mut arguments = Vec::new();
         for (i, part) in quoted {
             match i % 2 {
-                0 => arguments.extend(part.split(" #").next().unwrap_or_default().split_whitespace().map(str::to_owned)),
+                0 => {
+                    arguments.extend(part.split(" #").next().unwrap_or_default().split_whitespace().map(str::to_owned))
+                }
                 _ => arguments.push(part.to_owned()),
             }
             if part.contains(" #") {

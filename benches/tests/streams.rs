@@ -133,7 +133,8 @@ fn results_follow_links_and_go_straight_into_pipes() {
     let compare = |place: &Path| {
         let flag = format!("--json={}", place.display());
         // Two rounds: a stream takes the results once, when they are complete.
-        stampede(&[&COMPARE[..], &["--rounds=2", &flag]].concat()).output().expect("the tool starts")
+        let twice: Vec<&str> = COMPARE.iter().map(|&a| if a == "--rounds=1" { "--rounds=2" } else { a }).collect();
+        stampede(&[&twice[..], &[&flag]].concat()).output().expect("the tool starts")
     };
     let output = compare(&link);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -29,7 +29,7 @@ pub(crate) fn tick(ns: f64) -> String {
         return "0".to_owned();
     }
     let (value, unit) = scale(ns, &TIME);
-    if !(value.abs() < POWERS_FROM) {
+    if !value.is_finite() || value.abs() >= POWERS_FROM {
         return duration(ns);
     }
     let digits = format!("{value:.3}");

@@ -206,7 +206,7 @@ fn a_file_that_may_not_be_read_is_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = Store::open(dir.path()).expect("created");
     let path = store.write(&common::record("fib", "local", 1)).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("it is ours");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("it is ours");
     // The superuser reads everything.
     if File::open(&path).is_err() {
         let error = load(&path).expect_err("no permission");
