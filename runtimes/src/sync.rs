@@ -189,6 +189,17 @@ impl Deref for Futex {
 /// every memory order. Fails on a panic anywhere in it, also on one that was caught.
 #[cfg(all(test, stampede_loom))]
 pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    explore_modes(preemptions, false, model);
+}
+
+/// The same, with each of the two kinds of asymmetric [`barrier`](crate::engine::barrier).
+#[cfg(all(test, stampede_loom))]
+pub(crate) fn explore_with_barriers(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    explore_modes(preemptions, true, model);
+}
+
+#[cfg(all(test, stampede_loom))]
+fn explore_modes(preemptions: usize, barriers: bool, model: impl Fn() + Send + Sync + 'static) {
     use std::cell::Cell;
     // Loom runs all threads of a model on the thread that checks it.
     thread_local!(static PANICKED: Cell<bool> = const { Cell::new(false) });
@@ -200,10 +211,16 @@ pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'stat
             report(info);
         }));
     });
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(move || {
-        model();
-        assert!(!PANICKED.get(), "something panicked in the model");
-    });
+    let model = std::sync::Arc::new(model);
+    let check = |prepare: fn()| {
+        let model = model.clone();
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.check(move || {
+            prepare();
+            model();
+            assert!(!PANICKED.get(), "something panicked in the model");
+        });
+    };
+    if barriers { crate::engine::barrier::run_in_both_modes(check) } else { check(|| {}) }
 }

@@ -15,9 +15,9 @@ mutations() { cat <<'TABLE'
 task/state.rs | s/fetch_or\(SCHEDULED, AcqRel\)/fetch_or(SCHEDULED, Relaxed)/ | a_wake_during_a_poll_is_not_lost
 task/state.rs | s/(fn suspend.*?)fetch_and\(!RUNNING, AcqRel\)/$1fetch_and(!RUNNING, Relaxed)/s | two_wakers_schedule_once
 task/state.rs | s/if before & SCHEDULED != 0 \{/if false {/ | a_wake_during_a_poll_is_not_lost
-task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| )RUNNING \| (DONE\))/$1$2/ | two_wakers_schedule_once
-task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \()SCHEDULED \| (RUNNING \| DONE\))/$1$2/ | two_wakers_schedule_once
-task/state.rs | s/(fetch_or\(SCHEDULED, AcqRel\) & \(SCHEDULED \| RUNNING) \| DONE\)/$1)/ | two_wakers_schedule_once
+task/state.rs | s/(fn queue_if_idle.*?before & \(SCHEDULED \| )RUNNING \| (DONE\))/$1$2/s | two_wakers_schedule_once
+task/state.rs | s/(fn queue_if_idle.*?before & \()SCHEDULED \| (RUNNING \| DONE\))/$1$2/s | two_wakers_schedule_once
+task/state.rs | s/(fn queue_if_idle.*?before & \(SCHEDULED \| RUNNING) \| DONE\)/$1)/s | two_wakers_schedule_once
 task/state.rs | s/fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)/fetch_xor(SCHEDULED | RUNNING, Relaxed)/ | two_wakers_schedule_once
 task/state.rs | s/return (self.0.fetch_xor\(SCHEDULED \| RUNNING, AcqRel\)) & CANCELLED != 0/$1; return false/ | an_abort_takes_effect
 task/state.rs | s/fetch_and\(!SCHEDULED, AcqRel\) & CANCELLED/fetch_and(!SCHEDULED, Relaxed) \& CANCELLED/ | a_task_that_gives_way_hears_wakes
@@ -31,17 +31,22 @@ task/state.rs | s/(fn complete.*?)compare_exchange_weak\(now, next, AcqRel, Acqu
 task/state.rs | s/(fn complete.*?)let mut now = self.0.load\(Acquire\)(.*?)compare_exchange_weak\(now, next, AcqRel, Acquire\)/$1let mut now = self.0.load(Relaxed)$2compare_exchange_weak(now, next, crate::sync::atomic::Ordering::Release, Relaxed)/s | a_completion_wakes_the_awaiter
 task/state.rs | s/(fn settle.*?)fetch_and\(!\(RUNNING \| SCHEDULED \| AWAITER\), AcqRel\)/$1fetch_and(!(RUNNING | SCHEDULED | AWAITER), Relaxed)/s | a_handle_dropped_at_the_end_leaves_nothing
 task/state.rs | s/word & \(HANDLE \| RUNNING\) == 0 && word < WAKER/word & HANDLE == 0 && word < WAKER/ | a_handle_dropped_at_the_end_leaves_nothing
-task/state.rs | s/(fn drop_waker.*?)if alone && now & \(SCHEDULED \| DONE\) == 0/$1if false/s | an_unreachable_task_is_reaped
-task/state.rs | s/(fn drop_waker.*?)now - WAKER, AcqRel, Acquire/$1now - WAKER, Relaxed, Relaxed/s | the_last_waker_frees
-task/state.rs | s/now & \(HANDLE \| RUNNING\) == 0 && now < 2 \* WAKER/now & HANDLE == 0 && now < 2 * WAKER/ | an_unreachable_task_is_reaped
-task/state.rs | s/let reap = rest & \(SCHEDULED \| RUNNING\) == 0 && rest < WAKER/let reap = false/ | an_unreachable_task_is_reaped
+task/state.rs | s/(fn drop_waker.*?)if Self::is_unreachable\(next\) \{/$1if false {/s | an_unreachable_task_is_reaped
+task/state.rs | s/(fn drop_waker.*?)now, next, AcqRel, Acquire/$1now, next, Relaxed, Relaxed/s | the_last_waker_frees
+task/state.rs | s/word & \(HANDLE \| RUNNING \| SCHEDULED \| DONE\) == 0/word \& (HANDLE | SCHEDULED | DONE) == 0/ | an_unreachable_task_is_reaped
+task/state.rs | s/(fn drop_handle.*?)if Self::is_unreachable\(next\) \{/$1if false {/s | an_unreachable_task_is_reaped
 task/state.rs | s/(fn change_awaiter.*?)\(now & !clear\) \| set, AcqRel, Acquire/$1(now & !clear) | set, Relaxed, Acquire/s | a_completion_wakes_the_awaiter
-task/state.rs | s/let next = \(now & !SCHEDULED\) - WAKER/let next = now - (SCHEDULED + WAKER)/ | a_walk_at_shutdown_claims_once
+task/state.rs | s/(fn drop_waker.*?)Engine::Closed => next \|= CANCELLED/$1Engine::Closed => next |= 0/s | a_walk_at_shutdown_claims_once
+task/state.rs | s/(fn drop_handle.*?)Engine::Closed => next \|= CANCELLED/$1Engine::Closed => next |= 0/s | a_walk_at_shutdown_claims_once
+task/state.rs | s/now & \(DONE \| RUNNING \| SCHEDULED\) != 0/now \& (DONE | RUNNING) != 0/ | a_walk_leaves_what_is_due
+task/state.rs | s/now & \(DONE \| RUNNING \| SCHEDULED\) != 0/now \& (DONE | SCHEDULED) != 0/ | a_walk_leaves_what_is_due
+task/state.rs | s/Ok\(_\) if next & DONE != 0 && Self::is_last\(next\) => return Wake::Free,\n// | the_last_waker_frees
+task/state.rs | s/(fn reap.*?)rest \| SCHEDULED \| CANCELLED, AcqRel/$1rest | SCHEDULED, AcqRel/s | an_unreachable_task_is_reaped
 task/state.rs | s/match self.0.compare_exchange_weak\(now, now \| RUNNING \| CANCELLED, AcqRel, Acquire\)/match Ok::<usize, usize>(self.0.swap(now | RUNNING | CANCELLED, AcqRel))/ | a_walk_at_shutdown_claims_once
 task/join.rs | s/if state.offer_slot\(\) \{/state.offer_slot(); if true {/ | a_completion_wakes_the_awaiter
 task/join.rs | s/if !state.reclaim_slot\(\) \{/state.reclaim_slot(); if false {/ | a_completion_wakes_the_awaiter
 task/join.rs | s/state.await_output\(\) == Await::Occupied && state.reclaim_slot\(\)/false/ | an_unreachable_task_is_reaped
-task/join.rs | s/if state.cancel\(\) && !unsafe/if !state.cancel() \&\& !unsafe/ | an_abort_takes_effect
+task/join.rs | s/task.as_ref\(\).state.cancel\(\)/task.as_ref().state.wake()/ | an_abort_takes_effect
 task/state.rs | s/(fn wake_by_value.*?)Ok\(_\) if now & \(SCHEDULED \| RUNNING \| DONE\) == 0/$1Ok(_) if now \& (SCHEDULED | DONE) == 0/s | two_wakers_schedule_once
 task/state.rs | s/due if due & DONE == 0 => SCHEDULED/due if due \& DONE == 0 => 0/ | two_wakers_schedule_once
 queue/biased.rs | s/        barrier::light\(\);\n// | one_user_at_a_time
@@ -56,8 +61,9 @@ queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, 
 queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once
 engine/gate.rs | s/(impl Drop.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
+engine/gate.rs | s/(fn leave_uncounted.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
 engine/gate.rs | s/while self.0.load\(Acquire\)/while self.0.load(Relaxed)/ | a_closed_gate
-engine/gate.rs | s/if self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\) & CLOSED == 0/let open = self.0.load(Acquire) & CLOSED == 0; self.0.fetch_add(ENTERED + INSIDE, Acquire); if open/ | a_closed_gate
+engine/gate.rs | s/let before = self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\)/let before = self.0.load(Acquire); self.0.fetch_add(ENTERED + INSIDE, Acquire)/ | a_closed_gate
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | no_token_is_lost
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | a_worker_that_blocks_on_a_future
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.swap(EMPTY, Relaxed)/ | no_token_is_lost
@@ -67,6 +73,16 @@ engine/park.rs | s/IN_EPOLL => interrupt\(\)/IN_EPOLL => drop(interrupt)/ | no_t
 engine/park.rs | s/self.0.compare_exchange\(EMPTY, how, Relaxed, Relaxed\).is_ok\(\)/{ self.0.swap(how, Acquire); true }/ | no_token_is_lost
 engine/barrier.rs | s/(fn light.*?)fence\(SeqCst\);\n    \}\n\}/$1\n    }\n}/s | a_push_meets_a_worker
 engine/barrier.rs | s/(fn heavy.*?)    fence\(SeqCst\);/$1/s | a_push_meets_a_worker
+engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_push_meets_a_worker
+engine/barrier.rs | s/        modelled::light\(\);/        ();/ | a_push_meets_a_worker
+engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | one_user_at_a_time
+engine/barrier.rs | s/        modelled::light\(\);/        ();/ | one_user_at_a_time
+engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_region_that_is_entered
+engine/barrier.rs | s/        modelled::light\(\);/        ();/ | a_region_that_is_entered
+engine/sleep.rs | s/barrier::heavy\(\)/fence(SeqCst)/ | a_push_meets_a_worker
+engine/sleep.rs | s/barrier::heavy\(\)/barrier::light()/ | a_push_meets_a_worker
+queue/biased.rs | s/barrier::heavy\(\)/barrier::light()/ | one_user_at_a_time
+engine/sleep.rs | s/(fn stop_search.*?)if self.others_run\(\) \{/$1if false {/s | the_last_searcher
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_push_meets_a_worker
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | two_workers_and_two_pushes
 engine/sleep.rs | s/& SEARCHING != 1/\& SEARCHING != 0/ | the_last_searcher
@@ -74,6 +90,9 @@ engine/sleep.rs | s/(fn pick_one.*?)fetch_sub\(SLEEPER - 1, AcqRel\)/$1fetch_sub
 engine/sleep.rs | s/block\(\);/if state == Search::No { block() }/ | a_push_meets_a_worker
 engine/sleep.rs | s/self.counts.fetch_sub\(u32::from\(state != Search::No\), AcqRel\)/()/ | a_nap_hides_no_push
 engine/sleep.rs | s/(fn pick_one.*?)self.counts.fetch_add\(1, AcqRel\)/$1()/s | a_nap_hides_no_push
+engine/core.rs | s/\(0\.\.self.workers.len\(\)\).for_each\(\|worker\| self.unpark\(worker\)\)/()/ | a_worker_stops
+engine/core.rs | s/(fn push_outside.*?)self.notify\(notify, None\)/$1let _ = notify/s | a_worker_runs_what_comes
+engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_worker_runs_what_comes
 engine/block_on.rs | s/!self.0.swap\(true, Release\)/!self.0.swap(true, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/self.0.swap(false, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/{ let raised = self.0.load(Acquire); self.0.store(false, Release); raised }/ | a_worker_that_blocks_on_a_future

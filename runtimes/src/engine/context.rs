@@ -35,14 +35,20 @@ impl Context {
     }
 }
 
+#[cfg(not(stampede_loom))]
 thread_local! {
     static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+}
+
+#[cfg(stampede_loom)]
+loom::thread_local! {
+    static CURRENT: Cell<*const Context> = Cell::new(ptr::null());
 }
 
 /// The context of the worker that runs on this thread, or null.
 #[inline]
 pub(super) fn current() -> *const Context {
-    CURRENT.get()
+    CURRENT.with(Cell::get)
 }
 
 /// Makes `context` current until the guard is dropped.
@@ -50,7 +56,7 @@ pub(super) fn current() -> *const Context {
 /// # Safety
 /// It is the head of a worker that stays where it is until then.
 pub(super) unsafe fn set(context: *const Context) -> Guard {
-    Guard(CURRENT.replace(context))
+    Guard(CURRENT.with(|current| current.replace(context)))
 }
 
 /// Restores what was current before.
@@ -58,7 +64,7 @@ pub(super) struct Guard(*const Context);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.with(|current| current.set(self.0));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all threads of one runtime share, and the way in for calls from outside.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
 /// and freed, in each worker's cache; shutdown adds these up and from then on counts down under a lock.
 pub(crate) struct Core<S: Scheduler> {
     pub(super) name: &'static str,
+    /// The tasks' common reference: what `Arc::into_raw` gave. Written once, before anybody shares the core.
+    tasks: Cell<*const Self>,
     /// Dropped by shutdown, once the gate is closed and the workers have stopped.
     policy: UnsafeCell<ManuallyDrop<S>>,
     gate: Gate,
@@ -42,7 +44,8 @@ pub(crate) struct Core<S: Scheduler> {
     pub(super) slice: Option<Duration>,
     pub(super) reactor: Reactor,
     pub(super) depot: Depot,
-    /// What the task bodies share, until shutdown has dropped the last future.
+    /// What the task bodies share, until the last future is dropped: by shutdown, unless a policy has given a task away, and
+    /// then it stays as long as the core.
     body: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     outside: CachePadded<Mutex<Outside>>,
     pub(super) outside_counters: Block,
@@ -81,6 +84,7 @@ impl<S: Scheduler> Core<S> {
         let shared = || Shared { parker: Parker::new(), inbox: Injector::new(), counters: Block::new() };
         let core = Arc::new(Self {
             name,
+            tasks: Cell::new(ptr::null()),
             policy: UnsafeCell::new(ManuallyDrop::new(policy)),
             gate: Gate::new(),
             sleep: Sleep::new(workers),
@@ -93,8 +97,8 @@ impl<S: Scheduler> Core<S> {
             outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), spawned: 0, remaining: None })),
             outside_counters: Block::new(),
         });
-        // The tasks' common reference; given back by `release_tasks`.
-        let _ = Arc::into_raw(core.clone());
+        // Given back by `release_tasks`.
+        core.tasks.set(Arc::into_raw(core.clone()));
         (core, locals)
     }
 
@@ -159,9 +163,10 @@ impl<S: Scheduler> Core<S> {
         worker.count(Counter::Spawned, 1);
         // SAFETY: the core outlives its tasks; the rest is the caller's promise.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
-        worker.schedule(runnable, Cause::Spawned);
         // SAFETY: the task's handle, which nobody else has; its output is the future's.
-        unsafe { JoinHandle::from_raw(header) }
+        let handle = unsafe { JoinHandle::from_raw(header) };
+        worker.schedule(runnable, Cause::Spawned);
+        handle
     }
 
     /// On a worker whose tasks may be preempted, or from outside, where another runtime's may be.
@@ -180,10 +185,11 @@ impl<S: Scheduler> Core<S> {
         };
         // SAFETY: as above.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
+        // SAFETY: as above.
+        let handle = unsafe { JoinHandle::from_raw(header) };
         self.push_outside(runnable, Cause::Spawned);
         drop(inside);
-        // SAFETY: as above.
-        unsafe { JoinHandle::from_raw(header) }
+        handle
     }
 
     /// Queues a task from a thread that is no worker. The caller is inside the gate, which counts it.
@@ -251,7 +257,8 @@ impl<S: Scheduler> Core<S> {
         (0..self.workers.len()).for_each(|worker| self.unpark(worker));
     }
 
-    /// Drops every future that is left, and the policy. Afterwards no task is queued or idle.
+    /// Drops every future that is left, and the policy. Afterwards no task is idle, and none is due but those whose
+    /// [`Runnable`] a policy has put somewhere else: they end when that is dropped, wherever it is.
     ///
     /// # Safety
     /// Called once, after [`begin_shutdown`](Self::begin_shutdown), with all workers stopped and given up,
@@ -263,7 +270,10 @@ impl<S: Scheduler> Core<S> {
         unsafe { ManuallyDrop::drop(&mut *self.policy.get()) };
         // SAFETY: no worker runs any more.
         unsafe { self.cancel_remaining(None) };
-        drop(self.body.lock().take());
+        // No task becomes due any more, so once there is none, no future is left either.
+        if !self.depot.any(Self::is_due) {
+            drop(self.body.lock().take());
+        }
         self.reactor.shutdown();
         let mut outside = self.outside.lock();
         live += outside.cache.live;
@@ -275,11 +285,17 @@ impl<S: Scheduler> Core<S> {
         }
     }
 
-    /// Cancels the tasks that are pinned to `pinned`, or all that are left.
+    /// Whether a `Runnable` of `task` exists, or somebody is about to drop its future.
+    fn is_due(task: NonNull<Header>) -> bool {
+        // SAFETY: the pool calls this only with memory that stays for the duration.
+        unsafe { (*task.as_ptr()).state.is_due() }
+    }
+
+    /// Cancels the idle tasks that are pinned to `pinned`, or all idle ones. A task that is due belongs to its `Runnable`.
     ///
     /// # Safety
-    /// The tasks concerned lie in no queue and are not running, no new ones come, and the calling thread may
-    /// drop them.
+    /// The engine is closed, so that no idle task becomes due, no new ones come, and the calling thread may drop those
+    /// concerned.
     pub(super) unsafe fn cancel_remaining(&self, pinned: Option<usize>) {
         // SAFETY: the pool calls this only with memory that stays for the duration; `pinned` is written when a
         // task is made, before its state says that it is one.
@@ -311,23 +327,29 @@ unsafe impl<S: Scheduler> Sync for Core<S> {}
 
 impl<S: Scheduler> Home for Core<S> {
     #[inline]
-    fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
-        if let Some(worker) = self.at_home() {
-            worker.schedule(task, cause);
-            return Ok(());
-        }
-        self.schedule_guarded(task, cause)
+    fn address(&self) -> *const Self {
+        self.tasks.get()
     }
 
     #[inline]
-    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
-        if let Some(worker) = self.at_home() {
+    fn requeue(&self, task: Runnable) {
+        match self.at_home() {
+            Some(worker) => worker.schedule(task, Cause::Yielded),
+            None => self.requeue_guarded(task),
+        }
+    }
+
+    #[inline]
+    unsafe fn admit(home: *const Self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+        // SAFETY: the caller keeps it alive until `decide` is called, and this worker from then on.
+        if let Some(worker) = unsafe { &*home }.at_home() {
             if let Some(task) = decide() {
                 worker.schedule(task, Cause::Woken);
             }
             return true;
         }
-        self.admit_guarded(decide)
+        // SAFETY: the caller's.
+        unsafe { Self::admit_guarded(home, decide) }
     }
 
     #[inline]
@@ -401,29 +423,32 @@ impl<S: Scheduler> Home for Core<S> {
 // Where precautions are taken: on workers that slice, and from outside. Not inlined into the paths of those at home.
 impl<S: Scheduler> Core<S> {
     #[inline(never)]
-    fn schedule_guarded(&self, task: Runnable, cause: Cause) -> Result<(), Runnable> {
+    fn requeue_guarded(&self, task: Runnable) {
         let _closed = guard();
-        if let Some(worker) = self.here() {
-            worker.schedule(task, cause);
-            return Ok(());
+        match self.here() {
+            Some(worker) => worker.schedule(task, Cause::Yielded),
+            // Tasks are polled by workers of their own runtime only.
+            None => drop(task),
         }
-        let Some(_inside) = self.gate.enter() else { return Err(task) };
-        self.push_outside(task, cause);
-        Ok(())
     }
 
+    /// # Safety
+    /// As for [`Home::admit`].
     #[inline(never)]
-    fn admit_guarded(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+    unsafe fn admit_guarded(home: *const Self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
         let _closed = guard();
-        if let Some(worker) = self.here() {
+        // Not an argument: the core may be gone by the time that this returns.
+        // SAFETY: alive until `decide` is called, and as long as a worker runs or somebody is inside the gate.
+        let core = unsafe { &*home };
+        if let Some(worker) = core.here() {
             if let Some(task) = decide() {
                 worker.schedule(task, Cause::Woken);
             }
             return true;
         }
-        let Some(inside) = self.gate.enter() else { return false };
+        let Some(inside) = core.gate.enter() else { return false };
         match decide() {
-            Some(task) => self.push_outside(task, Cause::Woken),
+            Some(task) => core.push_outside(task, Cause::Woken),
             None => inside.leave_uncounted(),
         }
         true

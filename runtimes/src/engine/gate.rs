@@ -12,10 +12,13 @@ use crate::sync::atomic::{
 };
 
 const CLOSED: u64 = 1;
-/// One inside: there are fewer than 2¹⁹ threads.
+/// One inside: there is room for 2¹⁸, and no thread comes in so often on top of itself.
 const INSIDE: u64 = 1 << 1;
 /// One who entered, now or before: 2⁴⁴ of them take days at the least.
 const ENTERED: u64 = 1 << 20;
+
+/// Set when more are inside than there is room for.
+const CROWDED: u64 = ENTERED >> 1;
 
 /// See the module.
 #[derive(Debug)]
@@ -35,10 +38,18 @@ impl Gate {
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
         // Acquire pairs with nothing of the closer's (a closed gate admits nobody), but with the Release of
         // earlier entrants only through the policy's own synchronisation; it keeps what follows inside.
-        if self.0.fetch_add(ENTERED + INSIDE, Acquire) & CLOSED == 0 {
+        let before = self.0.fetch_add(ENTERED + INSIDE, Acquire);
+        if before & (CLOSED | CROWDED) == 0 {
             return Some(Inside(self));
         }
-        self.0.fetch_sub(ENTERED + INSIDE, Release);
+        self.turn_back(before)
+    }
+
+    #[cold]
+    fn turn_back(&self, before: u64) -> Option<Inside<'_>> {
+        // Relaxed: nothing was done inside.
+        self.0.fetch_sub(ENTERED + INSIDE, Relaxed);
+        assert!(before & CLOSED != 0, "a policy schedules a task while it schedules a task, and so on");
         None
     }
 

@@ -11,6 +11,8 @@ mod core;
 mod executor;
 mod gate;
 #[cfg(all(test, stampede_loom))]
+mod loop_models;
+#[cfg(all(test, stampede_loom))]
 mod models;
 mod park;
 mod pool;
@@ -21,4 +23,6 @@ mod worker;
 
 pub(crate) use context::count;
 pub use executor::Executor;
+#[cfg(all(test, stampede_loom))]
+pub(crate) use gate::Gate;
 pub use spawner::EngineSpawner;

@@ -20,11 +20,11 @@ use super::gate::Gate;
 use super::park::Parker;
 use super::sleep::{Reach, Search, Sleep};
 use crate::scheduler::Notify;
-use crate::sync::{Futex, explore};
+use crate::sync::{Futex, explore, explore_with_barriers};
 
 /// Nobody enters after the gate is closed, and what those before did happened before: the policy can go.
 ///
-/// Fails when leaving or the wait in `close` is Relaxed, and when `enter` looks before it counts itself.
+/// Fails when leaving, counted or not, or the wait in `close` is Relaxed, and when `enter` looks before it counts itself.
 #[test]
 fn a_closed_gate_has_nobody_inside() {
     struct Guarded {
@@ -33,12 +33,13 @@ fn a_closed_gate_has_nobody_inside() {
     }
     explore(3, || {
         let shared = Arc::new(Guarded { gate: Gate::new(), policy: UnsafeCell::new(true) });
-        let entrants = [(); 2].map(|()| {
+        let entrants = [true, false].map(|counted| {
             let shared = shared.clone();
             thread::spawn(move || {
-                let Some(_inside) = shared.gate.enter() else { return };
+                let Some(inside) = shared.gate.enter() else { return };
                 // SAFETY: loom checks it.
                 shared.policy.with(|alive| assert!(unsafe { *alive }));
+                if counted { drop(inside) } else { inside.leave_uncounted() }
             })
         });
         shared.gate.close();
@@ -211,7 +212,7 @@ impl Pool {
 #[test]
 fn a_push_meets_a_worker_going_to_sleep() {
     for notify in [Notify::One, Notify::All, Notify::Worker(0)] {
-        explore(3, move || {
+        explore_with_barriers(3, move || {
             let pool = Pool::new(1, 1);
             let pusher = thread::spawn({
                 let pool = pool.clone();
@@ -228,7 +229,7 @@ fn a_push_meets_a_worker_going_to_sleep() {
 /// Fails without either side of the barrier, and when a searcher that found one task does not look for the other.
 #[test]
 fn two_workers_and_two_pushes() {
-    explore(2, || {
+    explore_with_barriers(2, || {
         let pool = Pool::new(2, 2);
         let threads = [0, 1].map(|i| {
             let pool = pool.clone();
@@ -246,7 +247,7 @@ fn two_workers_and_two_pushes() {
 /// is woken does not count as searching.
 #[test]
 fn the_last_searcher_passes_the_search_on() {
-    explore(2, || {
+    explore_with_barriers(2, || {
         // Worker 2, which pushes, runs.
         let pool = Pool::new(3, 2);
         let thief = thread::spawn({
@@ -273,7 +274,7 @@ fn the_last_searcher_passes_the_search_on() {
 #[test]
 fn a_nap_hides_no_push() {
     for reach in [Reach::Sleepers, Reach::Nappers] {
-        explore(3, move || {
+        explore_with_barriers(3, move || {
             let pool = Pool::new(2, 1);
             assert!(pool.sleep.start_search());
             let napper = thread::spawn({
@@ -297,7 +298,7 @@ fn a_nap_hides_no_push() {
 /// Fails when stopping does not unpark, and when a worker does not ask whether it stops before it blocks.
 #[test]
 fn a_stop_reaches_every_worker() {
-    explore(3, || {
+    explore_with_barriers(3, || {
         let pool = Pool::new(2, usize::MAX);
         let worker = thread::spawn({
             let pool = pool.clone();
@@ -358,7 +359,7 @@ fn wake_elsewhere(wakes: Arc<Wakes>, i: usize, waker: Waker) -> thread::JoinHand
 #[test]
 fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
     for how in [How::OnFutex, How::InEpoll] {
-        explore(3, move || {
+        explore_with_barriers(3, move || {
             let wakes = Wakes([AtomicBool::new(false), AtomicBool::new(false)]);
             let shared = Arc::new((Sleep::new(1), Bed::new(), Flag::new(true), wakes));
             let wakers = [0, 1].map(|i| {

@@ -224,9 +224,18 @@ impl Depot {
     /// A large task is looked at under the lock that freeing it takes, so it cannot go away meanwhile;
     /// slots stay. Tasks made during the walk may be missed.
     pub(super) fn claim(&self, claim: impl Fn(NonNull<Header>) -> bool) -> Vec<NonNull<Header>> {
-        let stock = self.0.lock();
-        let slots = stock.chunks.iter().flat_map(Chunk::slots);
-        slots.chain(stock.large.iter().copied()).filter(|&task| claim(task)).collect()
+        self.0.lock().all().filter(|&task| claim(task)).collect()
+    }
+
+    /// Whether `is` holds for some task or free slot, which it looks at as [`claim`](Self::claim) does.
+    pub(super) fn any(&self, is: impl Fn(NonNull<Header>) -> bool) -> bool {
+        self.0.lock().all().any(is)
+    }
+}
+
+impl Stock {
+    fn all(&self) -> impl Iterator<Item = NonNull<Header>> {
+        self.chunks.iter().flat_map(Chunk::slots).chain(self.large.iter().copied())
     }
 }
 

@@ -107,7 +107,7 @@ impl<S: Scheduler> Worker<S> {
     /// Makes this the calling thread's worker until the guard is dropped.
     pub(super) fn enter(&self) -> context::Guard {
         // SAFETY: the worker is boxed, and every caller borrows it for longer than the guard lives.
-        unsafe { context::set(&raw const self.context) }
+        unsafe { context::set(std::ptr::from_ref(self).cast()) }
     }
 
     /// Counts on this worker's own block, whose one writer is the thread that runs it.
@@ -331,11 +331,12 @@ impl<S: Scheduler> Worker<S> {
 
     #[inline(never)]
     fn begin_round(&self) {
-        let mut pinned = self.pinned.borrow_mut();
-        self.shared().inbox.take_into(&mut pinned);
-        if !pinned.is_empty() {
+        self.shared().inbox.take_into(&mut self.pinned.borrow_mut());
+        let pinned = self.pinned.borrow().len();
+        if pinned != 0 {
+            // Nothing is borrowed here: the policy may drop a task, whose destructor may wake one that is pinned.
             let others = self.with_local(|local| local.map_or(0, |local| self.core.policy().queued(local)));
-            self.round.set((others, pinned.len()));
+            self.round.set((others, pinned));
             self.interval.set(1);
         }
     }
@@ -387,6 +388,9 @@ impl<S: Scheduler> Worker<S> {
 
     #[inline]
     fn execute(&self, found: Found) {
+        if !found.task.is_of(Arc::as_ptr(&self.core).cast()) {
+            return found.task.send_home();
+        }
         self.count(Counter::Dequeued, 1);
         match found.origin() {
             Origin::Local => {}

@@ -70,11 +70,10 @@ impl Injector {
             }
             oldest = node.as_ptr();
         }
-        while let Some(node) = NonNull::new(oldest) {
-            // SAFETY: the chain is this thread's; the link is read before the task is given away.
-            oldest = unsafe { *node.as_ref().link.get() };
-            // SAFETY: the node came from `Runnable::into_raw` in `push`.
-            each(unsafe { Runnable::from_raw(node) });
+        // Drops, and so cancels, what is left when `each` panics.
+        let mut taken = Taken(oldest);
+        while let Some(task) = taken.pop() {
+            each(task);
         }
     }
 
@@ -82,6 +81,29 @@ impl Injector {
     pub fn take_into(&self, queue: &mut VecDeque<Runnable>) {
         if !self.is_empty() {
             self.take(|task| queue.push_back(task));
+        }
+    }
+}
+
+/// What a consumer took and has not handed on yet: the oldest, and through the links all that came later.
+struct Taken(*mut Header);
+
+impl Taken {
+    #[inline]
+    fn pop(&mut self) -> Option<Runnable> {
+        let node = NonNull::new(self.0)?;
+        // SAFETY: the chain is this thread's; the link is read before the task is given away.
+        self.0 = unsafe { *node.as_ref().link.get() };
+        // SAFETY: the node came from `Runnable::into_raw` in `push`.
+        Some(unsafe { Runnable::from_raw(node) })
+    }
+}
+
+impl Drop for Taken {
+    #[inline]
+    fn drop(&mut self) {
+        while let Some(task) = self.pop() {
+            drop(task);
         }
     }
 }

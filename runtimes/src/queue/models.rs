@@ -6,7 +6,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 
 use super::{Biased, Injector};
-use crate::sync::explore;
+use crate::sync::{explore, explore_with_barriers};
 use crate::task::Runnable;
 use crate::task::models::Desk;
 
@@ -54,7 +54,7 @@ fn one_user_at_a_time() {
             self.0.with_mut(|value| unsafe { *value += 1 });
         }
     }
-    explore(3, || {
+    explore_with_barriers(3, || {
         let value = Arc::new(Biased::new(Watched(UnsafeCell::new(0))));
         let guests = [(); 2].map(|()| {
             let value = value.clone();

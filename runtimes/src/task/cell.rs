@@ -10,8 +10,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
-use super::state::{Complete, State, Suspend};
-use super::{Cause, End, Home, JoinError, Runnable, Size, waker};
+use super::state::{Complete, State, Suspend, Wake};
+use super::{End, Home, JoinError, Runnable, Size, waker};
 
 /// What every task begins with, whatever its future.
 #[repr(C)]
@@ -21,7 +21,7 @@ pub(crate) struct Header {
     /// task, or to the free list once it is freed.
     pub(crate) link: UnsafeCell<*mut Header>,
     vtable: &'static VTable,
-    /// The engine that runs the task, alive as long as the task's memory is.
+    /// The engine that runs the task, alive as long as the task's memory is: what [`Home::address`] gave.
     home: *const (),
     /// The waker of the task that awaits this one's handle; see [`State`] for who owns it when.
     awaiter: UnsafeCell<MaybeUninit<Waker>>,
@@ -42,7 +42,7 @@ pub(crate) struct VTable {
     cancel: unsafe fn(NonNull<Header>),
     take_output: unsafe fn(NonNull<Header>, *mut ()),
     drop_output: unsafe fn(NonNull<Header>),
-    schedule: unsafe fn(NonNull<Header>) -> bool,
+    admit: unsafe fn(NonNull<Header>, &mut dyn FnMut() -> Wake) -> bool,
     free: unsafe fn(NonNull<Header>),
 }
 
@@ -78,11 +78,11 @@ pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32)
                 cancel: cancel::<F, H>,
                 take_output: take_output::<F, H>,
                 drop_output: drop_output::<F, H>,
-                schedule: schedule::<H>,
+                admit: admit_dyn::<H>,
                 free: free::<F, H>,
             }
         },
-        home: ptr::from_ref(home).cast(),
+        home: home.address().cast(),
         awaiter: UnsafeCell::new(MaybeUninit::uninit()),
         pinned: AtomicU32::new(pinned),
     };
@@ -95,6 +95,12 @@ pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32)
 }
 
 impl Header {
+    /// Whether `home` runs the task.
+    #[inline]
+    pub(crate) fn is_of(&self, home: *const ()) -> bool {
+        ptr::eq(self.home, home)
+    }
+
     /// The worker that alone may run the task.
     #[inline]
     pub(crate) fn pinned(&self) -> Option<usize> {
@@ -170,14 +176,14 @@ pub(crate) unsafe fn drop_output_raw(task: NonNull<Header>) {
     unsafe { (task.as_ref().vtable.drop_output)(task) }
 }
 
-/// Queues a task whose state the caller has just turned to SCHEDULED. False: its engine has closed.
+/// Calls `decide` and queues the task if that says so, unless its engine has closed: then it is false, without a call.
 ///
 /// # Safety
-/// The caller owns the duty to run the task, and holds a waker or the handle for the duration.
-#[inline]
-pub(crate) unsafe fn schedule_raw(task: NonNull<Header>) -> bool {
+/// The caller has the duty to run the task or a reference to it, which at most `decide` gives up; `decide` says `Queue` if it
+/// was given the duty, and `Free` if the caller is the last.
+pub(crate) unsafe fn admit_raw(task: NonNull<Header>, decide: &mut dyn FnMut() -> Wake) -> bool {
     // SAFETY: as the caller promises.
-    unsafe { (task.as_ref().vtable.schedule)(task) }
+    unsafe { (task.as_ref().vtable.admit)(task, decide) }
 }
 
 /// Gives the memory back.
@@ -198,32 +204,30 @@ pub(crate) unsafe fn awaiter(task: NonNull<Header>) -> *mut MaybeUninit<Waker> {
     unsafe { task.as_ref().awaiter.get() }
 }
 
-/// Queues the task with its engine.
+/// As [`admit_raw`], with the engine's type known.
 ///
 /// # Safety
-/// As for [`schedule_raw`]; the task was made for an `H`.
+/// As for [`admit_raw`]; the task was made for an `H`.
 #[inline]
-pub(super) unsafe fn schedule<H: Home>(task: NonNull<Header>) -> bool {
-    // SAFETY: as the caller promises.
-    let home = unsafe { home::<H>(task) };
-    // SAFETY: the caller owns the duty to run the task.
-    match home.schedule(unsafe { Runnable::from_raw(task) }, Cause::Woken) {
-        Ok(()) => true,
-        Err(refused) => {
-            refused.into_raw();
-            false
+pub(super) unsafe fn admit<H: Home>(task: NonNull<Header>, decide: impl FnOnce() -> Wake) -> bool {
+    let decide = || match decide() {
+        Wake::Nothing => None,
+        // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
+        Wake::Queue => Some(unsafe { Runnable::from_raw(task) }),
+        Wake::Free => {
+            // SAFETY: the step says that this thread is the last.
+            unsafe { free_raw(task) };
+            None
         }
-    }
+    };
+    // SAFETY: the caller keeps the task, and with it the engine, alive until `decide` is called; while it runs and until
+    // what it returns is queued, the engine is open.
+    unsafe { H::admit(task.as_ref().home.cast::<H>(), decide) }
 }
 
-/// The engine that runs the task.
-///
-/// # Safety
-/// The task is alive for as long as the reference is used, and was made for an `H`.
-#[inline]
-pub(super) unsafe fn home<'a, H: Home>(task: NonNull<Header>) -> &'a H {
-    // SAFETY: alive by the caller's promise, and `home` was made from an `&H` that outlives the memory.
-    unsafe { &*task.as_ref().home.cast::<H>() }
+unsafe fn admit_dyn<H: Home>(task: NonNull<Header>, decide: &mut dyn FnMut() -> Wake) -> bool {
+    // SAFETY: the caller's.
+    unsafe { admit::<H>(task, decide) }
 }
 
 unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
@@ -235,9 +239,9 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
             return unsafe { cancel::<F, H>(task) };
         }
         // The abort waits until the task suspends by itself. Then this wake queues it once more.
-        cell.header.state.wake();
+        let _ = cell.header.state.wake();
     }
-    // SAFETY: `home` was made from an `&H` that outlives the memory.
+    // SAFETY: `home` is an `H` that outlives the memory.
     let home = unsafe { &*cell.header.home.cast::<H>() };
     let stage = cell.stage.get();
     // SAFETY: RUNNING keeps the task alive while this borrowed waker is used, and it is never dropped: it
@@ -258,8 +262,7 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
                 Suspend::Again => {
                     // SAFETY: the wake left the duty to run the task to this thread.
                     let again = unsafe { Runnable::from_raw(task) };
-                    // A worker's own engine accepts until the worker itself has stopped.
-                    drop(home.schedule(again, Cause::Yielded));
+                    home.requeue(again);
                 }
                 // SAFETY: the state is RUNNING again, for this thread.
                 Suspend::Unreachable => unsafe { cancel::<F, H>(task) },
@@ -289,7 +292,7 @@ unsafe fn cancel<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: the runner's access is exclusive, and the stage still holds the future.
     let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*cell.stage.get()).future) }));
     let output = Err(dropped.map_or_else(JoinError::Panicked, |()| JoinError::Cancelled));
-    // SAFETY: `home` was made from an `&H` that outlives the memory.
+    // SAFETY: `home` is an `H` that outlives the memory.
     unsafe { &*cell.header.home.cast::<H>() }.ended(End::Cancelled);
     // SAFETY: RUNNING for this thread, and the future is dropped.
     unsafe { complete::<F, H>(task, output) };

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::cell::{self, Header};
-use super::state::Await;
+use super::state::{Await, Engine, Reference, Release};
 use super::{JoinError, waker};
 use crate::runtime::Join;
 
@@ -54,12 +54,8 @@ impl<T> JoinHandle<T> {
     /// Asks that the task be dropped at its next suspension; see [`Join::abort`].
     pub fn abort(&self) {
         if let Some(task) = self.task {
-            // SAFETY: the handle keeps the task alive.
-            let state = unsafe { &task.as_ref().state };
-            // SAFETY: `cancel` gave this thread the duty to run the task, and the handle is held.
-            if state.cancel() && !unsafe { cell::schedule_raw(task) } {
-                state.unschedule();
-            }
+            // SAFETY: the handle keeps the task alive. If the engine has closed, the task is cancelled without this.
+            unsafe { cell::admit_raw(task, &mut || task.as_ref().state.cancel()) };
         }
     }
 
@@ -134,18 +130,19 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: reclaimed, so the slot is the handle's, and it holds a waker.
             unsafe { (*cell::awaiter(task)).assume_init_drop() };
         }
-        let release = match state.drop_handle(self.taken) {
-            Some(release) => release,
-            None => {
+        let mut output_gone = self.taken;
+        let mut drop = |engine: Engine| -> Release {
+            loop {
+                // SAFETY: as above.
+                if let Some(release) = unsafe { task.as_ref() }.state.drop_handle(output_gone, engine) {
+                    return release;
+                }
                 // SAFETY: DONE, and the output was not taken.
                 unsafe { cell::drop_output_raw(task) };
-                match state.drop_handle(true) {
-                    Some(release) => release,
-                    None => unreachable!("a handle whose output is gone can be dropped"),
-                }
+                output_gone = true;
             }
         };
-        // SAFETY: `release` was just returned by this task's state word.
-        unsafe { waker::settle(task, release) };
+        // SAFETY: the value owns the handle bit, and is dropped once.
+        unsafe { waker::settle(task, Reference::Handle, &mut drop) };
     }
 }

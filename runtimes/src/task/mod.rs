@@ -23,17 +23,21 @@ pub use error::JoinError;
 pub use join::JoinHandle;
 pub use runnable::Runnable;
 
-use crate::scheduler::Cause;
-
 /// What a task needs of the engine that runs it. Wakers and handles are used by tasks, in whose name the engine must not be
 /// interrupted: it sees to that itself.
 pub(crate) trait Home: Send + Sync + 'static {
-    /// Queues a task that became runnable; gives it back once the engine has closed.
-    fn schedule(&self, task: Runnable, cause: Cause) -> Result<(), Runnable>;
+    /// Itself, as its tasks refer to it: a pointer that [`free`](Self::free) can end the engine's life with.
+    fn address(&self) -> *const Self;
+
+    /// Queues a task that woke itself while the calling thread, a worker, polled it.
+    fn requeue(&self, task: Runnable);
 
     /// Calls `decide`, and queues the task that it returns as woken. False, without a call, once the engine has closed:
     /// while `decide` runs it does not.
-    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool;
+    ///
+    /// # Safety
+    /// `home` is alive until `decide` is called. It need not be any longer, hence a pointer.
+    unsafe fn admit(home: *const Self, decide: impl FnOnce() -> Option<Runnable>) -> bool;
 
     /// The calling thread begins to poll `task`.
     fn begin_poll(task: NonNull<Header>);

@@ -17,7 +17,8 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 
-use super::{Cause, End, Header, Home, JoinError, JoinHandle, Runnable, Size, cancel_raw, spawn};
+use super::{End, Header, Home, JoinError, JoinHandle, Runnable, Size, cancel_raw, spawn};
+use crate::engine::Gate;
 use crate::sync::explore;
 
 /// Preemptions to explore: 3 find every mutation that the models name, and take seconds.
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     memory: Mutex<Vec<(NonNull<Header>, Size)>>,
     freed: Mutex<Vec<NonNull<Header>>>,
     closed: AtomicBool,
+    /// The way in, in models of what comes while it is closed. Without it nothing but the state word orders anything.
+    gate: Option<Gate>,
     completed: Count,
     cancelled: Count,
 }
@@ -46,12 +49,25 @@ loom::thread_local! {
 }
 
 impl Home for Desk {
-    fn admit(&self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
-        if self.closed.load(Counted) {
+    fn address(&self) -> *const Self {
+        self
+    }
+
+    fn requeue(&self, task: Runnable) {
+        let mut queue = self.queue.lock().unwrap();
+        queue.push_back(task);
+        assert!(queue.len() <= self.memory.lock().unwrap().len(), "a task is queued twice");
+    }
+
+    unsafe fn admit(home: *const Self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
+        // SAFETY: every model keeps its desk until the end.
+        let desk = unsafe { &*home };
+        let inside = desk.gate.as_ref().map(Gate::enter);
+        if desk.closed.load(Counted) || matches!(inside, Some(None)) {
             return false;
         }
         if let Some(task) = decide() {
-            self.schedule(task, Cause::Woken).expect("it is closed before the model's threads begin");
+            desk.requeue(task);
         }
         true
     }
@@ -74,16 +90,6 @@ impl Home for Desk {
         POLLED.with(|polled| polled.replace(ptr::null()).is_null())
     }
 
-    fn schedule(&self, task: Runnable, _: Cause) -> Result<(), Runnable> {
-        if self.closed.load(Counted) {
-            return Err(task);
-        }
-        let mut queue = self.queue.lock().unwrap();
-        queue.push_back(task);
-        assert!(queue.len() <= self.memory.lock().unwrap().len(), "a task is queued twice");
-        Ok(())
-    }
-
     fn allocate(&self, size: Size) -> NonNull<Header> {
         // SAFETY: a task has a header, so the layout is not empty.
         let memory = NonNull::new(unsafe { std::alloc::alloc_zeroed(size.layout()) }).unwrap().cast();
@@ -97,7 +103,7 @@ impl Home for Desk {
         let mut freed = desk.freed.lock().unwrap();
         assert!(!freed.contains(&memory), "freed twice");
         freed.push(memory);
-        if desk.closed.load(Counted) {
+        if desk.closed.load(Counted) || desk.gate.is_some() {
             // A walk at shutdown may look at the word of a free slot.
             // SAFETY: the desk keeps all memory until the end.
             unsafe { memory.as_ref() }.state.mark_free();
@@ -140,6 +146,14 @@ impl Desk {
             let Some(task) = self.queue.lock().unwrap().pop_front() else { return };
             task.run();
         }
+    }
+
+    /// Closes while others may be on their way in, and does what shutdown does then.
+    fn shut_down(&self) {
+        self.gate.as_ref().expect("made with a gate").close();
+        let queue = std::mem::take(&mut *self.queue.lock().unwrap());
+        drop(queue);
+        self.walk();
     }
 
     /// What shutdown does when no queue accepts tasks any more.
@@ -240,8 +254,18 @@ impl Waiting {
 
     /// For one that gave way in its first poll, and will in the next `yields - 1`: it lies in the queue.
     fn yielding(needed: usize, yields: usize) -> Self {
-        let (desk, events, seen) =
-            (Arc::new(Desk::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
+        Self::at(Desk::default(), needed, yields)
+    }
+
+    /// For one whose desk closes meanwhile.
+    fn behind_a_gate() -> Self {
+        let mut desk = Desk::default();
+        desk.gate = Some(Gate::new());
+        Self::at(desk, 1, 0)
+    }
+
+    fn at(desk: Desk, needed: usize, yields: usize) -> Self {
+        let (desk, events, seen) = (Arc::new(desk), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let (futures, outputs) = (Arc::new(Count::new(0)), Arc::new(Count::new(0)));
         let (give, inside, drops) = (Some(seen.clone()), Watched::new(&futures), outputs.clone());
         let future = Waits { events: events.clone(), needed, yields, give, inside, drops };
@@ -503,21 +527,25 @@ fn an_unreachable_task_is_reaped() {
 
 /// The last of the wakers of a completed task frees it, after everybody else is done with it.
 ///
-/// Fails when `drop_waker` is Relaxed.
+/// Fails when `drop_waker` or `wake_by_value` is Relaxed, and when a wake by value that comes last does not free.
 #[test]
 fn the_last_waker_frees() {
-    explore(PREEMPTIONS, || {
-        let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
-        events.fetch_add(1, Relaxed);
-        waker.wake_by_ref();
-        desk.run();
-        drop(join(handle).unwrap());
-        let other = waker.clone();
-        let dropper = thread::spawn(move || drop(other));
-        drop(waker);
-        dropper.join().unwrap();
-        desk.check();
-    });
+    explore(PREEMPTIONS, || the_last_waker_frees_with(drop, drop));
+    explore(PREEMPTIONS, || the_last_waker_frees_with(Waker::wake, drop));
+    explore(PREEMPTIONS, || the_last_waker_frees_with(Waker::wake, Waker::wake));
+}
+
+fn the_last_waker_frees_with(one: fn(Waker), another: fn(Waker)) {
+    let Waiting { desk, events, waker, handle, .. } = Waiting::new(1);
+    events.fetch_add(1, Relaxed);
+    waker.wake_by_ref();
+    desk.run();
+    drop(join(handle).unwrap());
+    let other = waker.clone();
+    let dropper = thread::spawn(move || one(other));
+    another(waker);
+    dropper.join().unwrap();
+    desk.check();
 }
 
 /// An abort takes effect, whatever the task does meanwhile, and whoever else wakes it.
@@ -545,8 +573,8 @@ fn an_abort_takes_effect() {
 /// What a thread may do with a waker or a handle after the engine has closed, against the walk that claims the
 /// remaining tasks: each ends once and is freed once.
 ///
-/// Fails when `abandon` takes SCHEDULED off a word from which the walk has taken it already, and when `claim` is
-/// not one step.
+/// Fails when who drops the last reference leaves a word of zero, which looks like a free slot, and when `claim` is not
+/// one step.
 #[test]
 fn a_walk_at_shutdown_claims_once() {
     let close = |task: &Waiting| task.desk.closed.store(true, Counted);
@@ -592,4 +620,61 @@ fn a_walk_at_shutdown_claims_once() {
         }
         desk.check();
     });
+}
+
+/// The same while it closes: what others do comes before, and is cancelled with the queue, or does not come at all.
+///
+/// Fails when a task is made due outside the gate.
+#[test]
+fn a_shutdown_meets_wakes_and_drops() {
+    for by_value in [true, false] {
+        explore(PREEMPTIONS, move || {
+            let Waiting { desk, waker, handle, futures, .. } = Waiting::behind_a_gate();
+            let waking = thread::spawn(move || wake(waker, by_value));
+            let dropping = thread::spawn(move || drop(handle));
+            desk.shut_down();
+            waking.join().unwrap();
+            dropping.join().unwrap();
+            assert_eq!(futures.load(Counted), 1);
+            desk.check();
+        });
+    }
+    explore(PREEMPTIONS, || {
+        let Waiting { desk, waker, handle, futures, .. } = Waiting::behind_a_gate();
+        let dropping = thread::spawn(move || drop(waker));
+        let aborting = thread::spawn(move || {
+            handle.abort();
+            handle
+        });
+        desk.shut_down();
+        dropping.join().unwrap();
+        assert!(matches!(join(aborting.join().unwrap()), Err(JoinError::Cancelled)));
+        assert_eq!(futures.load(Counted), 1);
+        desk.check();
+    });
+}
+
+/// A policy has put a task that is due where the engine does not know of it, and drops it while the engine ends or
+/// afterwards: it belongs to its `Runnable` alone.
+///
+/// Fails when `claim` takes a task that is due.
+#[test]
+fn a_walk_leaves_what_is_due() {
+    for (yields, later) in [(0, true), (0, false), (1, true), (1, false)] {
+        explore(PREEMPTIONS, move || {
+            let Waiting { desk, waker, handle, futures, .. } = Waiting::yielding(1, yields);
+            waker.wake_by_ref();
+            drop(waker);
+            let kept = desk.queue.lock().unwrap().pop_front().unwrap();
+            desk.closed.store(true, Counted);
+            let (now, later) = if later { (None, Some(kept)) } else { (Some(kept), None) };
+            let dropper = thread::spawn(move || drop(now));
+            drop(handle);
+            desk.walk();
+            dropper.join().unwrap();
+            drop(later);
+            assert_eq!((futures.load(Counted), desk.cancelled.load(Counted)), (1, 1));
+            desk.check();
+        });
+    }
 }

@@ -4,8 +4,13 @@ use std::mem;
 use std::ptr::NonNull;
 
 use super::cell::{self, Header};
+use super::state::Wake;
 
 /// A task that is due to run. Queues hold these; each is run exactly once. Dropping one cancels its task.
+///
+/// It keeps what it needs alive, so a policy may put it anywhere: one that outlives its runtime, or is dropped on another
+/// thread, is merely a task that is cancelled late. One that is returned by the policy of another runtime goes home,
+/// or is cancelled if its own runtime has ended. One that is forgotten leaks its task.
 #[derive(Debug)]
 #[must_use = "dropping a Runnable cancels its task"]
 pub struct Runnable(NonNull<Header>);
@@ -46,8 +51,27 @@ impl Runnable {
     /// Marks the task: it is dropped when it is run, or, if it is held, as soon as it is not.
     pub(crate) fn cancel(&self) {
         // SAFETY: the duty to run the task keeps it alive.
-        let queue = unsafe { self.0.as_ref() }.state.cancel();
-        debug_assert!(!queue, "it is scheduled");
+        let wake = unsafe { self.0.as_ref() }.state.cancel();
+        debug_assert_eq!(wake, Wake::Nothing, "it is due already");
+    }
+
+    /// Whether `home` runs the task.
+    #[inline]
+    pub(crate) fn is_of(&self, home: *const ()) -> bool {
+        // SAFETY: the duty to run the task keeps it alive.
+        unsafe { self.0.as_ref() }.is_of(home)
+    }
+
+    /// For a task that a policy has given to a worker of another runtime: queues it with its own, or cancels it if that has
+    /// ended.
+    #[cold]
+    pub(crate) fn send_home(self) {
+        let task = self.into_raw();
+        // SAFETY: the caller had the duty to run the task, which `decide` passes on.
+        if !unsafe { cell::admit_raw(task, &mut || Wake::Queue) } {
+            // SAFETY: nothing was passed on.
+            drop(unsafe { Self::from_raw(task) });
+        }
     }
 
     /// Polls the task once; a wake during the poll queues it again.

@@ -2,9 +2,9 @@
 //!
 //! Bits, and a count of wakers above them:
 //!
-//! - `SCHEDULED`: somebody owns the duty to run the task: it lies in a queue, or is on the way there.
-//!   Set by the wake that found it idle; turned into `RUNNING` by the worker that took it. While the
-//!   task is `RUNNING` it only records that a wake came, which one more poll must answer.
+//! - `SCHEDULED`: somebody owns the duty to run the task, as a [`Runnable`](super::Runnable). Set by the
+//!   wake that found it idle; turned into `RUNNING` by the worker that took it. While the task is
+//!   `RUNNING` it only records that a wake came, which one more poll must answer.
 //! - `RUNNING`: whoever owns the duty to run the task has exclusive access to the future and will write the
 //!   output. A task that is new, that gave way to others in the middle of its poll, or that was woken by value
 //!   lies in its queue in this state: a wake that comes meanwhile says so with `SCHEDULED`, and without one
@@ -20,6 +20,13 @@
 //! `fetch_or` and a poll two read-modify-writes. Whoever makes the last of these untrue frees it, so every
 //! operation here that may be the last says so in its result. A thread that calls in from outside
 //! holds a waker or the handle for as long as the call lasts.
+//!
+//! **Shutdown.** An idle task is made due only while its engine is open (see
+//! [`Home::admit`](super::Home::admit)), so once the engine has closed no idle task becomes due any more.
+//! The walk that follows ([`claim`](State::claim)) takes the idle tasks and no others: a task that is due
+//! has an owner, and where that owner is does not matter. A policy that keeps a `Runnable` beyond the end
+//! of its runtime, or on a thread that the runtime knows nothing of, keeps the task: dropping it cancels
+//! the task there, and forgetting it leaks the task.
 //!
 //! **Orderings.** Every transition that hands the future, the output or the awaiter's slot from one
 //! thread to another is `AcqRel` on this one word, so all of them are in its modification order and
@@ -79,12 +86,31 @@ pub(crate) enum Release {
     Kept,
     /// The caller frees the memory; the output is gone already.
     Free,
-    /// The task is idle and nothing else can reach it. It has been marked scheduled and cancelled, and
-    /// the caller holds one waker of it: queue it, then drop that waker.
-    Reap,
+    /// Nothing was dropped yet: the task is idle, and this is the only reference to it. Have it cancelled with
+    /// [`State::reap`] if its engine is open. If it has closed, drop the reference as [`Engine::Closed`].
+    Ask,
 }
 
-/// What a wake that gave up its waker leaves to its caller.
+/// What is known of the engine by one who drops a reference to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// It may be open, and then an idle task is not left without a reference.
+    MayBeOpen,
+    /// It has closed: whatever is idle is cancelled by the walk that follows, or was by the walk before.
+    Closed,
+}
+
+/// The two kinds of reference that can be the last one to an idle task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Reference {
+    /// The join handle.
+    Handle = HANDLE,
+    /// One waker.
+    Waker = WAKER,
+}
+
+/// What a wake leaves to its caller.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Wake {
@@ -132,21 +158,20 @@ impl State {
         self.0.with_mut(|word| *word = 0);
     }
 
-    /// A wake. True: the caller must queue the task.
+    /// A wake. Only while the engine is sure to accept the task.
     #[inline]
-    pub(crate) fn wake(&self) -> bool {
-        self.0.fetch_or(SCHEDULED, AcqRel) & (SCHEDULED | RUNNING | DONE) == 0
+    pub(crate) fn wake(&self) -> Wake {
+        Self::queue_if_idle(self.0.fetch_or(SCHEDULED, AcqRel))
     }
 
     /// The same for a wake that also cancels.
-    pub(crate) fn cancel(&self) -> bool {
-        self.0.fetch_or(SCHEDULED | CANCELLED, AcqRel) & (SCHEDULED | RUNNING | DONE) == 0
+    pub(crate) fn cancel(&self) -> Wake {
+        Self::queue_if_idle(self.0.fetch_or(SCHEDULED | CANCELLED, AcqRel))
     }
 
-    /// Gives back the duty to run a task that no queue accepts any more. The caller holds a waker or the
-    /// handle.
-    pub(crate) fn unschedule(&self) {
-        self.0.fetch_and(!SCHEDULED, AcqRel);
+    #[inline]
+    fn queue_if_idle(before: usize) -> Wake {
+        if before & (SCHEDULED | RUNNING | DONE) == 0 { Wake::Queue } else { Wake::Nothing }
     }
 
     /// The worker begins. True: cancelled, drop the future instead of polling it.
@@ -163,11 +188,11 @@ impl State {
         now & SCHEDULED != 0 && self.0.fetch_and(!SCHEDULED, AcqRel) & CANCELLED != 0
     }
 
-    /// Takes a task that lies in no queue, at shutdown. False: it is done, or free.
+    /// Takes an idle task, at shutdown. False: it is done or free, or due, and then its `Runnable` owns it.
     pub(crate) fn claim(&self) -> bool {
         let mut now = self.0.load(Acquire);
         loop {
-            if now == 0 || now & (DONE | RUNNING) != 0 {
+            if now == 0 || now & (DONE | RUNNING | SCHEDULED) != 0 {
                 return false;
             }
             match self.0.compare_exchange_weak(now, now | RUNNING | CANCELLED, AcqRel, Acquire) {
@@ -175,6 +200,13 @@ impl State {
                 Err(actual) => now = actual,
             }
         }
+    }
+
+    /// Whether the slot holds a task whose future is not dropped yet, and that `claim` does not take: its `Runnable` is
+    /// somewhere else.
+    pub(crate) fn is_due(&self) -> bool {
+        let now = self.0.load(Acquire);
+        now & DONE == 0 && now & (RUNNING | SCHEDULED) != 0
     }
 
     /// The poll returned `Pending`. With `yielded` the task woke itself without a step on the word (see
@@ -249,22 +281,37 @@ impl State {
 
     /// Drops a waker.
     #[inline]
-    pub(crate) fn drop_waker(&self) -> Release {
+    pub(crate) fn drop_waker(&self, engine: Engine) -> Release {
         let mut now = self.0.load(Acquire);
         loop {
-            let alone = now & (HANDLE | RUNNING) == 0 && now < 2 * WAKER;
-            if alone && now & (SCHEDULED | DONE) == 0 {
-                match self.0.compare_exchange_weak(now, now | SCHEDULED | CANCELLED, AcqRel, Acquire) {
-                    Ok(_) => return Release::Reap,
-                    Err(actual) => now = actual,
+            let mut next = now - WAKER;
+            if Self::is_unreachable(next) {
+                match engine {
+                    Engine::MayBeOpen => return Release::Ask,
+                    // Not zero, which would be a free slot.
+                    Engine::Closed => next |= CANCELLED,
                 }
-                continue;
             }
-            match self.0.compare_exchange_weak(now, now - WAKER, AcqRel, Acquire) {
-                Ok(_) => return if alone && now & DONE != 0 { Release::Free } else { Release::Kept },
+            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
+                Ok(_) if next & DONE != 0 && Self::is_last(next) => return Release::Free,
+                Ok(_) => return Release::Kept,
                 Err(actual) => now = actual,
             }
         }
+    }
+
+    /// Whether a word is that of an idle task to which nobody refers: nothing can ever run it.
+    fn is_unreachable(word: usize) -> bool {
+        word & (HANDLE | RUNNING | SCHEDULED | DONE) == 0 && word < WAKER
+    }
+
+    /// Drops the last reference to an idle task, and makes the task due to be cancelled: the caller queues it. False, and
+    /// nothing is done, if it is not so any more. Only while the engine is sure to accept the task.
+    pub(crate) fn reap(&self, last: Reference) -> bool {
+        let now = self.0.load(Acquire);
+        let rest = now - last as usize;
+        Self::is_unreachable(rest)
+            && self.0.compare_exchange(now, rest | SCHEDULED | CANCELLED, AcqRel, Acquire).is_ok()
     }
 
     /// A wake that gives up its waker, in one step. Only while the engine is sure to accept the task.
@@ -329,24 +376,10 @@ impl State {
         }
     }
 
-    /// After [`Release::Reap`], when no queue accepts the task any more: drops the waker all the same and
-    /// leaves the task, cancelled, to the shutdown that is under way. True: the caller frees the memory.
-    pub(crate) fn abandon(&self) -> bool {
-        let mut now = self.0.load(Acquire);
-        loop {
-            // Shutdown may have claimed and ended the task meanwhile, and SCHEDULED is off already.
-            let next = (now & !SCHEDULED) - WAKER;
-            match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
-                Ok(_) => return next & DONE != 0 && Self::is_last(next),
-                Err(actual) => now = actual,
-            }
-        }
-    }
-
     /// Drops the handle, whose slot is empty ([`reclaim_slot`](Self::reclaim_slot)). `None`: the task is
     /// done and its output unread, so drop the output and call again with `output_gone`.
     #[inline]
-    pub(crate) fn drop_handle(&self, output_gone: bool) -> Option<Release> {
+    pub(crate) fn drop_handle(&self, output_gone: bool, engine: Engine) -> Option<Release> {
         let mut now = self.0.load(Acquire);
         loop {
             if now & DONE != 0 {
@@ -360,11 +393,16 @@ impl State {
                 let after = self.0.fetch_and(!HANDLE, AcqRel) & !HANDLE;
                 return Some(if Self::is_last(after) { Release::Free } else { Release::Kept });
             }
-            let rest = now & !HANDLE;
-            let reap = rest & (SCHEDULED | RUNNING) == 0 && rest < WAKER;
-            let next = if reap { (rest | SCHEDULED | CANCELLED) + WAKER } else { rest };
+            let mut next = now & !HANDLE;
+            if Self::is_unreachable(next) {
+                match engine {
+                    Engine::MayBeOpen => return Some(Release::Ask),
+                    // As in `drop_waker`.
+                    Engine::Closed => next |= CANCELLED,
+                }
+            }
             match self.0.compare_exchange_weak(now, next, AcqRel, Acquire) {
-                Ok(_) => return Some(if reap { Release::Reap } else { Release::Kept }),
+                Ok(_) => return Some(Release::Kept),
                 Err(actual) => now = actual,
             }
         }

@@ -4,9 +4,9 @@
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable};
 
+use super::Home;
 use super::cell::{self, Header};
-use super::state::{Release, Wake};
-use super::{Home, Runnable};
+use super::state::{Engine, Reference, Release, State, Wake};
 
 /// The raw waker of `task`, which does not count until it is cloned.
 #[inline]
@@ -31,76 +31,67 @@ unsafe fn clone<H: Home>(data: *const ()) -> RawWaker {
 
 unsafe fn wake<H: Home>(data: *const ()) {
     let task = header(data);
-    if H::yields(task) {
-        // SAFETY: this waker is owned, and is dropped once.
-        return unsafe { drop_waker(data) };
-    }
-    let decide = || {
-        // SAFETY: it keeps the task alive until the step that gives it up.
-        match unsafe { task.as_ref() }.state.wake_by_value() {
-            Wake::Nothing => None,
-            // SAFETY: the step gave this thread the duty to run the task, which keeps it alive.
-            Wake::Queue => Some(unsafe { Runnable::from_raw(task) }),
-            Wake::Free => {
-                // SAFETY: the state word says that this thread is the last.
-                unsafe { cell::free_raw(task) };
-                None
-            }
-        }
-    };
-    // SAFETY: it keeps the task, and so the engine, alive until that step, and from then on the engine keeps itself open.
-    let home = unsafe { cell::home::<H>(task) };
-    if !home.admit(decide) {
-        // SAFETY: nothing was decided, so the waker is still owned.
-        unsafe {
-            wake_by_ref::<H>(data);
-            drop_waker(data);
-        }
+    // SAFETY: the waker, which is owned, keeps the task alive until the step that gives it up.
+    if H::yields(task) || !unsafe { admit::<H>(task, State::wake_by_value) } {
+        // SAFETY: nothing was decided, so the waker is still owned, and is dropped once.
+        unsafe { drop_waker(data) };
     }
 }
 
 #[inline]
 unsafe fn wake_by_ref<H: Home>(data: *const ()) {
     let task = header(data);
-    if H::yields(task) {
-        return;
+    if !H::yields(task) {
+        // Once its engine has closed, a task is not run any more: there is nobody to wake.
+        // SAFETY: the caller's waker keeps the task alive for the duration of the call.
+        unsafe { admit::<H>(task, State::wake) };
     }
-    // SAFETY: the caller's waker keeps the task alive for the duration of the call.
-    let state = unsafe { &task.as_ref().state };
-    // SAFETY: `wake` gave this thread the duty to run the task, and the caller holds a waker.
-    if state.wake() && !unsafe { cell::schedule::<H>(task) } {
-        state.unschedule();
-    }
+}
+
+/// Takes a step on the word of `task` that may make it due, and queues it then. False, and no step, once its engine has closed.
+///
+/// # Safety
+/// The caller has a reference to the task, made for an `H`, which at most the step gives up.
+#[inline]
+unsafe fn admit<H: Home>(task: NonNull<Header>, step: impl FnOnce(&State) -> Wake) -> bool {
+    // SAFETY: the caller's reference keeps task and engine alive until the step; from then on the engine keeps itself open.
+    unsafe { cell::admit::<H>(task, || step(&task.as_ref().state)) }
 }
 
 unsafe fn drop_waker(data: *const ()) {
     let task = header(data);
     // SAFETY: the dropped waker counts, so the task is alive until the count goes down.
-    let release = unsafe { task.as_ref() }.state.drop_waker();
-    // SAFETY: `release` comes from this task's state word.
-    unsafe { settle(task, release) };
+    let drop = |engine| unsafe { task.as_ref() }.state.drop_waker(engine);
+    // SAFETY: as above; the results come from this task's state word.
+    unsafe { settle(task, Reference::Waker, drop) };
 }
 
-/// Does what dropping a waker or handle left to do.
+/// Drops a reference to `task` with `drop`, and does what that leaves to do.
 ///
 /// # Safety
-/// `release` was just returned by the state word of `task` to this thread.
-pub(super) unsafe fn settle(task: NonNull<Header>, release: Release) {
-    match release {
-        Release::Kept => {}
-        // SAFETY: the state word says that this thread is the last.
-        Release::Free => unsafe { cell::free_raw(task) },
-        Release::Reap => {
-            // SAFETY: Reap gave this thread the duty to run the task and one waker of it, which is
-            // dropped or abandoned only after the call.
-            if unsafe { cell::schedule_raw(task) } {
-                // SAFETY: that waker keeps the task alive until it is dropped here.
-                unsafe { drop_waker(task.as_ptr().cast()) };
-            // SAFETY: the same waker.
-            } else if unsafe { task.as_ref() }.state.abandon() {
-                // SAFETY: the state word says that this thread is the last.
-                unsafe { cell::free_raw(task) };
-            }
+/// The caller owns such a reference, and `drop` drops it as the state word does.
+pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, mut drop: impl FnMut(Engine) -> Release) {
+    let mut engine = Engine::MayBeOpen;
+    loop {
+        match drop(engine) {
+            Release::Kept => return,
+            // SAFETY: the state word says that this thread is the last.
+            Release::Free => return unsafe { cell::free_raw(task) },
+            Release::Ask => {}
+        }
+        // Whether the reference is gone.
+        let mut reaped = false;
+        let mut step = || {
+            // SAFETY: the reference keeps the task alive up to this step.
+            reaped = unsafe { task.as_ref() }.state.reap(last);
+            if reaped { Wake::Queue } else { Wake::Nothing }
+        };
+        // SAFETY: as above.
+        if !unsafe { cell::admit_raw(task, &mut step) } {
+            engine = Engine::Closed;
+        }
+        if reaped {
+            return;
         }
     }
 }

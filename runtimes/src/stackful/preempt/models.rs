@@ -16,7 +16,7 @@ use loom::thread;
 use super::monitor::Alarm;
 use super::safe_point::Refusal;
 use super::words::Words;
-use crate::sync::explore;
+use crate::sync::{explore, explore_with_barriers};
 
 /// A slice begins at ten times its number.
 const fn start_of(slice: u64) -> u64 {
@@ -216,7 +216,7 @@ fn alarm_here() -> Alarm {
 /// Fails without the barrier of either side, without the monitor's look after it, and when ringing does not wake.
 #[test]
 fn a_region_that_is_entered_wakes_the_monitor() {
-    explore(3, || {
+    explore_with_barriers(3, || {
         let (alarm, beds) = (alarm_here(), [Bed::new(), Bed::new()]);
         let enter = |n: usize, leave: bool| {
             let (alarm, bed) = (alarm.clone(), beds[n].clone());
