@@ -7,7 +7,6 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use crate::scheduler::Cause;
 use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
 
 /// What became of a task.
@@ -89,11 +88,15 @@ static DESK: Desk = Desk;
 struct Desk;
 
 impl Home for Desk {
-    fn schedule(&self, task: Runnable, _: Cause) -> Result<(), Runnable> {
-        Err(task)
+    fn address(&self) -> *const Self {
+        self
     }
 
-    fn admit(&self, _: impl FnOnce() -> Option<Runnable>) -> bool {
+    fn requeue(&self, task: Runnable) {
+        drop(task);
+    }
+
+    unsafe fn admit(_: *const Self, _: impl FnOnce() -> Option<Runnable>) -> bool {
         false
     }
 
