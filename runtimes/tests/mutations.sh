@@ -41,7 +41,6 @@ task/state.rs | s/(fn drop_handle.*?)Engine::Closed => next \|= CANCELLED/$1Engi
 task/state.rs | s/now & \(DONE \| RUNNING \| SCHEDULED\) != 0/now \& (DONE | RUNNING) != 0/ | a_walk_leaves_what_is_due
 task/state.rs | s/now & \(DONE \| RUNNING \| SCHEDULED\) != 0/now \& (DONE | SCHEDULED) != 0/ | a_walk_leaves_what_is_due
 task/state.rs | s/Ok\(_\) if next & DONE != 0 && Self::is_last\(next\) => return Wake::Free,\n// | the_last_waker_frees
-task/state.rs | s/(fn reap.*?)rest \| SCHEDULED \| CANCELLED, AcqRel/$1rest | SCHEDULED, AcqRel/s | an_unreachable_task_is_reaped
 task/state.rs | s/match self.0.compare_exchange_weak\(now, now \| RUNNING \| CANCELLED, AcqRel, Acquire\)/match Ok::<usize, usize>(self.0.swap(now | RUNNING | CANCELLED, AcqRel))/ | a_walk_at_shutdown_claims_once
 task/join.rs | s/if state.offer_slot\(\) \{/state.offer_slot(); if true {/ | a_completion_wakes_the_awaiter
 task/join.rs | s/if !state.reclaim_slot\(\) \{/state.reclaim_slot(); if false {/ | a_completion_wakes_the_awaiter

@@ -52,6 +52,8 @@ pub(super) struct Event {
 impl Epoll {
     /// An epoll instance; `wanted` is lowered to milliseconds where the kernel refuses nanoseconds.
     pub(super) fn new(wanted: WaitClock) -> io::Result<Self> {
+        // Miri knows the older call only.
+        let wanted = if cfg!(miri) { WaitClock::Milliseconds } else { wanted };
         let mut this = Self { fd: epoll::create(CreateFlags::CLOEXEC)?, clock: wanted };
         if wanted == WaitClock::Nanoseconds {
             // Asked here, once, so that no wait has to. EPERM is what a seccomp filter answers.
