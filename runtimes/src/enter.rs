@@ -28,5 +28,6 @@ pub(crate) fn enter(runtime: &'static str) -> Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         INSIDE.set(None);
+        crate::budget::lift();
     }
 }

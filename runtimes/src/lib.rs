@@ -4,6 +4,7 @@
 //! policy answers), `schedulers` (the policies, one a file), `engine` and `task` (the shared
 //! mechanism), [`reactor`] (epoll and timers).
 
+pub mod budget;
 mod card;
 pub mod contract;
 mod engine;

@@ -11,25 +11,26 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
+use crate::budget::{self, Share};
 use crate::reactor::{Armed, Handle, Timer, duration_ns};
 
 /// A sleep of `duration` from now on. Zero is over at once.
 pub fn sleep(handle: &Handle, duration: Duration) -> Sleep {
     let state = if duration.is_zero() { State::Over } else { State::New };
     let deadline_ns = handle.now_ns().saturating_add(duration_ns(duration));
-    Sleep { handle: handle.clone(), deadline_ns, state }
+    Sleep { handle: handle.clone(), deadline_ns, state, share: Share::default() }
 }
 
 /// A sleep until `deadline`. One in the past is over at once.
 pub fn sleep_until(handle: &Handle, deadline: Instant) -> Sleep {
     let deadline_ns = handle.instant_ns(deadline);
     let state = if deadline_ns <= handle.now_ns() { State::Over } else { State::New };
-    Sleep { handle: handle.clone(), deadline_ns, state }
+    Sleep { handle: handle.clone(), deadline_ns, state, share: Share::default() }
 }
 
 /// The future of [`sleep`] and [`sleep_until`]. Dropping it cancels its timer.
@@ -39,6 +40,7 @@ pub struct Sleep {
     handle: Handle,
     deadline_ns: u64,
     state: State,
+    share: Share,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ enum State {
     /// Not polled yet: there is no timer.
     New,
     Armed(Timer),
+    /// No timer is needed to say so.
     Over,
 }
 
@@ -76,30 +79,35 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let over = match &this.state {
-            State::Over => return Poll::Ready(()),
-            _ if this.handle.has_fired(this.deadline_ns) => true,
+        match &this.state {
+            State::Over => {}
+            State::New if this.handle.has_fired(this.deadline_ns) => {}
             State::New => match this.handle.arm_timer(this.deadline_ns, cx.waker()) {
                 Armed::Pending { timer, .. } => {
                     this.state = State::Armed(timer);
-                    false
+                    return Poll::Pending;
                 }
-                Armed::Fired => true,
+                Armed::Fired => {}
             },
-            // Polled for another reason than this timer: the driver may just not have come round to it.
             State::Armed(timer) => {
-                let over = this.deadline_ns <= this.handle.now_ns();
-                if over {
-                    this.handle.cancel_timer(timer);
+                if !this.handle.has_fired(this.deadline_ns) {
+                    // Polled for another reason than this timer: the driver may just not have come round to it.
+                    if this.deadline_ns <= this.handle.now_ns() {
+                        this.handle.cancel_timer(timer);
+                    } else if this.handle.update_timer(timer, cx.waker()) {
+                        return Poll::Pending;
+                    }
                 }
-                over || !this.handle.update_timer(timer, cx.waker())
+                // It has waited, and its task with it. So a timer still ends what uses up its task's budget each time.
+                this.state = State::Over;
+                budget::spend();
+                return Poll::Ready(());
             }
-        };
-        if over {
-            this.state = State::Over;
-            return Poll::Ready(());
         }
-        Poll::Pending
+        this.state = State::Over;
+        ready!(this.share.poll_proceed(cx));
+        budget::spend();
+        Poll::Ready(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::core::Core;
 use super::worker::{Pause, Worker};
+use crate::budget;
 use crate::scheduler::Scheduler;
 use crate::sync::atomic::{
     AtomicBool,
@@ -61,6 +62,7 @@ pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(unpark.clone());
     let mut future = pin!(future);
     loop {
+        budget::refill();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
@@ -112,9 +114,11 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
         }
         root.woken.take();
         let _current = worker.enter();
+        budget::refill();
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
+        worker.after_poll();
         // Woken during its own poll, it gave way to others. Woken by another thread soon after, it still lets one
         // task run, or a thread that wakes it all the time would starve them.
         first.set(if root.woken.is_raised() { TASKS_BEFORE_YIELDED_ROOT } else { 1 });

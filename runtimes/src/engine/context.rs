@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
+use crate::budget;
 use crate::metrics::{Block, Counter};
 use crate::task::Header;
 
@@ -71,6 +72,7 @@ impl Drop for Guard {
 /// The worker that runs on this thread begins to poll `task`.
 #[inline]
 pub(super) fn begin_poll(task: NonNull<Header>) {
+    budget::refill();
     // SAFETY: a context that is set is valid.
     if let Some(context) = unsafe { current().as_ref() } {
         context.polled.set(task.as_ptr());

@@ -11,6 +11,7 @@ use super::core::{Core, Shared};
 use super::pool::Cache;
 use super::sleep::Search;
 use super::temper::{LINGER, Temper};
+use crate::budget;
 use crate::metrics::{Block, Counter};
 use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
 use crate::sync::atomic::Ordering::Acquire;
@@ -402,6 +403,16 @@ impl<S: Scheduler> Worker<S> {
             }
         }
         found.task.run();
+        self.after_poll();
+    }
+
+    /// A task that was made to give way may have kept the worker for as long as many polls take otherwise: whoever waits
+    /// for an event or a timer has its turn as well.
+    #[inline]
+    pub(super) fn after_poll(&self) {
+        if budget::is_used_up() && self.core.reactor().is_active() {
+            self.turn(Some(Duration::ZERO));
+        }
     }
 
     /// Sleeps until there may be something to do. Returns whether the worker counts as searching.

@@ -8,13 +8,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketType, sockopt};
 
-use super::{BACKLOG, FLAGS, accept, family, stream};
+use super::stream::{self, Short};
+use super::{BACKLOG, FLAGS, accept, family};
+use crate::budget;
 use crate::reactor::{Handle, Interest, Left, Source};
 
 /// A listening TCP socket.
 #[derive(Debug)]
 pub struct TcpListener {
     source: Source<std::net::TcpListener>,
+    /// Of the connections.
+    short: Short,
 }
 
 impl TcpListener {
@@ -28,7 +32,7 @@ impl TcpListener {
         sockopt::set_socket_reuseaddr(&socket, true)?;
         rustix::net::bind(&socket, &address)?;
         rustix::net::listen(&socket, BACKLOG)?;
-        Ok(Self { source: Source::new(handle, socket.into())? })
+        Ok(Self { source: Source::new(handle, socket.into())?, short: Short::WouldBlock })
     }
 
     /// Takes over a listener of the standard library and makes it non-blocking.
@@ -37,7 +41,8 @@ impl TcpListener {
     /// Those of [`Source::new`].
     pub fn from_std(handle: &Handle, listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { source: Source::new(handle, listener)? })
+        let short = Short::of(&listener);
+        Ok(Self { source: Source::new(handle, listener)?, short })
     }
 
     /// The next connection, registered with the listener's reactor, and its peer's address.
@@ -51,7 +56,7 @@ impl TcpListener {
         let (socket, address) = accept::accept(&self.source).await?;
         let address = internet(address)?;
         let source = Source::new(self.source.handle(), std::net::TcpStream::from(socket))?;
-        Ok((TcpStream { source }, address))
+        Ok((TcpStream { source, short: self.short }, address))
     }
 
     /// The address on which it listens.
@@ -78,6 +83,7 @@ fn internet(address: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
 #[derive(Debug)]
 pub struct TcpStream {
     source: Source<std::net::TcpStream>,
+    short: Short,
 }
 
 impl TcpStream {
@@ -86,11 +92,13 @@ impl TcpStream {
     /// # Errors
     /// Why there is no connection: refused, unreachable, timed out, …
     pub async fn connect(handle: &Handle, address: impl Into<SocketAddr>) -> io::Result<Self> {
+        // The kernel may refuse or connect at once, as often as it is asked.
+        budget::consume().await;
         let address = address.into();
         let socket: OwnedFd = rustix::net::socket_with(family(&address), SocketType::STREAM, FLAGS, None)?;
         // Before it is registered: epoll calls a socket that is neither connected nor connecting "hung up".
         match rustix::net::connect(&socket, &address) {
-            Ok(()) => return Ok(Self { source: Source::new(handle, socket.into())? }),
+            Ok(()) => return Ok(Self { source: Source::new(handle, socket.into())?, short: Short::WouldBlock }),
             Err(Errno::INPROGRESS | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -98,7 +106,7 @@ impl TcpStream {
         // Not ready before the first event, which says that the attempt is over; how it ended is the socket's error.
         let outcome = |socket: &std::net::TcpStream, _| Ok((sockopt::socket_error(socket)??, Left::Unknown));
         source.attempt(Interest::Writable, outcome).await?;
-        Ok(Self { source })
+        Ok(Self { source, short: Short::WouldBlock })
     }
 
     /// Takes over a connection of the standard library and makes it non-blocking.
@@ -107,7 +115,8 @@ impl TcpStream {
     /// Those of [`Source::new`].
     pub fn from_std(handle: &Handle, stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { source: Source::new(handle, stream)? })
+        let short = Short::of(&stream);
+        Ok(Self { source: Source::new(handle, stream)?, short })
     }
 
     /// Ends the registration and gives the socket back, in non-blocking mode.
@@ -117,12 +126,12 @@ impl TcpStream {
 
     /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the end of the stream.
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
-        stream::read(&self.source, buffer)
+        stream::read(&self.source, self.short, buffer)
     }
 
     /// Writes a part of `buffer`, at least one byte of one that is not empty.
     pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
-        stream::write(&self.source, buffer)
+        stream::write(&self.source, self.short, buffer)
     }
 
     /// Fills `buffer`.
@@ -130,12 +139,12 @@ impl TcpStream {
     /// # Errors
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the stream ends before that.
     pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
-        stream::read_exact(&self.source, buffer)
+        stream::read_exact(&self.source, self.short, buffer)
     }
 
     /// Writes all of `buffer`.
     pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
-        stream::write_all(&self.source, buffer)
+        stream::write_all(&self.source, self.short, buffer)
     }
 
     /// Ends one direction or both. Never waits.

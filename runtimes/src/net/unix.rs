@@ -9,7 +9,8 @@ use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-use super::{BACKLOG, FLAGS, accept, stream};
+use super::stream::{self, Short};
+use super::{BACKLOG, FLAGS, accept};
 use crate::reactor::{Handle, Source};
 
 /// A listening Unix socket. The file at its path stays when it is dropped.
@@ -57,6 +58,8 @@ impl AsFd for UnixListener {
 }
 
 /// A connected Unix stream socket.
+///
+/// Nothing is concluded from a transfer that stops short, as it does where descriptors were passed along.
 #[derive(Debug)]
 pub struct UnixStream {
     source: Source<std_unix::UnixStream>,
@@ -95,12 +98,12 @@ impl UnixStream {
 
     /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the end of the stream.
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
-        stream::read(&self.source, buffer)
+        stream::read(&self.source, Short::Unknown, buffer)
     }
 
     /// Writes a part of `buffer`, at least one byte of one that is not empty.
     pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
-        stream::write(&self.source, buffer)
+        stream::write(&self.source, Short::Unknown, buffer)
     }
 
     /// Fills `buffer`.
@@ -108,12 +111,12 @@ impl UnixStream {
     /// # Errors
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the stream ends before that.
     pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
-        stream::read_exact(&self.source, buffer)
+        stream::read_exact(&self.source, Short::Unknown, buffer)
     }
 
     /// Writes all of `buffer`.
     pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
-        stream::write_all(&self.source, buffer)
+        stream::write_all(&self.source, Short::Unknown, buffer)
     }
 
     /// Ends one direction or both. Never waits.

@@ -14,6 +14,7 @@ use super::async_workers::{Threads, wait};
 use super::driver::Driver;
 use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
+use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -77,7 +78,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        wait(future, self.own_sockets)
+        wait(each_poll(future), self.own_sockets)
     }
 
     /// The reactor's counters; async-executor has none.
@@ -112,7 +113,7 @@ impl Spawner for ExecutorSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        TaskJoin::new(self.shared.gate.pass(|executor| executor.spawn(future)))
+        TaskJoin::new(self.shared.gate.pass(|executor| executor.spawn(each_poll(future))))
     }
 
     #[inline]

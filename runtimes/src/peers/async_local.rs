@@ -11,6 +11,7 @@ use super::async_task_join::TaskJoin;
 use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
 use super::own_net::async_net::AsyncNet;
+use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -77,7 +78,7 @@ impl Runtime for Variant {
         let _entered = crate::enter::enter(CARD.name);
         let executor = self.executor.as_ref().expect("a runtime is stopped only when it is consumed");
         self.spawner.shared.inbox.attend(executor, || {
-            let run = executor.run(future);
+            let run = executor.run(each_poll(future));
             if self.own_sockets { async_io::block_on(run) } else { block_on(run) }
         })
     }
@@ -114,7 +115,7 @@ impl Spawner for LocalSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.shared.inbox.spawn(future, |executor, future| TaskJoin::new(Some(executor.spawn(future))))
+        self.shared.inbox.spawn(future, |executor, future| TaskJoin::new(Some(executor.spawn(each_poll(future)))))
     }
 
     #[inline]

@@ -19,6 +19,7 @@ use super::async_workers::{Threads, wait};
 use super::driver::Driver;
 use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
+use crate::budget::{self, each_poll};
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Join, JoinError, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
@@ -89,7 +90,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        wait(future, self.own_sockets)
+        wait(each_poll(future), self.own_sockets)
     }
 
     /// The reactor's counters; async-executor has none.
@@ -153,6 +154,7 @@ impl<F: Future> Future for Guarded<F> {
         if this.closing.load(Ordering::Acquire) {
             return Poll::Ready(None);
         }
+        budget::refill();
         this.future.poll(cx).map(Some)
     }
 }

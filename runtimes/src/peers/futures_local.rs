@@ -10,6 +10,7 @@ use futures_util::task::LocalSpawnExt;
 use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
 use super::remote_join::RemoteJoin;
+use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
@@ -78,7 +79,7 @@ impl Runtime for Variant {
         let _entered = crate::enter::enter(CARD.name);
         let mut pool = self.pool.borrow_mut();
         let pool = pool.as_mut().expect("a runtime is stopped only when it is consumed");
-        self.spawner.shared.inbox.attend(&self.local, || pool.run_until(future))
+        self.spawner.shared.inbox.attend(&self.local, || pool.run_until(each_poll(future)))
     }
 
     /// The reactor's counters; futures-executor has none.
@@ -113,7 +114,7 @@ impl Spawner for LocalSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.shared.inbox.spawn(future, |local, future| RemoteJoin::new(local.spawn_local_with_handle(future).ok()))
+        self.shared.inbox.spawn(future, |local, future| RemoteJoin::new(local.spawn_local_with_handle(each_poll(future)).ok()))
     }
 
     #[inline]

@@ -22,6 +22,7 @@ use futures_util::future::FutureExt;
 use super::driver::Driver;
 use super::gate::{self, Gate, Resident};
 use super::remote_join::RemoteJoin;
+use crate::budget::{self, each_poll};
 use crate::enter::Entered;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
@@ -137,6 +138,7 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
         if gate::closing_here() {
             return Poll::Ready(());
         }
+        budget::refill();
         // SAFETY: the one field is pinned when `self` is: it is not moved out, and there is no `Drop`.
         unsafe { self.map_unchecked_mut(|guarded| &mut guarded.0) }.poll(cx)
     }
@@ -225,7 +227,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        block_on(future)
+        block_on(each_poll(future))
     }
 
     /// The reactor's counters; futures-executor has none.

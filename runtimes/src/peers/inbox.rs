@@ -238,6 +238,9 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Place::Away(slot) = &self.0 {
+            // A waker is foreign code, which may come back to this very handle: it is cloned before the lock is taken,
+            // and the one that it replaces is dropped after it.
+            let mut replaced = Some(cx.waker().clone());
             let mut travel = slot.lock();
             match mem::replace(&mut *travel, Travel::Ended) {
                 Travel::Arrived(handle) => {
@@ -245,8 +248,9 @@ where
                     self.0 = Place::Here(handle);
                 }
                 Travel::Ended => return Poll::Ready(Err(JoinError::Cancelled)),
-                Travel::Waiting { aborted, .. } => {
-                    *travel = Travel::Waiting { waker: Some(cx.waker().clone()), aborted };
+                Travel::Waiting { waker, aborted } => {
+                    let waker = mem::replace(&mut replaced, waker);
+                    *travel = Travel::Waiting { waker, aborted };
                     return Poll::Pending;
                 }
             }

@@ -20,6 +20,7 @@ use super::driver::Driver;
 use super::live_tasks::{LiveTasks, Place};
 use super::may_task::{InCoroutine, MayJoin, Task, drive};
 use super::own_net::may::MaySockets;
+use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
 
@@ -124,7 +125,7 @@ impl Runtime for Variant {
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(CARD.name);
-        block_on(future)
+        block_on(each_poll(future))
     }
 
     /// The reactor's counters; may has none.

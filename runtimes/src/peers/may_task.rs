@@ -21,6 +21,7 @@ use std::thread;
 use may::coroutine::{self, Coroutine};
 
 use super::live_tasks::Abort;
+use crate::budget;
 use crate::stackful::Cancelled;
 use crate::{Join, JoinError, Suspend};
 
@@ -89,6 +90,7 @@ impl<T> Task<T> {
         // Acquire pairs with the swaps in `wake_up`: all wakes up to here are answered by the coming poll. A swap and not
         // a store, which would wipe out the latest of them unread.
         self.state.swap(RUNNING, Ordering::AcqRel);
+        take_turn();
     }
 
     fn complete(&self, result: Result<T, JoinError>) {
@@ -136,6 +138,7 @@ where
 {
     let waker = Waker::from(Arc::clone(task));
     let mut slot = pin!(Some(future));
+    take_turn();
     let result = loop {
         // Relaxed: see `abort`. At the first poll a late look costs nothing: `suspend` then finds the wake.
         if task.aborted.load(Ordering::Relaxed) {
@@ -179,6 +182,12 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> thread::
     catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(waker))))
 }
 
+/// The coroutine begins or goes on on this thread, and its budget with it. Not inlined, as `poll_once`.
+#[inline(never)]
+fn take_turn() {
+    budget::refill();
+}
+
 /// Marks the thread as one that runs tasks, for as long as it lives: may has no hook for the start of its workers, which
 /// run nothing else.
 fn mark_worker() {
@@ -210,6 +219,7 @@ impl<T: Send + 'static> InCoroutine<T> {
 impl<T: Send + 'static> Suspend for InCoroutine<T> {
     fn yield_now(&self) {
         coroutine::yield_now();
+        take_turn();
         self.check_aborted();
     }
 
@@ -244,11 +254,13 @@ impl<T> Future for MayJoin<T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &self.0 else { return Poll::Ready(Err(JoinError::Cancelled)) };
+        // A waker is foreign code, which may come back to this very handle: it is cloned before the lock is taken, and the
+        // one that it replaces is dropped after it.
+        let mut replaced = Some(cx.waker().clone());
         let mut outcome = task.outcome();
         match mem::replace(&mut *outcome, Outcome::Gone) {
             Outcome::Awaited(previous) => {
-                let waker = previous.filter(|waker| waker.will_wake(cx.waker()));
-                *outcome = Outcome::Awaited(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+                *outcome = Outcome::Awaited(mem::replace(&mut replaced, previous));
                 Poll::Pending
             }
             Outcome::There(result) => Poll::Ready(result),

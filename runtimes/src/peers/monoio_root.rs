@@ -14,6 +14,8 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
+use crate::budget;
+
 /// It is being polled; whoever wakes it now leaves the rest to the poll's end.
 const POLLED: u8 = 0;
 /// It waits: the next wake must reach monoio.
@@ -67,6 +69,7 @@ impl<F: Future> Future for Root<F> {
         this.bell.task.get_or_init(|| cx.waker().clone());
         // Acquire pairs with `wake_by_ref`: the poll sees what was written before the wakes that it answers.
         this.bell.state.swap(POLLED, Ordering::AcqRel);
+        budget::refill();
         let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(&mut Context::from_waker(this.waker))));
         match polled {
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

@@ -25,6 +25,7 @@ use pin_project_lite::pin_project;
 
 use super::inbox::Inbox;
 use super::monoio_live::{Id, Live};
+use crate::budget;
 use crate::{Join, JoinError};
 
 /// The inboxes of all runtimes that have not shut down, by the number of the runtime. Only handles on other threads
@@ -84,6 +85,7 @@ impl<F: Future> Future for Guarded<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        budget::refill();
         let polled = match this.future.as_mut().as_pin_mut() {
             Some(future) if !this.live.is_aborted(*this.id) => catch_unwind(AssertUnwindSafe(|| future.poll(cx))),
             _ => return Poll::Ready(finish(this, Err(JoinError::Cancelled))),

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::check_workers;
 use super::driver::Driver;
 use super::own_net::tokio::TokioSockets;
+use crate::budget::each_poll;
 use crate::metrics::{Counter, Snapshot};
 use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
 
@@ -54,7 +55,7 @@ impl Tokio {
     pub(super) fn block_on<F: Future>(&self, card: &'static Card, future: F) -> F::Output {
         let _entered = crate::enter::enter(card.name);
         let runtime = self.runtime.as_ref().expect("a runtime is stopped only when it is consumed");
-        runtime.block_on(future)
+        runtime.block_on(each_poll(future))
     }
 
     /// The reactor's counters, and the one of ours that tokio keeps without `--cfg tokio_unstable`.
@@ -104,7 +105,7 @@ impl Spawner for TokioSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        TokioJoin(self.shared.handle.spawn(future))
+        TokioJoin(self.shared.handle.spawn(each_poll(future)))
     }
 
     #[inline]

@@ -15,6 +15,8 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
+use super::birthmark::Birthmark;
+
 /// Events taken from the kernel by one call. 12 bytes each, and only the part used is touched; more
 /// ready descriptors than this wait for the next call, which costs one more system call per 1,024.
 const BATCH: usize = 1024;
@@ -37,6 +39,7 @@ pub enum WaitClock {
 pub(super) struct Epoll {
     fd: OwnedFd,
     clock: WaitClock,
+    birthmark: Birthmark,
 }
 
 /// The buffer that one driver reuses for every wait.
@@ -54,7 +57,7 @@ impl Epoll {
     pub(super) fn new(wanted: WaitClock) -> io::Result<Self> {
         // Miri knows the older call only.
         let wanted = if cfg!(miri) { WaitClock::Milliseconds } else { wanted };
-        let mut this = Self { fd: epoll::create(CreateFlags::CLOEXEC)?, clock: wanted };
+        let mut this = Self { fd: epoll::create(CreateFlags::CLOEXEC)?, clock: wanted, birthmark: Birthmark::new()? };
         if wanted == WaitClock::Nanoseconds {
             // Asked here, once, so that no wait has to. EPERM is what a seccomp filter answers.
             match this.wait(&mut Events::new(), Some(Duration::ZERO)) {
@@ -73,6 +76,7 @@ impl Epoll {
 
     /// Starts to watch `source`; its events will carry `data`. The current state counts as the first edge.
     pub(super) fn add(&self, source: impl AsFd, data: u64) -> io::Result<()> {
+        self.birthmark.check()?;
         Ok(epoll::add(&self.fd, source, EventData::new_u64(data), INTEREST)?)
     }
 
@@ -81,8 +85,12 @@ impl Epoll {
         Ok(epoll::add(&self.fd, source, EventData::new_u64(data), EventFlags::IN | EventFlags::ET)?)
     }
 
-    /// Stops watching `source`. An event that another thread has already taken may still be processed.
+    /// Stops watching `source`. An event that another thread has already taken may still be processed. Does nothing in a
+    /// child process: it is the parent that watches.
     pub(super) fn delete(&self, source: impl AsFd) -> io::Result<()> {
+        if self.birthmark.is_missing() {
+            return Ok(());
+        }
         Ok(epoll::delete(&self.fd, source)?)
     }
 
@@ -90,6 +98,7 @@ impl Epoll {
     /// A signal ends the wait with no events.
     pub(super) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
+        self.birthmark.check()?;
         let outcome = match self.clock {
             WaitClock::Nanoseconds => {
                 // A timeout beyond the range of a timespec is no timeout.

@@ -30,7 +30,17 @@
 //! polled after that, pending or new, fails with an error that says so ([`is_shut_down_error`]); a sleep is over at
 //! once, because nobody could end it later. So no task and no `block_on` of another thread hangs. The descriptors are
 //! closed when the last [`Handle`] and [`Source`] are gone.
+//!
+//! # Sharing a thread
+//! A leaf future that never has to wait gives way to other tasks nevertheless, when its task's [budget](crate::budget) is
+//! used up.
+//!
+//! # fork
+//! A child process shares its parent's epoll instance. It may drop what it has inherited, which changes nothing in the
+//! parent; everything else that concerns the epoll instance fails there with an error. A child that wants a reactor makes one.
+//! (Its runtime's other threads are not there: a runtime that has any cannot be shut down in the child.)
 
+mod birthmark;
 mod clock;
 mod driver;
 mod epoll;
@@ -59,7 +69,7 @@ use std::time::{Duration, Instant};
 
 pub use driver::{Driver, Turn};
 pub use epoll::WaitClock;
-pub(crate) use operation::Left;
+pub(crate) use operation::{Attempt, Left};
 pub use source::{RawSource, Ready, Source};
 pub use thread::{Thread, Totals};
 pub(crate) use timers::{Armed, Timer};

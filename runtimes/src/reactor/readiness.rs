@@ -36,8 +36,9 @@ const READABLE: u64 = 1 << 0;
 const READ_CLOSED: u64 = 1 << 1;
 const WRITABLE: u64 = 1 << 2;
 const WRITE_CLOSED: u64 = 1 << 3;
-/// Urgent data has been seen: reads stop at its mark, so a short read no longer means "drained".
-const URGENT: u64 = 1 << 4;
+/// Urgent data has been seen, or an error: reads stop at the mark of the one and before the other is reported, so a
+/// short read no longer means "drained".
+const STOPS_SHORT: u64 = 1 << 4;
 const READ_WAITING: u64 = 1 << 5;
 const WRITE_WAITING: u64 = 1 << 6;
 /// The reactor has shut down. Never cleared.
@@ -83,9 +84,9 @@ impl Snapshot {
         self.0 & SHUT_DOWN != 0
     }
 
-    /// Whether a read that did not fill its buffer has emptied the socket.
-    pub(super) fn short_read_drains(self) -> bool {
-        self.0 & URGENT == 0
+    /// Whether a read that did not fill its buffer has emptied the socket, and a write that took a part has filled it.
+    pub(super) fn short_transfer_drains(self) -> bool {
+        self.0 & STOPS_SHORT == 0
     }
 
     pub(super) fn generation(self) -> u32 {
@@ -220,7 +221,7 @@ fn bits_of(events: EventFlags) -> u64 {
         bits |= WRITABLE;
     }
     if events.contains(EventFlags::PRI) {
-        bits |= URGENT;
+        bits |= STOPS_SHORT;
     }
     if events.contains(EventFlags::RDHUP) {
         bits |= READ_CLOSED;
@@ -229,8 +230,8 @@ fn bits_of(events: EventFlags) -> u64 {
         bits |= READ_CLOSED | WRITE_CLOSED;
     }
     if events.contains(EventFlags::ERR) {
-        // Whichever operation comes first takes the error; both must look.
-        bits |= READABLE | WRITABLE;
+        // Whichever operation comes first takes the error; both must look, also behind the data that came before it.
+        bits |= READABLE | WRITABLE | STOPS_SHORT;
     }
     bits
 }
@@ -260,6 +261,22 @@ mod tests {
         assert!(!readiness.load().is_ready(Writable));
         readiness.clear(readiness.load(), Readable, Clear::WouldBlock);
         assert!(!readiness.load().is_ready(Readable), "the kernel knows better");
+    }
+
+    #[test]
+    fn nothing_is_concluded_once_urgent_data_or_an_error_was_seen() {
+        for events in [EventFlags::PRI, EventFlags::ERR] {
+            let readiness = Readiness::new();
+            let generation = readiness.open(true);
+            assert!(readiness.load().short_transfer_drains());
+            readiness.set(generation, events);
+            assert!(!readiness.load().short_transfer_drains(), "{events:?}");
+            readiness.clear(readiness.load(), Readable, Clear::WouldBlock);
+            assert!(!readiness.load().short_transfer_drains(), "{events:?}");
+            readiness.close();
+            readiness.open(true);
+            assert!(readiness.load().short_transfer_drains(), "another source");
+        }
     }
 
     #[test]

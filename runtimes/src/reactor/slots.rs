@@ -40,19 +40,22 @@ impl Slot {
     /// Every waker that stays stored after the lock is released is covered: its direction's waiting bit is set, or
     /// whoever cleared that bit has yet to take this lock, and will find the waker then.
     pub(super) fn arm(&self, interest: Interest, token: &mut Token, waker: &Waker) -> Arm {
-        let replaced;
+        // Cloning a waker runs foreign code, as dropping one does, and it may come back to this very source: so neither is
+        // done under the lock. Nearly always the clone is wanted, since an event takes the one before.
+        let waker = waker.clone();
+        let left_over;
         let unused;
         let arm;
         {
             let mut waiters = self.waiters.lock();
-            replaced = waiters.put(interest, token, waker);
+            left_over = waiters.put(interest, token, waker);
             // The look at the word comes after the waker is in place: an event that came before is seen here, and one
             // that comes later sees the waiter.
             arm = self.readiness.arm(interest);
             unused = if arm == Arm::Waiting { None } else { waiters.remove(interest, *token) };
         }
-        // The last reference to a task may go here, and with it sources of this reactor: not under the lock.
-        drop((replaced, unused));
+        // The last reference to a task may go here, and with it sources of this reactor.
+        drop((left_over, unused));
         arm
     }
 

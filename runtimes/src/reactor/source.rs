@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::notifier::Reason;
 use super::operation::{Attempt, Left, poll_operation};
@@ -12,6 +12,7 @@ use super::readiness::{Arm, Clear};
 use super::slots::{Key, Slot};
 use super::waiters::Token;
 use super::{Handle, Interest};
+use crate::budget::{self, Share};
 
 /// Anything with a descriptor that epoll can watch, registered with a reactor until it is dropped.
 ///
@@ -92,12 +93,12 @@ impl<T: AsFd> Source<T> {
 
     /// Waits until a read is worth trying. May be wrong: follow it by [`try_io`](Self::try_io), and repeat.
     pub fn readable(&self) -> Ready<'_, T> {
-        Ready { source: self, interest: Interest::Readable, token: Token::default() }
+        Ready { source: self, interest: Interest::Readable, token: Token::default(), share: Share::default() }
     }
 
     /// Waits until a write is worth trying. May be wrong: follow it by [`try_io`](Self::try_io), and repeat.
     pub fn writable(&self) -> Ready<'_, T> {
-        Ready { source: self, interest: Interest::Writable, token: Token::default() }
+        Ready { source: self, interest: Interest::Writable, token: Token::default(), share: Share::default() }
     }
 
     /// Tries an operation once. If it would block, the readiness that it contradicts is forgotten, so that
@@ -138,7 +139,7 @@ impl<T: AsFd> Source<T> {
     where
         F: FnMut(&T, Attempt) -> io::Result<(R, Left)>,
     {
-        Io { source: self, interest, token: Token::default(), operation }
+        Io { source: self, interest, token: Token::default(), share: Share::default(), operation }
     }
 }
 
@@ -161,6 +162,7 @@ pub(crate) struct Io<'a, T: AsFd, F> {
     source: &'a Source<T>,
     interest: Interest,
     token: Token,
+    share: Share,
     operation: F,
 }
 
@@ -175,9 +177,12 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { source, interest, token, operation } = &mut *self;
+        let Self { source, interest, token, share, operation } = &mut *self;
+        ready!(share.poll_proceed(cx));
         let io = source.get_ref();
-        poll_operation(source.slot(), *interest, token, cx, |attempt| operation(io, attempt))
+        let result = ready!(poll_operation(source.slot(), *interest, token, cx, |attempt| operation(io, attempt)));
+        budget::spend();
+        Poll::Ready(result)
     }
 }
 
@@ -197,6 +202,7 @@ pub struct Ready<'a, T: AsFd> {
     source: &'a Source<T>,
     interest: Interest,
     token: Token,
+    share: Share,
 }
 
 impl<T: AsFd> Unpin for Ready<'_, T> {}
@@ -205,12 +211,15 @@ impl<T: AsFd> Future for Ready<'_, T> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { source, interest, token } = &mut *self;
-        match source.slot().arm(*interest, token, cx.waker()) {
-            Arm::Waiting => Poll::Pending,
-            Arm::Ready => Poll::Ready(Ok(())),
-            Arm::ShutDown => Poll::Ready(Err(super::shut_down_error())),
-        }
+        let Self { source, interest, token, share } = &mut *self;
+        ready!(share.poll_proceed(cx));
+        let result = match source.slot().arm(*interest, token, cx.waker()) {
+            Arm::Waiting => return Poll::Pending,
+            Arm::Ready => Ok(()),
+            Arm::ShutDown => Err(super::shut_down_error()),
+        };
+        budget::spend();
+        Poll::Ready(result)
     }
 }
 

@@ -92,12 +92,14 @@ impl Timers {
     }
 
     pub(super) fn arm(&self, deadline_ns: u64, waker: &Waker) -> Armed {
+        // Foreign code, like its drop, which may come back here: so it is cloned before the lock is taken, and dropped
+        // after the lock if it is of no use (variables are dropped in the reverse order).
         let waker = waker.clone();
         let mut state = self.state.lock();
-        // The clone of the waker outlives the lock.
         if state.shut_down || deadline_ns <= state.wheel.now_ns() {
             return Armed::Fired;
         }
+        // It is not due.
         let Some(key) = state.wheel.insert(deadline_ns, waker) else { return Armed::Fired };
         let earlier = deadline_ns < state.sleeping_until_ns;
         if earlier {
@@ -112,13 +114,16 @@ impl Timers {
 
     /// Lets a pending timer wake `waker` from now on. `false` if it has been taken out already.
     pub(super) fn update(&self, timer: &Timer, waker: &Waker) -> bool {
-        let replaced;
-        {
-            let mut state = self.state.lock();
-            let Some(current) = state.wheel.waker_mut(timer.0) else { return false };
-            replaced = if current.will_wake(waker) { None } else { Some(std::mem::replace(current, waker.clone())) };
+        match self.state.lock().wheel.waker_mut(timer.0) {
+            Some(current) if current.will_wake(waker) => return true,
+            Some(_) => {}
+            None => return false,
         }
-        drop(replaced);
+        // Seldom: the sleep has moved to another task. Not under the lock, as in `arm`.
+        let mut waker = waker.clone();
+        let mut state = self.state.lock();
+        let Some(current) = state.wheel.waker_mut(timer.0) else { return false };
+        std::mem::swap(current, &mut waker);
         true
     }
 

@@ -72,16 +72,12 @@ impl Waiters {
         first.iter_mut().chain(rest).find(|waiter| waiter.token == token)
     }
 
-    /// Stores `waker` under `token`, or under a new token if that is nobody's. A waker that would wake the same task
-    /// is kept; one that is replaced is returned, to be dropped when no lock is held.
-    pub(super) fn put(&mut self, interest: Interest, token: &mut Token, waker: &Waker) -> Option<Waker> {
+    /// Stores `waker` under `token`, or under a new token if that is nobody's. The waker that it replaces is returned, to
+    /// be dropped when no lock is held.
+    pub(super) fn put(&mut self, interest: Interest, token: &mut Token, waker: Waker) -> Option<Waker> {
         if let Some(waiter) = self.find(interest, *token) {
-            if waiter.waker.will_wake(waker) {
-                return None;
-            }
-            return Some(std::mem::replace(&mut waiter.waker, waker.clone()));
+            return Some(std::mem::replace(&mut waiter.waker, waker));
         }
-        let waker = waker.clone();
         if token.is_none() {
             self.last_token += 1;
             *token = Token(self.last_token);

@@ -6,6 +6,7 @@
 //! covered by its line in the registry. What a peer does not promise stands in [`deviations`].
 
 mod abort;
+mod budget;
 mod contract;
 mod counters;
 mod deviations;
@@ -154,6 +155,20 @@ macro_rules! instantiate {
                     a_pair_that_wakes_each_other_starves_nobody,
                     endless_offspring_starves_nobody,
                     hogs_share,
+                }
+                budget {
+                    a_socket_pair_in_one_task,
+                    datagrams_to_oneself,
+                    a_source_that_stays_ready,
+                    an_interval_that_is_always_due,
+                    sleeps_that_are_over,
+                    a_choice_of_ready_sources,
+                    others_have_their_events,
+                    others_have_their_timers,
+                    the_root_future_gives_way,
+                    a_greedy_branch_leaves_the_others_of_its_task_their_turns,
+                    nobody_waits_for_more_than_a_budget,
+                    direct_style_gives_way,
                 }
                 timers {
                     a_sleep_lasts_long_enough,

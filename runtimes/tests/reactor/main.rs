@@ -3,6 +3,7 @@
 //! One binary, so that it links once. Tests that exhaust or count what a process has run in a child process.
 
 mod driver;
+mod fork;
 mod limits;
 mod shutdown;
 mod source;
@@ -10,6 +11,7 @@ mod tcp;
 mod time;
 mod udp;
 mod unix;
+mod wakers;
 
 use std::future::Future;
 use std::net::Ipv4Addr;

@@ -1,13 +1,18 @@
 //! Unix stream sockets against plain ones of the standard library.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net as std_unix;
 use std::thread;
+use std::time::Duration;
 
 use futures_lite::future::{block_on, zip};
-use runtimes::net::{UnixListener, UnixStream};
+use runtimes::net::{TcpStream, UnixListener, UnixStream};
+use runtimes::reactor::Reactor;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-use super::threaded;
+use super::{drive, threaded};
 
 #[test]
 fn listens_and_connects() {
@@ -58,4 +63,49 @@ fn a_pair_carries_more_than_its_buffers_hold() {
     drop(b);
     let error = block_on(a.write(b"x")).expect_err("the peer is gone");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+}
+
+/// Three messages, of which the second carries a descriptor: a read stops behind it, short of what is there.
+fn send_with_a_descriptor(mut plain: &std_unix::UnixStream) {
+    plain.write_all(b"one").expect("write");
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let passed = [plain.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
+    let sent = sendmsg(plain, &[IoSlice::new(b"two")], &mut control, SendFlags::empty()).expect("sendmsg");
+    assert_eq!(sent, 3);
+    plain.write_all(b"three").expect("write");
+}
+
+#[test]
+fn a_read_that_stops_at_a_descriptor_does_not_strand_what_follows_it() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    let (ours, plain) = std_unix::UnixStream::pair().expect("pair");
+    let ours = UnixStream::from_std(reactor.handle(), ours).expect("register");
+    send_with_a_descriptor(&plain);
+    // Everything has arrived and all edges are delivered before the first read.
+    driver.turn(Some(Duration::ZERO)).expect("turn");
+    let mut received = [0; 11];
+    drive(&mut driver, ours.read_exact(&mut received)).expect("read");
+    assert_eq!(&received, b"onetwothree");
+}
+
+#[test]
+fn a_stream_that_is_tcp_in_name_only_is_not_taken_for_it() {
+    let reactor = Reactor::new().expect("reactor");
+    let mut driver = reactor.try_driver().expect("driver");
+    let (ours, plain) = std_unix::UnixStream::pair().expect("pair");
+    let disguised = std::net::TcpStream::from(OwnedFd::from(ours));
+    let ours = TcpStream::from_std(reactor.handle(), disguised).expect("register");
+    send_with_a_descriptor(&plain);
+    driver.turn(Some(Duration::ZERO)).expect("turn");
+    let mut received = [0; 64];
+    let mut length = 0;
+    drive(&mut driver, async {
+        while length < 11 {
+            length += ours.read(&mut received[length..]).await.expect("read");
+        }
+    });
+    assert_eq!(&received[..11], b"onetwothree");
 }

@@ -1,5 +1,6 @@
 //! Direct-style tasks that block on channels.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{RecvError, SendError};
 use std::sync::{Arc, Mutex};
 
@@ -8,6 +9,47 @@ use runtimes::stackful::{go, suspend, wait};
 use runtimes::{JoinError, Runtime, Spawner};
 
 use super::start;
+
+#[test]
+fn a_task_whose_channel_is_never_full_or_empty_gives_way() {
+    let runtime = start(1);
+    let over = Arc::new(AtomicBool::new(false));
+    let greedy = go(runtime.spawner(), {
+        let over = over.clone();
+        move || {
+            let (sender, receiver) = channel::bounded(1);
+            while !over.load(SeqCst) {
+                sender.send(1).unwrap();
+                receiver.recv().unwrap();
+            }
+        }
+    });
+    let other = go(runtime.spawner(), move || {
+        (0..5).for_each(|_| suspend());
+        over.store(true, SeqCst);
+    });
+    runtime.block_on(other).unwrap();
+    runtime.block_on(greedy).unwrap();
+}
+
+#[test]
+fn a_destructor_that_sends_while_its_task_unwinds_is_not_sent_away() {
+    // It could not suspend there. Whatever is left of the budget, the panic arrives and the messages do.
+    struct Farewell(channel::Sender<u32>);
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            (0..1_000).for_each(|n| self.0.send(n).unwrap());
+        }
+    }
+    let runtime = start(1);
+    let (sender, receiver) = channel::unbounded();
+    let task = go(runtime.spawner(), move || {
+        let _farewell = Farewell(sender);
+        std::panic::resume_unwind(Box::new("over"));
+    });
+    assert!(matches!(runtime.block_on(task), Err::<(), _>(JoinError::Panicked(_))));
+    assert_eq!(receiver.get_ref().len(), 1_000);
+}
 
 #[test]
 fn a_full_channel_holds_its_sender_back() {

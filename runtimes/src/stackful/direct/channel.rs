@@ -25,6 +25,7 @@ use std::mem::ManuallyDrop;
 use std::sync::mpsc::{RecvError, SendError};
 
 use super::wait;
+use crate::budget;
 use crate::stackful::preempt::guard;
 
 /// A channel in which `capacity` messages wait at most.
@@ -58,7 +59,12 @@ impl<T> Sender<T> {
     /// As [`wait`], where it has to wait or not.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         // An async block drops what it awaited in its last poll, where nobody preempts it.
-        wait(async { self.get_ref().send(message).await }).map_err(|error| SendError(error.0))
+        wait(async {
+            // Neither end need ever find the channel full or empty.
+            budget::consume().await;
+            self.get_ref().send(message).await
+        })
+        .map_err(|error| SendError(error.0))
     }
 
     /// The channel's end for futures.
@@ -76,7 +82,11 @@ impl<T> Receiver<T> {
     /// # Panics
     /// As [`wait`], where it has to wait or not.
     pub fn recv(&self) -> Result<T, RecvError> {
-        wait(async { self.get_ref().recv().await }).map_err(|_| RecvError)
+        wait(async {
+            budget::consume().await;
+            self.get_ref().recv().await
+        })
+        .map_err(|_| RecvError)
     }
 
     /// The messages until all senders are gone. Each step waits as [`recv`](Self::recv) does.
