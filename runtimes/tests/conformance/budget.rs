@@ -5,6 +5,7 @@
 //! poll of theirs would ever end.
 
 use std::future::Future;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -188,7 +189,6 @@ pub(crate) fn others_have_their_events<R: Runtime>(case: &Case<R>) {
             }
         });
         let client = thread::spawn(move || {
-            use std::io::{Read, Write};
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             for _ in 0..5 {
                 stream.write_all(b"ping").unwrap();
@@ -282,6 +282,54 @@ pub(crate) fn nobody_waits_for_more_than_a_budget<R: Runtime>(case: &Case<R>) {
     let bound = (YIELDS + 1) * (usize::try_from(BUDGET).unwrap() + 2);
     assert!(operations <= bound, "{operations} operations while another task had {YIELDS} turns");
     finish(runtime);
+}
+
+pub(crate) fn an_event_waits_for_no_more_than_two_budgets<R: Runtime>(case: &Case<R>) {
+    // Counted in turns as well. The event is there as soon as the greedy future has written; what is left of its own
+    // budget, and the poll before the other task's, go first.
+    if case.card.name != "local" {
+        return;
+    }
+    let greedy = |handle: Handle, greed: Greed, trigger: Arc<std::os::unix::net::UnixStream>| async move {
+        let (a, b) = UnixStream::pair(&handle).unwrap();
+        greed.running.raise();
+        let mut at = 0;
+        for operation in 0.. {
+            if !greed.goes_on() {
+                return operation - at;
+            }
+            // When everything has its place in the queue.
+            if operation == 1_000 {
+                (&*trigger).write_all(b"x").unwrap();
+                at = operation;
+            }
+            a.write_all(b"x").await.unwrap();
+            b.read_exact(&mut [0; 1]).await.unwrap();
+        }
+        0
+    };
+    for in_root in [false, true] {
+        let runtime = case.start();
+        let handle = runtime.spawner().reactor().clone();
+        let (trigger, waits) = std::os::unix::net::UnixStream::pair().unwrap();
+        let waits = UnixStream::from_std(&handle, waits).unwrap();
+        let greed = Greed::default();
+        let stop = greed.stop.clone();
+        let other = runtime.spawner().launch(async move {
+            waits.read_exact(&mut [0; 1]).await.unwrap();
+            stop.store(true, SeqCst);
+        });
+        let greedy = greedy(handle, greed, Arc::new(trigger));
+        let pairs: u64 = if in_root {
+            runtime.run(greedy)
+        } else {
+            let task = runtime.spawner().launch(greedy);
+            runtime.run(task).unwrap()
+        };
+        assert!(2 * pairs <= 2 * BUDGET + 2, "{} operations before an event was heard, root: {in_root}", 2 * pairs);
+        runtime.run(other).unwrap();
+        finish(runtime);
+    }
 }
 
 pub(crate) fn direct_style_gives_way<R: Runtime>(case: &Case<R>) {
