@@ -1,29 +1,33 @@
 //! The cooperative budget: how many operations one poll of a task may complete before it gives way.
 //!
-//! A descriptor that is always ready, a timer that is always due and a channel that is always full never make a future
-//! wait. A task that loops over them would keep its worker for ever, although each line of it awaits something. So
-//! every leaf future of ours (sockets and other sources, timers, the channels of direct style) takes one unit of its
-//! task's budget whenever it completes, and once the budget is used up it wakes its task and reports `Pending` instead
-//! of trying. The task then waits behind those that are due, and its next poll has a new budget. Tokio does the same and calls
-//! it "coop"; an `.await` that really waits costs nothing here.
+//! A descriptor that is always ready, a timer that is always due and a channel that is always full
+//! never make a future wait. A task that loops over them would keep its worker for ever, although
+//! each line of it awaits something. So every leaf future of ours (sockets and other sources,
+//! timers, the channels of direct style) takes one unit of its task's budget whenever it completes,
+//! and once the budget is used up it wakes its task and reports `Pending` instead of trying. The
+//! task then waits behind those that are due, and its next poll has a new budget. Tokio does the
+//! same and calls it "coop"; an `.await` that really waits costs nothing here.
 //!
 //! # Who refills it
-//! Whoever polls a task says so with [`refill`]: the engine for its tasks and for the futures of its `block_on`, and
-//! [`each_poll`] for those that a peer polls. A thread that runs no runtime has no budget, and nothing on it is ever
-//! sent away: it serves one future, and there is nobody to give way to.
+//! Whoever polls a task says so with [`refill`]: the engine for its tasks and for the futures of
+//! its `block_on`, and [`each_poll`] for those that a peer polls. A thread that runs no runtime has
+//! no budget, and nothing on it is ever sent away: it serves one future, and there is nobody to
+//! give way to.
 //!
 //! # What is never lost
-//! - *A wake-up.* A refusal changes nothing but the future's own [`Share`]: readiness, timer and stored waker stay
-//!   as they are, and the task is woken before `Pending` is returned.
-//! - *Progress.* A future that has been sent away once completes at its next poll even if its siblings in the same
-//!   task have used up the new budget by then, so that a greedy branch of a `join` starves none of the others; and code that
-//!   polls a leaf future in a loop of its own inside of a task goes on.
-//! - *The bound.* One poll of a task completes [`BUDGET`] operations and one more for each future that was sent away
-//!   before: never more than a constant for each future that it holds.
-//! - *A destructor.* While its thread unwinds from a panic nobody is sent away: direct-style code cannot suspend there.
+//! - *A wake-up.* A refusal changes nothing but the future's own [`Share`]: readiness, timer and
+//!   stored waker stay as they are, and the task is woken before `Pending` is returned.
+//! - *Progress.* A future that has been sent away once completes at its next poll even if its
+//!   siblings in the same task have used up the new budget by then, so that a greedy branch of a
+//!   `join` starves none of the others; and code that polls a leaf future in a loop of its own
+//!   inside of a task goes on.
+//! - *The bound.* One poll of a task completes [`BUDGET`] operations and one more for each future
+//!   that was sent away before: never more than a constant for each future that it holds.
+//! - *A destructor.* While its thread unwinds from a panic nobody is sent away: direct-style code
+//!   cannot suspend there.
 //!
-//! The budget is a thread's own variable and no part of a task: it is set when a poll begins, which costs one store, and no
-//! task that is polled by one thread is polled by another at the same time.
+//! The budget is a thread's own variable and no part of a task: it is set when a poll begins, which
+//! costs one store, and no task that is polled by one thread is polled by another at the same time.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -33,9 +37,9 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
-/// How many operations one poll may complete. At a microsecond or two for a small transfer, others wait for a
-/// few hundred microseconds at most, and what it costs to give way is spread over more than a hundred system calls. Tokio
-/// uses the same number.
+/// How many operations one poll may complete. At a microsecond or two for a small transfer, others
+/// wait for a few hundred microseconds at most, and what it costs to give way is spread over more
+/// than a hundred system calls. Tokio uses the same number.
 pub const BUDGET: u64 = 128;
 
 /// What is left on a thread that runs no runtime.
@@ -99,8 +103,8 @@ pub(crate) fn spend() {
     LEFT.set(LEFT.get().saturating_sub(1));
 }
 
-/// Takes one unit, and waits for the task's next poll if there is none: for operations that are ready without
-/// any future of ours.
+/// Takes one unit, and waits for the task's next poll if there is none: for operations that are
+/// ready without any future of ours.
 pub(crate) fn consume() -> impl Future<Output = ()> + Send {
     let mut share = Share::default();
     poll_fn(move |cx| {
@@ -112,8 +116,8 @@ pub(crate) fn consume() -> impl Future<Output = ()> + Send {
 
 /// Gives `future`, a task's whole future, a new budget whenever it is polled.
 ///
-/// Executors of ours do that by themselves. Others need it where they run tasks that use our sockets and timers, on threads
-/// that serve several tasks:
+/// Executors of ours do that by themselves. Others need it where they run tasks that use our
+/// sockets and timers, on threads that serve several tasks:
 /// ```
 /// # let executor = async_executor::Executor::new();
 /// # let future = std::future::ready(1);
@@ -161,7 +165,8 @@ mod tests {
         }
     }
 
-    /// Lifts the budget again, as the end of a `block_on` does: a harness may run the next test on the same thread.
+    /// Lifts the budget again, as the end of a `block_on` does: a harness may run the next test on
+    /// the same thread.
     struct Lifted;
 
     impl Drop for Lifted {

@@ -91,14 +91,16 @@ impl Future for Sleep {
             },
             State::Armed(timer) => {
                 if !this.handle.has_fired(this.deadline_ns) {
-                    // Polled for another reason than this timer: the driver may just not have come round to it.
+                    // Polled for another reason than this timer: the driver may just not have come
+                    // round to it.
                     if this.deadline_ns <= this.handle.now_ns() {
                         this.handle.cancel_timer(timer);
                     } else if this.handle.update_timer(timer, cx.waker()) {
                         return Poll::Pending;
                     }
                 }
-                // It has waited, and its task with it. So a timer still ends what uses up its task's budget each time.
+                // It has waited, and its task with it. So a timer still ends what uses up its
+                // task's budget each time.
                 this.state = State::Over;
                 budget::spend();
                 return Poll::Ready(());

@@ -406,8 +406,8 @@ impl<S: Scheduler> Worker<S> {
         self.after_poll();
     }
 
-    /// A task that was made to give way may have kept the worker for as long as many polls take otherwise: whoever waits
-    /// for an event or a timer has its turn as well.
+    /// A task that was made to give way may have kept the worker for as long as many polls take
+    /// otherwise: whoever waits for an event or a timer has its turn as well.
     #[inline]
     pub(super) fn after_poll(&self) {
         if budget::is_used_up() && self.core.reactor().is_active() {

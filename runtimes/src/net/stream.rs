@@ -8,7 +8,8 @@ use rustix::net::{RecvFlags, SendFlags, ipproto, sockopt};
 
 use crate::reactor::{Attempt, Interest, Left, Source};
 
-/// What a transfer says that stops short: of a read that does not fill its buffer, or a write that takes a part.
+/// What a transfer says that stops short: of a read that does not fill its buffer, or a write that
+/// takes a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Short {
     /// The next one would block; see [`Attempt::transferred`].
@@ -18,7 +19,8 @@ pub(super) enum Short {
 }
 
 impl Short {
-    /// Of a socket that somebody else made: it may be of any kind, whatever its type in the standard library says.
+    /// Of a socket that somebody else made: it may be of any kind, whatever its type in the
+    /// standard library says.
     pub(super) fn of(socket: impl AsFd) -> Self {
         match sockopt::socket_protocol(socket) {
             Ok(Some(ipproto::TCP)) => Self::WouldBlock,

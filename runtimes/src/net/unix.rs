@@ -59,7 +59,8 @@ impl AsFd for UnixListener {
 
 /// A connected Unix stream socket.
 ///
-/// Nothing is concluded from a transfer that stops short, as it does where descriptors were passed along.
+/// Nothing is concluded from a transfer that stops short, as it does where descriptors were passed
+/// along.
 #[derive(Debug)]
 pub struct UnixStream {
     source: Source<std_unix::UnixStream>,

@@ -238,8 +238,8 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Place::Away(slot) = &self.0 {
-            // A waker is foreign code, which may come back to this very handle: it is cloned before the lock is taken,
-            // and the one that it replaces is dropped after it.
+            // A waker is foreign code, which may come back to this very handle: it is cloned before
+            // the lock is taken, and the one that it replaces is dropped after it.
             let mut replaced = Some(cx.waker().clone());
             let mut travel = slot.lock();
             match mem::replace(&mut *travel, Travel::Ended) {

@@ -182,7 +182,8 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> thread::
     catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(waker))))
 }
 
-/// The coroutine begins or goes on on this thread, and its budget with it. Not inlined, as `poll_once`.
+/// The coroutine begins or goes on on this thread, and its budget with it. Not inlined, as
+/// `poll_once`.
 #[inline(never)]
 fn take_turn() {
     budget::refill();
@@ -254,8 +255,8 @@ impl<T> Future for MayJoin<T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(task) = &self.0 else { return Poll::Ready(Err(JoinError::Cancelled)) };
-        // A waker is foreign code, which may come back to this very handle: it is cloned before the lock is taken, and the
-        // one that it replaces is dropped after it.
+        // A waker is foreign code, which may come back to this very handle: it is cloned before the
+        // lock is taken, and the one that it replaces is dropped after it.
         let mut replaced = Some(cx.waker().clone());
         let mut outcome = task.outcome();
         match mem::replace(&mut *outcome, Outcome::Gone) {

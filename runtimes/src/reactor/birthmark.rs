@@ -1,13 +1,15 @@
 //! Tells the process that made a reactor from its children.
 //!
-//! `fork` gives a child a copy of the memory and of the descriptors, but both sides' epoll descriptor means one and the
-//! same interest list. A child that drops a source would end the *parent's* registration of it, and one that waits would take
-//! edges that the parent then never hears of. So in a child the reactor keeps its hands off the epoll instance:
-//! registering and waiting fail ([`Forked`]), and the end of a source ends nothing.
+//! `fork` gives a child a copy of the memory and of the descriptors, but both sides' epoll
+//! descriptor means one and the same interest list. A child that drops a source would end the
+//! *parent's* registration of it, and one that waits would take edges that the parent then never
+//! hears of. So in a child the reactor keeps its hands off the epoll instance: registering and
+//! waiting fail ([`Forked`]), and the end of a source ends nothing.
 //!
-//! The mark lies in a page of its own that the kernel empties in a child (`MADV_WIPEONFORK`, Linux 4.14). Asking costs
-//! a load; a comparison of process numbers would cost a system call each time, and be wrong in a child that is the first
-//! of a new process namespace. Where the kernel refuses the advice, nothing is detected.
+//! The mark lies in a page of its own that the kernel empties in a child (`MADV_WIPEONFORK`, Linux
+//! 4.14). Asking costs a load; a comparison of process numbers would cost a system call each time,
+//! and be wrong in a child that is the first of a new process namespace. Where the kernel refuses
+//! the advice, nothing is detected.
 
 use std::fmt;
 use std::io;
@@ -25,7 +27,8 @@ pub(super) struct Birthmark {
     bytes: usize,
 }
 
-// SAFETY: the page belongs to the value until it is dropped, and what is done with it meanwhile is atomic.
+// SAFETY: the page belongs to the value until it is dropped, and what is done with it meanwhile is
+// atomic.
 unsafe impl Send for Birthmark {}
 // SAFETY: as above.
 unsafe impl Sync for Birthmark {}
@@ -49,7 +52,8 @@ impl Birthmark {
     }
 
     fn word(&self) -> &AtomicU32 {
-        // SAFETY: mapped, aligned and zero to begin with, which is a valid value, and unmapped only by `drop`.
+        // SAFETY: mapped, aligned and zero to begin with, which is a valid value, and unmapped only
+        // by `drop`.
         unsafe { self.page.as_ref() }
     }
 

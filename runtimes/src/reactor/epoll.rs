@@ -85,8 +85,8 @@ impl Epoll {
         Ok(epoll::add(&self.fd, source, EventData::new_u64(data), EventFlags::IN | EventFlags::ET)?)
     }
 
-    /// Stops watching `source`. An event that another thread has already taken may still be processed. Does nothing in a
-    /// child process: it is the parent that watches.
+    /// Stops watching `source`. An event that another thread has already taken may still be
+    /// processed. Does nothing in a child process: it is the parent that watches.
     pub(super) fn delete(&self, source: impl AsFd) -> io::Result<()> {
         if self.birthmark.is_missing() {
             return Ok(());

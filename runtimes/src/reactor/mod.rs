@@ -32,13 +32,14 @@
 //! closed when the last [`Handle`] and [`Source`] are gone.
 //!
 //! # Sharing a thread
-//! A leaf future that never has to wait gives way to other tasks nevertheless, when its task's [budget](crate::budget) is
-//! used up.
+//! A leaf future that never has to wait gives way to other tasks nevertheless, when its task's
+//! [budget](crate::budget) is used up.
 //!
 //! # fork
-//! A child process shares its parent's epoll instance. It may drop what it has inherited, which changes nothing in the
-//! parent; everything else that concerns the epoll instance fails there with an error. A child that wants a reactor makes one.
-//! (Its runtime's other threads are not there: a runtime that has any cannot be shut down in the child.)
+//! A child process shares its parent's epoll instance. It may drop what it has inherited, which
+//! changes nothing in the parent; everything else that concerns the epoll instance fails there with
+//! an error. A child that wants a reactor makes one. (Its runtime's other threads are not there: a
+//! runtime that has any cannot be shut down in the child.)
 
 mod birthmark;
 mod clock;

@@ -13,13 +13,15 @@ use super::waiters::Token;
 pub(crate) struct Attempt(Snapshot);
 
 impl Attempt {
-    /// What a transfer of `done` bytes out of `wanted` says, on a TCP socket and on no other: if it stopped short it has
-    /// met the end of what the kernel had, and the second system call that would only say "would block" is saved.
+    /// What a transfer of `done` bytes out of `wanted` says, on a TCP socket and on no other: if it
+    /// stopped short it has met the end of what the kernel had, and the second system call that
+    /// would only say "would block" is saved.
     ///
-    /// Linux takes from a TCP socket's queue until the buffer is full or the queue is empty, except that it stops before
-    /// urgent data and before an error, of which the readiness knows. When a send finds no room it asks for the event
-    /// that tells of it whether a part was taken or nothing. Other sockets stop elsewhere: those of Unix where descriptors or
-    /// credentials come along, or for lack of memory; those with datagrams at the end of each.
+    /// Linux takes from a TCP socket's queue until the buffer is full or the queue is empty, except
+    /// that it stops before urgent data and before an error, of which the readiness knows. When a
+    /// send finds no room it asks for the event that tells of it whether a part was taken or
+    /// nothing. Other sockets stop elsewhere: those of Unix where descriptors or credentials come
+    /// along, or for lack of memory; those with datagrams at the end of each.
     pub(crate) fn transferred(self, done: usize, wanted: usize) -> Left {
         /// The kernel transfers no more than this at once (`MAX_RW_COUNT`), whatever there is.
         const AT_ONCE: usize = 0x7fff_f000;

@@ -36,8 +36,8 @@ const READABLE: u64 = 1 << 0;
 const READ_CLOSED: u64 = 1 << 1;
 const WRITABLE: u64 = 1 << 2;
 const WRITE_CLOSED: u64 = 1 << 3;
-/// Urgent data has been seen, or an error: reads stop at the mark of the one and before the other is reported, so a
-/// short read no longer means "drained".
+/// Urgent data has been seen, or an error: reads stop at the mark of the one and before the other
+/// is reported, so a short read no longer means "drained".
 const STOPS_SHORT: u64 = 1 << 4;
 const READ_WAITING: u64 = 1 << 5;
 const WRITE_WAITING: u64 = 1 << 6;
@@ -84,7 +84,8 @@ impl Snapshot {
         self.0 & SHUT_DOWN != 0
     }
 
-    /// Whether a read that did not fill its buffer has emptied the socket, and a write that took a part has filled it.
+    /// Whether a read that did not fill its buffer has emptied the socket, and a write that took a
+    /// part has filled it.
     pub(super) fn short_transfer_drains(self) -> bool {
         self.0 & STOPS_SHORT == 0
     }
@@ -230,7 +231,8 @@ fn bits_of(events: EventFlags) -> u64 {
         bits |= READ_CLOSED | WRITE_CLOSED;
     }
     if events.contains(EventFlags::ERR) {
-        // Whichever operation comes first takes the error; both must look, also behind the data that came before it.
+        // Whichever operation comes first takes the error; both must look, also behind the data
+        // that came before it.
         bits |= READABLE | WRITABLE | STOPS_SHORT;
     }
     bits

@@ -40,8 +40,9 @@ impl Slot {
     /// Every waker that stays stored after the lock is released is covered: its direction's waiting bit is set, or
     /// whoever cleared that bit has yet to take this lock, and will find the waker then.
     pub(super) fn arm(&self, interest: Interest, token: &mut Token, waker: &Waker) -> Arm {
-        // Cloning a waker runs foreign code, as dropping one does, and it may come back to this very source: so neither is
-        // done under the lock. Nearly always the clone is wanted, since an event takes the one before.
+        // Cloning a waker runs foreign code, as dropping one does, and it may come back to this
+        // very source: so neither is done under the lock. Nearly always the clone is wanted, since
+        // an event takes the one before.
         let waker = waker.clone();
         let left_over;
         let unused;

@@ -92,8 +92,9 @@ impl Timers {
     }
 
     pub(super) fn arm(&self, deadline_ns: u64, waker: &Waker) -> Armed {
-        // Foreign code, like its drop, which may come back here: so it is cloned before the lock is taken, and dropped
-        // after the lock if it is of no use (variables are dropped in the reverse order).
+        // Foreign code, like its drop, which may come back here: so it is cloned before the lock is
+        // taken, and dropped after the lock if it is of no use (variables are dropped in the
+        // reverse order).
         let waker = waker.clone();
         let mut state = self.state.lock();
         if state.shut_down || deadline_ns <= state.wheel.now_ns() {

@@ -72,8 +72,8 @@ impl Waiters {
         first.iter_mut().chain(rest).find(|waiter| waiter.token == token)
     }
 
-    /// Stores `waker` under `token`, or under a new token if that is nobody's. The waker that it replaces is returned, to
-    /// be dropped when no lock is held.
+    /// Stores `waker` under `token`, or under a new token if that is nobody's. The waker that it
+    /// replaces is returned, to be dropped when no lock is held.
     pub(super) fn put(&mut self, interest: Interest, token: &mut Token, waker: Waker) -> Option<Waker> {
         if let Some(waiter) = self.find(interest, *token) {
             return Some(std::mem::replace(&mut waiter.waker, waker));

@@ -1,8 +1,8 @@
-//! A task whose sources are always ready, or whose timers are always due, gives way nevertheless: leaf futures of ours
-//! have a cooperative budget.
+//! A task whose sources are always ready, or whose timers are always due, gives way nevertheless:
+//! leaf futures of ours have a cooperative budget.
 //!
-//! Each test lets greedy tasks occupy every worker, twice over, and then asks for something that needs one. Without a budget no
-//! poll of theirs would ever end.
+//! Each test lets greedy tasks occupy every worker, twice over, and then asks for something that
+//! needs one. Without a budget no poll of theirs would ever end.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -106,7 +106,8 @@ fn naps(handle: Handle, greed: Greed) -> Greedy {
     })
 }
 
-/// Takes from whichever of two sources is ready: the one that was refused is dropped, and asked again.
+/// Takes from whichever of two sources is ready: the one that was refused is dropped, and asked
+/// again.
 fn choice(handle: Handle, greed: Greed) -> Greedy {
     Box::pin(async move {
         let (a, b) = UnixStream::pair(&handle).unwrap();
@@ -285,8 +286,8 @@ pub(crate) fn nobody_waits_for_more_than_a_budget<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn an_event_waits_for_no_more_than_two_budgets<R: Runtime>(case: &Case<R>) {
-    // Counted in turns as well. The event is there as soon as the greedy future has written; what is left of its own
-    // budget, and the poll before the other task's, go first.
+    // Counted in turns as well. The event is there as soon as the greedy future has written; what
+    // is left of its own budget, and the poll before the other task's, go first.
     if case.card.name != "local" {
         return;
     }

@@ -10,9 +10,9 @@ use super::{Wakes, in_child, poll_once, quiet};
 
 /// Runs `body` in a forked child and returns its exit status.
 fn forked(body: impl FnOnce() -> u8) -> i32 {
-    // SAFETY: the child runs `body` alone and ends with `_exit`. Locks that other threads of this process hold stay locked in
-    // it for ever; `body` takes only those of a reactor that no other thread uses, and those of the allocator, which
-    // glibc makes usable in the child.
+    // SAFETY: the child runs `body` alone and ends with `_exit`. Locks that other threads of this
+    // process hold stay locked in it for ever; `body` takes only those of a reactor that no other
+    // thread uses, and those of the allocator, which glibc makes usable in the child.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {

@@ -65,7 +65,8 @@ fn a_pair_carries_more_than_its_buffers_hold() {
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
 
-/// Three messages, of which the second carries a descriptor: a read stops behind it, short of what is there.
+/// Three messages, of which the second carries a descriptor: a read stops behind it, short of what
+/// is there.
 fn send_with_a_descriptor(mut plain: &std_unix::UnixStream) {
     plain.write_all(b"one").expect("write");
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

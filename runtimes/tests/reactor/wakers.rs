@@ -1,5 +1,5 @@
-//! A waker is foreign code: what it does when it is cloned, called or dropped may come back to the very source or timer that
-//! it waits for.
+//! A waker is foreign code: what it does when it is cloned, called or dropped may come back to the
+//! very source or timer that it waits for.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -27,7 +27,8 @@ impl Meddler {
     fn new(meddle: impl Fn() + Send + Sync + 'static) -> (Arc<Self>, Waker) {
         let meddler =
             Arc::new(Self { meddle: Box::new(meddle), clones: AtomicUsize::new(0), drops: AtomicUsize::new(0) });
-        // SAFETY: the vtable's functions take such an `Arc`, are safe to call from any thread, and keep its count.
+        // SAFETY: the vtable's functions take such an `Arc`, are safe to call from any thread, and
+        // keep its count.
         let waker = unsafe { Waker::from_raw(raw(meddler.clone())) };
         (meddler, waker)
     }
@@ -61,7 +62,8 @@ fn raw(meddler: Arc<Meddler>) -> RawWaker {
 }
 
 fn borrowed(data: *const ()) -> ManuallyDrop<Arc<Meddler>> {
-    // SAFETY: `raw` made it of such an `Arc`, which the waker owns while this is used; it is not dropped here.
+    // SAFETY: `raw` made it of such an `Arc`, which the waker owns while this is used; it is not
+    // dropped here.
     ManuallyDrop::new(unsafe { Arc::from_raw(data.cast()) })
 }
 
@@ -111,7 +113,8 @@ fn a_waker_that_comes_back_to_its_source_meets_no_lock() {
                 drop(quiet(reactor.handle()));
             }
         };
-        // The first waiter and the overflow; the same waker again; another one in its place; then they are dropped.
+        // The first waiter and the overflow; the same waker again; another one in its place; then
+        // they are dropped.
         meddle(
             |waker| {
                 let (mut first, mut second) = (source.readable(), source.readable());

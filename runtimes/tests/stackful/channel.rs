@@ -34,7 +34,8 @@ fn a_task_whose_channel_is_never_full_or_empty_gives_way() {
 
 #[test]
 fn a_destructor_that_sends_while_its_task_unwinds_is_not_sent_away() {
-    // It could not suspend there. Whatever is left of the budget, the panic arrives and the messages do.
+    // It could not suspend there. Whatever is left of the budget, the panic arrives and the
+    // messages do.
     struct Farewell(channel::Sender<u32>);
     impl Drop for Farewell {
         fn drop(&mut self) {
