@@ -18,6 +18,4 @@ pub mod progress;
 pub mod record;
 mod say;
 pub mod session;
-pub mod stats;
-pub mod units;
 pub mod value;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::{fs, thread};
 
-use reports::schema::Machine;
-use reports::text::visible;
+use results::schema::Machine;
+use results::text::visible;
 use runtimes::Origin;
 
 /// Packages that decide what is measured or how, beside the peers.

@@ -1,5 +1,6 @@
 //! The matrix: which workload on which runtime with how many workers, and which part of it is meant.
 
+use results::format;
 use std::fmt;
 
 use rand::SeedableRng;
@@ -8,8 +9,6 @@ use rand::seq::SliceRandom;
 use regex::Regex;
 use runtimes::{Body, Workers};
 use workloads::{Field, Kind};
-
-use crate::units::number;
 
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
@@ -40,7 +39,7 @@ impl Cell {
 /// In words, for progress lines: `ping_pong · work-stealing · 2 workers`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name, number(self.workers, "worker"))
+        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name, format::count(self.workers, "worker"))
     }
 }
 

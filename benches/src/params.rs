@@ -119,7 +119,7 @@ pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
 
 #[cfg(test)]
 mod tests {
-    use reports::text::chain;
+    use results::text::chain;
     use workloads::{Field, Kind, Param};
 
     use super::*;

@@ -35,12 +35,12 @@ impl Paths {
     }
 
     fn in_target() -> Self {
-        let results = reports::results_dir();
+        let results = results::results_dir();
         let stampede = results.parent().unwrap_or(Path::new("."));
         // Where criterion itself would look, but for a `cargo metadata` in every child.
         let named = env::var_os("CRITERION_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let criterion_home = named.unwrap_or_else(|| stampede.parent().unwrap_or(Path::new(".")).join("criterion"));
-        Self { baselines: stampede.join("baselines"), page: reports::page_path(), criterion_home, results }
+        Self { baselines: stampede.join("baselines"), page: results::page_path(), criterion_home, results }
     }
 }
 
@@ -65,6 +65,6 @@ mod tests {
     #[test]
     fn without_one_they_lie_where_the_page_looks() {
         let paths = Paths::new(None);
-        assert_eq!((paths.results, paths.page), (reports::results_dir(), reports::page_path()));
+        assert_eq!((paths.results, paths.page), (results::results_dir(), results::page_path()));
     }
 }

@@ -1,12 +1,12 @@
 //! Where a long run stands: a line that is rewritten on a terminal, plain lines elsewhere.
 
+use results::format;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::say::{note, say};
-use crate::units;
 
 /// Tells the user which step of how many is running and how long the rest will take.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Estimate {
     }
 
     fn left(&self) -> String {
-        format!("about {} left", units::about(self.left_s(self.began.elapsed())))
+        format!("about {} left", format::about(self.left_s(self.began.elapsed())))
     }
 
     /// The plan counts as one finished step, so that the first step's own time does not rule alone.

@@ -1,7 +1,7 @@
 //! From a cell and its outcome to the record that is stored.
 
-use reports::schema::{Kind, Outcome, Record, RuntimeInfo, VERSION, WorkloadInfo};
-use reports::text::visible;
+use results::schema::{Kind, Outcome, Record, RuntimeInfo, VERSION, WorkloadInfo};
+use results::text::visible;
 use runtimes::Origin;
 
 use crate::machine;
@@ -25,6 +25,7 @@ pub fn record(session: &Session, cell: &Cell, overrides: &Overrides, outcome: Ou
 fn readable(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Failed { reason } => Outcome::Failed { reason: visible(&reason) },
+        Outcome::Void { reason } => Outcome::Void { reason: visible(&reason) },
         Outcome::Skipped { reason } => Outcome::Skipped { reason: visible(&reason) },
         measured @ Outcome::Measured(_) => measured,
     }

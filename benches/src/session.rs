@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use reports::schema::{Machine, Run};
-use reports::text::visible;
+use results::schema::{Machine, Run};
+use results::text::visible;
 
 use crate::machine;
 

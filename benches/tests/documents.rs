@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use benches::compare::verdict::{TIE_BAND, least_rounds};
+use benches::compare::verdict::least_rounds;
 use benches::harness::Args;
 use clap::Parser;
+use results::stats::TIE_BAND;
 
 fn document(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");

@@ -9,8 +9,8 @@ use benches::cell::{Launcher, Request, Task, Timing};
 use benches::harness::{Args, run};
 use benches::params::to_map;
 use clap::Parser;
-use reports::Store;
-use reports::schema::{Kind, Outcome, Record};
+use results::Store;
+use results::schema::{Kind, Outcome, Record};
 use serde::Deserialize;
 use workloads::Params;
 
@@ -118,6 +118,21 @@ fn a_baseline_that_is_missing_is_refused_before_measuring() {
     bench(workloads::Kind::Throughput, TOOL, dir.path(), &[&["--save-baseline", "before"], &cell[..]].concat());
     run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect("now there is one");
     assert!(dir.path().join("criterion/ring/local/w1/change/estimates.json").exists());
+}
+
+#[test]
+fn a_baseline_that_an_earlier_build_kept_is_refused_by_its_version() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let kept = dir.path().join("baselines/before");
+    fs::create_dir_all(&kept).expect("created");
+    fs::write(kept.join("timers.local.w1.json"), r#"{"version": 2}"#).expect("writable");
+    let out = dir.path().to_str().expect("UTF-8");
+    let line = ["harness", "--bench", "--out", out, "--baseline", "before", "--exact", "timers/local/w1"];
+    let args = Args::try_parse_from(line).expect("well-formed");
+    let error = run(workloads::Kind::Latency, &args, &[], "/bin/false".into()).expect_err("it cannot be compared with");
+    let text = format!("{error:#}");
+    assert!(text.contains("the baseline `before` for timers/local/w1 is of no use: "), "{text}");
+    assert!(text.contains("has schema version 2, this build reads only 3"), "{text}");
 }
 
 /// Criterion's own account of its samples.

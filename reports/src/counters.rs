@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::format::{self, NONE};
 use crate::matrix::{Column, Good, Row};
+use results::format::{self, NONE};
 
 /// How a figure is made of counters.
 enum Formula {

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::format;
 use crate::matrix::Matrix;
-use crate::schema::{Machine, Run};
+use crate::moment::moment;
 use crate::summary::run_letter;
+use results::format;
+use results::schema::{Machine, Run};
 
 /// The facts at the head of the page.
 #[derive(Debug, Serialize)]
@@ -49,7 +50,7 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
         ("Memory", format::bytes(machine.memory_bytes)),
         ("Kernel", machine.kernel.clone()),
         ("Compiler", machine.rustc.clone()),
-        ("Measured", format::moment(newest.started_unix_s)),
+        ("Measured", moment(newest.started_unix_s)),
         ("Took", format::elapsed(finished.saturating_sub(newest.started_unix_s))),
         ("Seed", newest.seed.to_string()),
     ];
@@ -59,7 +60,7 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
     let several = matrix.runs.len() > 1;
     let runs = matrix.runs.iter().enumerate().filter(|_| several).map(|(i, run)| RunFact {
         letter: run_letter(i),
-        started: format::moment(run.started_unix_s),
+        started: moment(run.started_unix_s),
         cells: matrix.cells().filter(|cell| cell.run == i).count(),
         command: run.command.clone(),
         seed: run.seed,

@@ -8,19 +8,15 @@ use serde::Serialize;
 use crate::analysis::{self, Finding};
 use crate::charts::percentiles::{self, Line, Range};
 use crate::charts::{Chart, ChartError};
-use crate::format;
 use crate::matrix::{Column, Good, Row};
-use crate::stats::{self, Tail};
+use results::format;
+use results::percentile::{FAR_TAIL, MEDIAN, Percentile, SHOWN, TAIL};
+use results::stats::{self, Tail};
 
 /// The histogram that counts from the actual start and so misses queueing; shown beside `latency`.
 const UNCORRECTED: &str = "uncorrected";
 /// The one that it stands beside.
 const LATENCY: &str = "latency";
-
-/// The percentiles of the table.
-const PERCENTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
-/// The percentile that the table leaves out where too few samples support it; lower ones are marked.
-const NEEDS_SUPPORT: f64 = 0.999;
 
 /// One named distribution over all runtimes.
 #[derive(Debug, Serialize)]
@@ -97,17 +93,17 @@ fn distribution(row: &Row<'_>, columns: &[Column<'_>], name: &str) -> Result<Dis
     let mut found: Vec<(&Column<'_>, &Good<'_>, &Histogram<u64>)> =
         row.good().filter_map(|(column, good)| Some((&columns[column], good, good.histograms.get(name)?))).collect();
     let panels = panels(row, name, &found)?;
-    found.sort_by_key(|(_, _, histogram)| histogram.value_at_quantile(0.99));
+    found.sort_by_key(|(_, _, histogram)| histogram.value_at_quantile(TAIL.share));
     let beside = |good: &Good<'_>| if name == LATENCY { good.histograms.get(UNCORRECTED).cloned() } else { None };
     let rows = found.iter().map(|(column, good, histogram)| tail_row(column, histogram, beside(good).as_ref()));
     // The tail is what latency is about, as far as every sample size supports it.
     let least = found.iter().map(|(_, _, histogram)| histogram.len()).min().unwrap_or(0);
-    let at = if stats::supported(least, 0.99) { (0.99, "the 99th percentile") } else { (0.5, "the median") };
+    let at = if stats::supported(least, TAIL.share) { TAIL } else { MEDIAN };
     let rows: Vec<TailRow> = rows.collect();
     Ok(Distribution {
         name: name.replace('_', " "),
         panels,
-        heads: PERCENTILES.iter().map(|(_, head)| *head).chain(["max"]).collect(),
+        heads: SHOWN.iter().map(|percentile| percentile.short).chain(["max"]).collect(),
         uncorrected: rows.iter().any(|row| row.cells.iter().any(|cell| !cell.uncorrected.is_empty())),
         rows,
         analysis: analysis::latency(row, columns, name, at),
@@ -140,10 +136,11 @@ fn panels(
 }
 
 fn tail_row(column: &Column<'_>, histogram: &Histogram<u64>, beside: Option<&Histogram<u64>>) -> TailRow {
-    let cell = |(p, _): &(f64, &str)| {
-        let value = |h: &Histogram<u64>| Tail::of(h, *p).map(|tail| format::duration(tail.value));
-        let firm = stats::supported(histogram.len(), *p);
-        if !firm && *p >= NEEDS_SUPPORT {
+    let cell = |percentile: &Percentile| {
+        // Without support the far tail is left out, what is nearer is marked.
+        let value = |h: &Histogram<u64>| Tail::of(h, percentile.share).map(|tail| format::duration(tail.value));
+        let firm = stats::supported(histogram.len(), percentile.share);
+        if !firm && percentile.share >= FAR_TAIL.share {
             return TailCell { text: "n too small".to_owned(), class: "small", ..TailCell::default() };
         }
         TailCell {
@@ -162,6 +159,6 @@ fn tail_row(column: &Column<'_>, histogram: &Histogram<u64>, beside: Option<&His
         workers: column.workers,
         peer: column.runtime.peer.is_some(),
         samples: format::thousands(histogram.len() as f64),
-        cells: PERCENTILES.iter().map(cell).chain([max]).collect(),
+        cells: SHOWN.iter().map(cell).chain([max]).collect(),
     }
 }

@@ -46,9 +46,9 @@ fn run() -> anyhow::Result<()> {
             std::process::exit(answer.exit_code());
         }
     };
-    let results = arguments.results.unwrap_or_else(reports::results_dir);
-    let out = arguments.out.unwrap_or_else(reports::page_path);
-    let output = match reports::render(&results, &out) {
+    let from = arguments.results.unwrap_or_else(results::results_dir);
+    let out = arguments.out.unwrap_or_else(results::page_path);
+    let output = match reports::render(&from, &out) {
         Err(RenderError::Write(error)) if error.is_unread() => return Ok(()),
         rendered => rendered?,
     };

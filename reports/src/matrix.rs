@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 
-use crate::check::MAX_AMOUNT;
-use crate::format;
-use crate::histogram;
-use crate::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, VOID_PREFIX, WorkloadInfo};
-use crate::stats::{Quantity, Spread, Tail};
-use crate::text::chain;
+use crate::quantity::Quantity;
+use results::check::MAX_AMOUNT;
+use results::format;
+use results::histogram;
+use results::percentile::TAIL;
+use results::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, WorkloadInfo};
+use results::stats::{Spread, Tail};
+use results::text::chain;
 
 /// All cells that could be read.
 #[derive(Debug)]
@@ -131,7 +133,7 @@ impl Good<'_> {
         let tail = Tail::of(self.histograms.get(name)?, p)?;
         let figure = |name: String| self.measurement.figures.get(&name).copied();
         match (figure(histogram::best_round(name)), figure(histogram::worst_round(name))) {
-            (Some(best), Some(worst)) if p == histogram::ROUND_TAIL => Some(tail.over_rounds(best, worst)),
+            (Some(best), Some(worst)) if p == TAIL.share => Some(tail.over_rounds(best, worst)),
             _ => Some(tail),
         }
     }
@@ -255,10 +257,8 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
     let bad = |kind, reason: &str| State::Bad { kind, reason: reason.to_owned() };
     let measurement = match &record.outcome {
         Outcome::Failed { reason } => return bad(Bad::Failed, reason),
-        Outcome::Skipped { reason } => match reason.strip_prefix(VOID_PREFIX) {
-            Some(why) => return bad(Bad::Void, why.trim_start_matches([':', ' '])),
-            None => return bad(Bad::Skipped, reason),
-        },
+        Outcome::Void { reason } => return bad(Bad::Void, reason),
+        Outcome::Skipped { reason } => return bad(Bad::Skipped, reason),
         Outcome::Measured(measurement) => measurement,
     };
     let own = &record.workload;
@@ -317,10 +317,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_as_void_is_void() {
-        let skipped = |reason: &str| Outcome::Skipped { reason: reason.to_owned() };
-        assert_eq!(bad(ended(cell("a", 1, 1.0), skipped("void: late"))), (Bad::Void, "late".to_owned()));
-        assert_eq!(bad(ended(cell("a", 1, 1.0), skipped("no workers"))), (Bad::Skipped, "no workers".to_owned()));
+    fn void_and_skipped_are_told_apart() {
+        let reason = || "void of sense".to_owned();
+        assert_eq!(bad(ended(cell("a", 1, 1.0), Outcome::Void { reason: reason() })), (Bad::Void, reason()));
+        assert_eq!(bad(ended(cell("a", 1, 1.0), Outcome::Skipped { reason: reason() })), (Bad::Skipped, reason()));
     }
 
     #[test]

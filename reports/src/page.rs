@@ -10,13 +10,13 @@ use serde::Serialize;
 use crate::analysis::{self, Finding};
 use crate::charts::palette;
 use crate::facts::{Facts, facts};
-use crate::format;
 use crate::matrix::{Column, Matrix};
 use crate::render::RenderError;
-use crate::schema::{Record, RuntimeInfo};
 use crate::section::Section;
 use crate::summary;
-use crate::text;
+use results::format;
+use results::schema::{Record, RuntimeInfo};
+use results::text;
 
 const TEMPLATES: [(&str, &str); 7] = [
     ("page.html", include_str!("../templates/page.html")),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::charts::ChartError;
-use crate::format;
-use crate::output::{Output, OutputError};
 use crate::page;
-use crate::store::{LoadError, Store};
-use crate::text::{chain, visible};
+use results::format;
+use results::output::{Output, OutputError};
+use results::store::{LoadError, Store};
+use results::text::{chain, visible};
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]

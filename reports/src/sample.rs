@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
+use results::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
 
 /// A throughput cell of the workload `work`, measured by one run. Peers are the runtimes whose name
 /// starts with `peer`. Each operation takes about `ns`, the middle half within 1 % of it.
@@ -70,7 +70,7 @@ pub(crate) fn latency_cell(runtime: &str, workers: usize, histograms: &[(&str, u
         for i in 0..20_000 {
             histogram.record(ns * (9_000 + i / 10) / 10_000).expect("auto-resizing");
         }
-        let text = crate::histogram::encode(&histogram).expect("small counts encode");
+        let text = results::histogram::encode(&histogram).expect("small counts encode");
         measurement(&mut record).histograms.insert((*name).to_owned(), text);
     }
     record

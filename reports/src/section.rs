@@ -6,11 +6,11 @@ use crate::analysis::{self, Finding};
 use crate::charts::bars::{self, Bar};
 use crate::charts::{Chart, ChartError};
 use crate::counters::{self, ByWorker, Topic};
-use crate::format;
 use crate::latency::{self, Distribution};
 use crate::matrix::{Cell, Matrix, Row, State};
-use crate::schema::Kind;
-use crate::stats::Quantity;
+use crate::quantity::Quantity;
+use results::format;
+use results::schema::Kind;
 
 /// Everything that the page says about one workload.
 #[derive(Debug, Serialize)]

@@ -2,16 +2,14 @@
 
 use serde::Serialize;
 
-use crate::format::{self, NONE};
 use crate::matrix::{Good, Matrix, Row, State};
-use crate::schema::Kind;
-use crate::stats::{Spread, geometric_mean};
+use results::format::{self, NONE};
+use results::percentile::{self, Percentile};
+use results::schema::Kind;
+use results::stats::{Spread, geometric_mean};
 
 /// Ratios up to which a cell gets each of the shades, darkest first; the rest get none.
 const SHADES: [f64; 6] = [1.05, 1.3, 1.8, 3.0, 6.0, 15.0];
-
-/// The percentiles that stand for a latency workload.
-const PERCENTILES: [(f64, &str); 2] = [(0.5, "p50"), (0.99, "p99")];
 
 /// A table with one value per column of the matrix.
 #[derive(Debug, Serialize)]
@@ -118,7 +116,7 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
             lines.push(line(matrix, row, id, None, &by_column(row, matrix, |_| None)));
             continue;
         };
-        for (p, what) in PERCENTILES {
+        for Percentile { share: p, short: what, .. } in percentile::SUMMARY {
             let tails = row.good().filter_map(|(_, good)| good.tail(name, p));
             let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
             let values = by_column(row, matrix, |good| {
@@ -223,7 +221,7 @@ fn total(matrix: &Matrix<'_>, ratios: &[Ratios]) -> Option<Total> {
 mod tests {
     use super::*;
     use crate::sample::{cell, ended, latency_cell, of};
-    use crate::schema::{Outcome, Record};
+    use results::schema::{Outcome, Record};
 
     fn ids(matrix: &Matrix<'_>) -> Vec<String> {
         matrix.rows.iter().map(|row| row.workload.name.clone()).collect()

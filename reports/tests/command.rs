@@ -1,12 +1,14 @@
 //! The command and the function behind it: what they print, write and refuse.
 
+#[path = "../results/tests/common/mod.rs"]
 mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use reports::{RenderError, Store};
+use reports::RenderError;
+use results::Store;
 
 fn reports(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_reports")).args(arguments).output().expect("the binary starts")
@@ -74,6 +76,17 @@ fn nothing_readable_is_an_error_that_names_a_file() {
     let error = reports::render(dir.path(), &dir.path().join("index.html")).expect_err("nothing to show");
     assert!(matches!(&error, RenderError::NothingReadable { errors, .. } if errors.len() == 1));
     assert!(error.to_string().contains("fib.local.w1.json"), "{error}");
+}
+
+#[test]
+fn results_of_an_earlier_build_are_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    fs::write(dir.path().join("fib.local.w1.json"), r#"{"version": 2}"#).expect("writable");
+    let output = reports(&["--results", path(dir.path()), "--out", path(&dir.path().join("page.html"))]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(message.contains("fib.local.w1.json has schema version 2, this build reads only 3"), "{message}");
+    assert!(message.contains("measure again with `cargo bench`"), "{message}");
 }
 
 #[test]

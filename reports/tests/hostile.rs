@@ -1,10 +1,11 @@
 //! Whatever a name or a reason holds, the page shows it as text.
 
+#[path = "../results/tests/common/mod.rs"]
 mod common;
 
 use std::collections::BTreeMap;
 
-use reports::schema::{Kind, Outcome, Record};
+use results::schema::{Kind, Outcome, Record};
 use scraper::{Html, Selector};
 
 const NAMES: [&str; 4] = [

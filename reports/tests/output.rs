@@ -1,5 +1,6 @@
 //! Where output may go: files, links to files, pipes, devices; and where it may not.
 
+#[path = "../results/tests/common/mod.rs"]
 mod common;
 
 use std::fs::{self, File};
@@ -10,9 +11,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use reports::Store;
-use reports::output::{Output as Place, replace};
-use reports::text::chain;
+use results::Store;
+use results::output::{Output as Place, replace};
+use results::text::chain;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// A directory with one stored result.

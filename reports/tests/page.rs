@@ -1,5 +1,6 @@
 //! The whole page from a made-up run: written, well-formed, complete, self-contained.
 
+#[path = "../results/tests/common/mod.rs"]
 mod common;
 mod fixture;
 
@@ -9,8 +10,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use fixture::records;
-use reports::Store;
-use reports::schema::Record;
+use results::Store;
+use results::schema::Record;
 use scraper::{ElementRef, Html, Selector};
 
 /// Making up the latencies takes a second: once is enough.

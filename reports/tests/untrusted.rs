@@ -1,6 +1,7 @@
 //! A directory of results is a directory like any other: whatever lies there, reading it ends, takes
 //! no more memory than a result does, and says what is wrong with which file.
 
+#[path = "../results/tests/common/mod.rs"]
 mod common;
 
 use std::fs::{self, File};
@@ -8,11 +9,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use reports::Store;
-use reports::check::{Unfit, check};
-use reports::schema::{Measurement, Outcome, Record};
-use reports::store::{LoadError, load};
-use reports::text::chain;
+use results::Store;
+use results::check::{Unfit, check};
+use results::schema::{Measurement, Outcome, Record};
+use results::store::{LoadError, load};
+use results::text::chain;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 fn fifo(path: &Path) {

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use reports::schema::Outcome;
+use results::schema::Outcome;
 
 use super::{Message, Phase, Request, SUBCOMMAND};
 use crate::interrupt::Interrupt;
@@ -243,9 +243,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_passed_on_and_other_lines_are_not_mistaken_for_one() {
-        let done = r#"{"done":{"status":"skipped","reason":"void: test"}}"#;
+        let done = r#"{"done":{"status":"void","reason":"test"}}"#;
         let finished = script(&format!("echo noise; echo '{done}'; echo aside >&2"), 60_000);
-        assert_eq!(finished.outcome, Outcome::Skipped { reason: "void: test".to_owned() });
+        assert_eq!(finished.outcome, Outcome::Void { reason: "test".to_owned() });
         assert_eq!(finished.printed, ["aside"]);
         assert!(!finished.interrupted);
     }

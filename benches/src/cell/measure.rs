@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use reports::histogram;
-use reports::schema::{Measurement, Outcome};
+use results::histogram;
+use results::schema::{Measurement, Outcome};
 use runtimes::metrics::{Counter, Snapshot};
 use workloads::{Failure, Sample};
 
@@ -21,14 +21,17 @@ const BEAT: Duration = Duration::from_secs(1);
 enum Stop {
     /// It is wrong.
     Failed(String),
-    /// Its measurement does not count, or the runtime has not what it is about.
+    /// Its measurement does not count.
+    Void(String),
+    /// The runtime has not what it is about.
     Skipped(String),
 }
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Void(_) | Failure::NotOffered(_) => Self::Skipped(failure.to_string()),
+            Failure::Void(reason) => Self::Void(reason),
+            Failure::NotOffered(_) => Self::Skipped(failure.to_string()),
             _ => Self::Failed(failure.to_string()),
         }
     }
@@ -64,6 +67,7 @@ impl From<Stop> for Outcome {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Failed(reason) => Self::Failed { reason },
+            Stop::Void(reason) => Self::Void { reason },
             Stop::Skipped(reason) => Self::Skipped { reason },
         }
     }

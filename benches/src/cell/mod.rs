@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use reports::schema::Outcome;
+use results::schema::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::matrix;

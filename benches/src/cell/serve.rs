@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use anyhow::{Context, Result};
-use reports::schema::Outcome;
+use results::schema::Outcome;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::{Message, Request, execute, prepare};

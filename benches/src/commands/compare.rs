@@ -1,5 +1,6 @@
 //! `cargo stampede compare`.
 
+use results::format;
 use std::env;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use regex::Regex;
-use reports::output::Output;
+use results::output::Output;
 
 use super::Done;
 use crate::cell::Launcher;
@@ -26,9 +27,8 @@ use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::say::{self, note};
 use crate::session::quoted;
-use crate::units::number;
 use crate::value::seconds;
-use crate::{machine, matrix, units};
+use crate::{machine, matrix};
 
 const DETAILS: &str = "\
 How it is measured:
@@ -145,7 +145,7 @@ impl Compare {
         let done = if interrupt.came() { "interrupted" } else { "done" };
         let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
         let mut table = table::render(&contest, race.sheets(), &race.verdicts());
-        let elapsed = units::about(began.elapsed().as_secs_f64());
+        let elapsed = format::about(began.elapsed().as_secs_f64());
         table.push_str(&format!("\n{done} after {elapsed}; again: {command}\n"));
         // The table is what the user has waited for: where standard output is full, the other will do.
         if for_programs || !say::text(&table) {
@@ -176,8 +176,8 @@ fn announce(contest: &Contest, options: &Options) {
     note!(
         "comparing {others} with {first}: {} in {}, seed {}; \
          rounds with more than {} steal time are rejected",
-        number(endpoints, "case"),
-        number(rounds, "round"),
+        format::count(endpoints, "case"),
+        format::count(rounds, "round"),
         options.seed,
         percent(options.gate.steal),
     );
@@ -185,7 +185,7 @@ fn announce(contest: &Contest, options: &Options) {
     let (comparisons, least) = (contest.comparisons(), least_rounds(contest.comparisons()));
     if rounds < least {
         let among = if comparisons == 1 { "a comparison".to_owned() } else { format!("{comparisons} comparisons") };
-        note!("note: {} cannot decide {among}: take at least {least}", number(rounds, "round"));
+        note!("note: {} cannot decide {among}: take at least {least}", format::count(rounds, "round"));
     }
     if cfg!(debug_assertions) {
         note!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");

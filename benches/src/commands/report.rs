@@ -31,9 +31,9 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn run(&self) -> Done {
-        let results = self.results.clone().unwrap_or_else(reports::results_dir);
-        let out = self.out.clone().unwrap_or_else(reports::page_path);
-        match reports::render(&results, &out) {
+        let from = self.results.clone().unwrap_or_else(results::results_dir);
+        let out = self.out.clone().unwrap_or_else(results::page_path);
+        match reports::render(&from, &out) {
             Ok(output) if output.is_stdout() => {}
             Ok(_) => say!("{}", place(&out)?.display()),
             Err(RenderError::Write(error)) if error.is_unread() => {}

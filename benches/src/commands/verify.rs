@@ -1,5 +1,6 @@
 //! `cargo stampede verify`.
 
+use results::format;
 use std::env;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -8,17 +9,17 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::Args;
 use regex::Regex;
-use reports::schema::{Outcome, VOID_PREFIX};
+use results::schema::Outcome;
 
 use super::Done;
 use crate::cell::{Finished, Launcher, Request, Task};
+use crate::machine;
 use crate::matrix::{Cell, Filter, Selection};
 use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::say::{note, say};
 use crate::value::seconds;
-use crate::{machine, units};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,11 +90,11 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
         progress.begin(&cell.to_string());
         let Finished { outcome, elapsed, .. } = launcher.run(&Request::new(cell, overrides, Task::Verify))?;
         let (style, verdict, reason) = match outcome {
-            Outcome::Measured(_) => (GOOD, "ok", format!("  {}", units::time(elapsed.as_nanos() as f64))),
+            Outcome::Measured(_) => (GOOD, "ok", format!("  {}", format::time(elapsed.as_nanos() as f64))),
             // The result was right, only the measurement does not count.
-            Outcome::Skipped { reason } if reason.starts_with(VOID_PREFIX) => {
+            Outcome::Void { reason } => {
                 void += 1;
-                (DOUBTFUL, "ok", format!("  {reason}"))
+                (DOUBTFUL, "ok", format!("  void: {reason}"))
             }
             Outcome::Skipped { reason } => {
                 skipped += 1;
@@ -107,10 +108,10 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
         progress.finish(&format!("{style}{verdict:6}{style:#} {}{reason}", cell.id()));
     }
     drop(progress);
-    let elapsed = units::about(began.elapsed().as_secs_f64());
+    let elapsed = format::about(began.elapsed().as_secs_f64());
     let right = cells.len() - failed.len() - skipped;
     let void = if void > 0 { format!(", {void} of them too disturbed to be measured") } else { String::new() };
-    let cells = units::number(cells.len() - skipped, "cell");
+    let cells = format::count(cells.len() - skipped, "cell");
     let skipped = if skipped > 0 {
         format!("; {skipped} more {} not apply", if skipped == 1 { "does" } else { "do" })
     } else {

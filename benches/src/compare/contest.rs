@@ -1,11 +1,11 @@
 //! Who meets whom: the runtimes named, and the endpoints at which they are compared.
 
 use regex::Regex;
+use results::format;
 use runtimes::Workers;
 use workloads::Kind;
 
 use crate::matrix::Cell;
-use crate::units::number;
 
 /// A runtime as it was named on the command line.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// In words: `ping_pong, 2 workers`.
     pub fn title(&self) -> String {
-        format!("{}, {}", self.workload.name, number(self.workers, "worker"))
+        format!("{}, {}", self.workload.name, format::count(self.workers, "worker"))
     }
 
     /// The cell of the matrix that a lane runs.
@@ -108,7 +108,7 @@ impl Contest {
         }
         for &count in counts {
             let missing = entrants.iter().filter(|e| !accepts(e.runtime, count));
-            absent.extend(missing.map(|e| format!("{} cannot run with {}", e.label, number(count, "worker"))));
+            absent.extend(missing.map(|e| format!("{} cannot run with {}", e.label, format::count(count, "worker"))));
         }
         if endpoints.is_empty() {
             let counts: Vec<_> = counts.iter().map(usize::to_string).collect();

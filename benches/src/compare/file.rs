@@ -1,6 +1,7 @@
 //! `--json FILE`: one object per endpoint and runtime.
 
-use reports::output::{Output, OutputError};
+use results::output::{Output, OutputError};
+use results::percentile::TAIL;
 use serde::Serialize;
 use workloads::Kind;
 
@@ -17,7 +18,7 @@ pub struct Entry<'a> {
     /// Threads that ran tasks.
     pub workers: usize,
     /// What the median is of: `ns per operation`, `p99 latency in ns`, or `bytes per operation`.
-    pub measure: &'a str,
+    pub measure: String,
     /// The median over the rounds that count; none for memory.
     pub median_ns: Option<f64>,
     /// The same for memory; none for times.
@@ -59,11 +60,11 @@ pub struct Sample<'a> {
 }
 
 /// What the figures of a workload are.
-pub fn measure(kind: Kind) -> &'static str {
+pub fn measure(kind: Kind) -> String {
     match kind {
-        Kind::Throughput => "ns per operation",
-        Kind::Latency => "p99 latency in ns",
-        Kind::Memory => "bytes per operation",
+        Kind::Throughput => "ns per operation".to_owned(),
+        Kind::Latency => format!("{} latency in ns", TAIL.short),
+        Kind::Memory => "bytes per operation".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+pub use results::noise::{Noise, percent};
 use workloads::usage::Usage;
 
 /// A reading of the machine's and our own processor time.
@@ -18,15 +19,6 @@ struct Ticks {
     busy: u64,
     idle: u64,
     steal: u64,
-}
-
-/// How the machine's processor time was spent between two readings, as shares of the whole (0 to 1).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Noise {
-    /// Taken by the hypervisor for other guests.
-    pub steal: f64,
-    /// Used by processes that are not ours.
-    pub others: f64,
 }
 
 /// Why the machine's account cannot be read.
@@ -96,11 +88,6 @@ impl Gate {
     pub fn rejects(&self, noise: &Noise) -> Option<String> {
         (noise.steal > self.steal).then(|| format!("steal time {}", percent(noise.steal)))
     }
-}
-
-/// `2.5 %`
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 #[cfg(test)]

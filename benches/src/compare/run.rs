@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use reports::histogram;
-use reports::output::{Output, OutputError};
-use reports::schema::{Measurement, Outcome};
-use reports::text::chain;
+use results::histogram;
+use results::output::{Output, OutputError};
+use results::schema::{Measurement, Outcome};
+use results::text::chain;
 use workloads::Kind;
 
 use super::contest::{Contest, Endpoint};
@@ -19,10 +19,8 @@ use crate::interrupt::Interrupt;
 use crate::matrix::shuffle;
 use crate::params::{self, Overrides};
 use crate::progress::Progress;
-use crate::stats::geometric_mean;
-
-/// The percentile by which latency workloads are compared.
-const TAIL: f64 = 0.99;
+use results::percentile::TAIL;
+use results::stats::geometric_mean;
 
 /// Where latency workloads keep what is compared: from the intended start of a request, or of a timer.
 const LATENCIES: [&str; 2] = ["latency", "lateness"];
@@ -148,12 +146,12 @@ impl<'a> Race<'a> {
             match self.launch(index, lane, task)? {
                 Some(Outcome::Measured(measurement)) => iteration_ns.extend(measurement.samples_ns.first()),
                 // Void: too disturbed to be ranked, which says nothing against the lane.
-                Some(Outcome::Skipped { .. }) | None => {}
+                Some(Outcome::Void { .. } | Outcome::Skipped { .. }) | None => {}
                 Some(Outcome::Failed { reason }) => self.sheets[index].fail(lane, reason),
             }
             progress.advance();
         }
-        let typical_ns = geometric_mean(&iteration_ns).unwrap_or(f64::INFINITY).max(1.0);
+        let typical_ns = geometric_mean(iteration_ns).unwrap_or(f64::INFINITY).max(1.0);
         let sheet = &mut self.sheets[index];
         sheet.iterations = match kind {
             Kind::Throughput | Kind::Latency => ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1),
@@ -210,6 +208,7 @@ impl<'a> Race<'a> {
         };
         let failure = match self.launch(index, lane, task)? {
             None => return Ok(Run::Missing),
+            Some(Outcome::Void { reason }) => return Ok(Run::Void(format!("void: {reason}"))),
             Some(Outcome::Skipped { reason }) => return Ok(Run::Void(reason)),
             Some(Outcome::Failed { reason }) => reason,
             Some(Outcome::Measured(measurement)) => match figures(kind, &measurement) {
@@ -258,7 +257,7 @@ fn tail_ns(measurement: &Measurement) -> Result<f64, String> {
     let text = LATENCIES.iter().find_map(|&name| measurement.histograms.get(name));
     let text = text.ok_or("the run has no distribution of latencies")?;
     let histogram: Histogram<u64> = histogram::decode(text).map_err(|error| chain(&error))?;
-    Ok(histogram.value_at_quantile(TAIL) as f64)
+    Ok(histogram.value_at_quantile(TAIL.share) as f64)
 }
 
 #[cfg(test)]
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_is_the_99th_percentile() {
+    fn latency_is_the_tail() {
         let ns = figures(Kind::Latency, &measured()).expect("it has a distribution").figure;
         assert!((49_900.0..50_100.0).contains(&ns), "{ns}");
         let without = Measurement { histograms: BTreeMap::new(), ..measured() };

@@ -3,7 +3,7 @@
 use super::contest::Endpoint;
 use super::noise::Noise;
 use super::verdict::Comparison;
-use crate::stats::median;
+use results::stats::median;
 
 /// One run of one lane.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! The results as a person reads them.
 
+use results::format;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -11,8 +12,8 @@ use super::file::measure;
 use super::noise::percent;
 use super::sheet::{Row, Run, Sheet};
 use super::verdict::Verdict;
-use crate::stats::{geometric_mean, median};
-use crate::units;
+use results::percentile::TAIL;
+use results::stats::{geometric_mean, median};
 
 const HEADING: Style = Style::new().bold();
 const FASTER: Style = AnsiColor::Green.on_default().bold();
@@ -48,11 +49,11 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
     let workload = sheet.endpoint.workload;
     let what = match workload.kind {
         Kind::Throughput => format!("time per operation ({})", workload.unit),
-        Kind::Latency => measure(Kind::Latency).to_owned(),
+        Kind::Latency => measure(Kind::Latency),
         Kind::Memory => format!("bytes per operation ({})", workload.unit),
     };
     let title = sheet.endpoint.title();
-    let iterations = units::number(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
+    let iterations = format::count(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
     let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {iterations} a run");
     let _ = writeln!(
         text,
@@ -74,8 +75,8 @@ fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
         return format!("{BAD}{reason}{BAD:#}");
     };
     let median = match kind {
-        Kind::Throughput | Kind::Latency => units::time(median),
-        Kind::Memory => units::bytes(median),
+        Kind::Throughput | Kind::Latency => format::time(median),
+        Kind::Memory => format::size(median),
     };
     let rounds = row.rounds;
     match (verdict, row.comparison) {
@@ -141,9 +142,9 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
         return;
     }
     let what = match kind {
-        Kind::Throughput => "time per operation",
-        Kind::Latency => "p99 latency",
-        Kind::Memory => "bytes per operation",
+        Kind::Throughput => "time per operation".to_owned(),
+        Kind::Latency => format!("{} latency", TAIL.short),
+        Kind::Memory => "bytes per operation".to_owned(),
     };
     let first = &contest.entrants[0].label;
     let _ = writeln!(text, "{HEADING}Geometric mean{HEADING:#} of the ratios to {first}, {what}");
@@ -157,8 +158,8 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
 
 fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
     let values: Vec<f64> = ratios.iter().map(|&(ratio, _)| ratio).collect();
-    let cells = units::number(*cells, "cell");
-    let Some(mean) = geometric_mean(&values) else { return format!("no ratio in {cells}") };
+    let cells = format::count(*cells, "cell");
+    let Some(mean) = geometric_mean(values.iter().copied()) else { return format!("no ratio in {cells}") };
     let mut words = format!("{:>6} over {} of {cells}", ratio(mean), values.len());
     let by_ratio = |a: &&(f64, String), b: &&(f64, String)| a.0.total_cmp(&b.0);
     if let (Some((low, at_low)), Some((high, at_high))) =

@@ -2,10 +2,7 @@
 
 use workloads::Kind;
 
-use crate::stats::{Interval, bootstrap_median, holm, median, sign_test};
-
-/// Differences of less than 5 % are none: where code happens to lie in memory moves more than that.
-pub const TIE_BAND: f64 = 0.05;
+use results::stats::{Interval, TIE_RATIO, bootstrap_median, holm, median, sign_test};
 
 /// The share of intervals that hold the true ratio.
 pub const CONFIDENCE: f64 = 0.95;
@@ -59,7 +56,7 @@ impl Comparison {
         let logs: Vec<f64> = pairs.iter().map(|&(first, this)| (this / first).ln()).collect();
         let middle = median(&logs)?;
         let Interval { low, high } = bootstrap_median(&logs, CONFIDENCE, RESAMPLES, seed)?;
-        let edge = (1.0 + TIE_BAND).ln();
+        let edge = TIE_RATIO.ln();
         let beyond = if middle < 0.0 {
             logs.iter().filter(|&&log| log < -edge).count()
         } else {
@@ -73,7 +70,7 @@ impl Comparison {
 
     /// What the interval alone says.
     fn region(&self) -> Verdict {
-        let (lower, upper) = (1.0 / (1.0 + TIE_BAND), 1.0 + TIE_BAND);
+        let (lower, upper) = (1.0 / TIE_RATIO, TIE_RATIO);
         let Interval { low, high } = self.interval;
         if high < lower {
             Verdict::Faster

@@ -7,19 +7,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
-use reports::histogram;
-use reports::schema::{Measurement, Record};
-use reports::store::{Store, load};
+use results::histogram;
+use results::schema::{Measurement, Record};
+use results::store::{Store, load};
 use serde::Deserialize;
 use workloads::Kind;
 
 use super::criterion_args::{Against, CriterionArgs};
 use crate::matrix::Cell;
 use crate::paths::Paths;
-use crate::stats::median;
-
-/// The quantiles that are compared.
-const QUANTILES: [(f64, &str); 2] = [(0.5, "p50"), (0.99, "p99")];
+use results::percentile::SUMMARY;
+use results::stats::median;
 
 /// What `--save-baseline`, `--baseline` and `--baseline-lenient` ask for.
 #[derive(Debug)]
@@ -40,6 +38,13 @@ impl<'a> Baselines<'a> {
     /// Refuses a comparison with results that are not there before anything is measured.
     pub(super) fn check(&self, cells: &[Cell]) -> Result<()> {
         let Some(Against { baseline, strict: true }) = self.against else { return Ok(()) };
+        // What was kept by another version cannot be compared with, and says so.
+        for cell in cells.iter().filter(|cell| cell.workload.kind != Kind::Throughput) {
+            let path = self.path(cell, baseline);
+            if path.exists() {
+                load(&path).with_context(|| format!("the baseline `{baseline}` for {} is of no use", cell.id()))?;
+            }
+        }
         let Some(missing) = cells.iter().find(|cell| !self.path(cell, baseline).exists()) else { return Ok(()) };
         bail!(
             "there is no baseline `{baseline}` for {}: keep one with --save-baseline {baseline}, \
@@ -111,9 +116,9 @@ fn tails_changed(old: &Record, new: &Measurement) -> Option<String> {
     for (name, text) in &new.histograms {
         let new: Histogram<u64> = histogram::decode(text).ok()?;
         let old = histogram::decode(old.histograms.get(name)?).ok()?;
-        for (quantile, label) in QUANTILES {
-            let (new, old) = (new.value_at_quantile(quantile) as f64, old.value_at_quantile(quantile) as f64);
-            words.push(format!("{name} {label} {}", percent(new / old.max(1.0) - 1.0)));
+        for percentile in SUMMARY {
+            let [new, old] = [&new, &old].map(|h| h.value_at_quantile(percentile.share) as f64);
+            words.push(format!("{name} {} {}", percentile.short, percent(new / old.max(1.0) - 1.0)));
         }
     }
     (!words.is_empty()).then(|| words.join(", "))

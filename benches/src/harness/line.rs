@@ -1,13 +1,14 @@
 //! What is said about a finished cell, in one line.
 
 use hdrhistogram::Histogram;
-use reports::histogram;
-use reports::schema::{Measurement, Outcome};
+use results::format;
+use results::histogram;
+use results::schema::{Measurement, Outcome};
 use workloads::Kind;
 
 use crate::matrix::Cell;
-use crate::stats::median;
-use crate::units;
+use results::percentile::{FAR_TAIL, MEDIAN, Percentile, TAIL};
+use results::stats::{Spread, median, supported};
 
 /// Wide enough for most ids.
 const ID_WIDTH: usize = 38;
@@ -17,6 +18,7 @@ pub(super) fn describe(cell: &Cell, outcome: &Outcome) -> String {
     let words = match outcome {
         Outcome::Measured(measurement) => figures(measurement, cell.workload),
         Outcome::Failed { reason } => format!("FAILED: {reason}"),
+        Outcome::Void { reason } => format!("void: {reason}"),
         Outcome::Skipped { reason } => reason.clone(),
     };
     format!("{:ID_WIDTH$} {words}", cell.id())
@@ -26,13 +28,13 @@ fn figures(measurement: &Measurement, workload: &workloads::Card) -> String {
     let unit = workload.unit;
     let mut parts = Vec::new();
     if workload.kind == Kind::Memory {
-        let median = median(&measurement.bytes_per_operation).map_or_else(String::new, units::bytes);
+        let median = median(&measurement.bytes_per_operation).map_or_else(String::new, format::size);
         return format!("{median} per operation ({unit})");
     }
-    if let Some(Quartiles { low, median, high }) = quartiles(&measurement.samples_ns) {
-        parts.push(format!("{} ({} … {})", units::time(median), units::time(low), units::time(high)));
+    if let Some(Spread { q1, median, q3, .. }) = Spread::of(measurement.samples_ns.iter().copied()) {
+        parts.push(format!("{} ({} … {})", format::time(median), format::time(q1), format::time(q3)));
         let per_second = measurement.operations_per_iteration * 1e9 / median;
-        parts.push(format!("{} {unit}/s", units::count(per_second)));
+        parts.push(format!("{} {unit}/s", format::amount(per_second)));
     }
     // What a closed loop would have seen stands on the page, beside its explanation.
     for (name, text) in measurement.histograms.iter().filter(|(name, _)| *name != "uncorrected") {
@@ -43,29 +45,12 @@ fn figures(measurement: &Measurement, workload: &workloads::Card) -> String {
     parts.join("  ")
 }
 
+/// The far tail is left out where too few samples support it.
 fn percentiles(histogram: &Histogram<u64>) -> String {
-    let at = |quantile| units::time(histogram.value_at_quantile(quantile) as f64);
-    format!("p50 {} p99 {} p99.9 {}", at(0.5), at(0.99), at(0.999))
-}
-
-/// The middle of the samples and the range of its half of them.
-struct Quartiles {
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-fn quartiles(samples: &[f64]) -> Option<Quartiles> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().checked_sub(1)?;
-    // Linear interpolation between the two neighbours of rank p(n − 1).
-    let at = |p: f64| {
-        let rank = p * last as f64;
-        let (below, above) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
-        below + (above - below) * rank.fract()
-    };
-    Some(Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
+    let shown = [MEDIAN, TAIL, FAR_TAIL].into_iter();
+    let shown = shown.filter(|p| p.share < FAR_TAIL.share || supported(histogram.len(), p.share));
+    let value = |p: Percentile| format::time(histogram.value_at_quantile(p.share) as f64);
+    shown.map(|p| format!("{} {}", p.short, value(p))).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -112,10 +97,17 @@ mod tests {
         let mut histogram = Histogram::<u64>::new(3).expect("3 digits are valid");
         histogram.record_n(1_000, 990).expect("it resizes");
         histogram.record_n(50_000, 10).expect("it resizes");
-        let text = histogram::encode(&histogram).expect("small");
-        let histograms = BTreeMap::from([("latency".to_owned(), text)]);
-        let line = line(&Outcome::Measured(Measurement { histograms, ..Measurement::default() }));
-        assert!(line.ends_with("latency p50 1.00 µs p99 1.00 µs p99.9 50.0 µs"), "{line}");
+        let said = |histogram: &Histogram<u64>| {
+            let text = histogram::encode(histogram).expect("small");
+            let histograms = BTreeMap::from([("latency".to_owned(), text)]);
+            line(&Outcome::Measured(Measurement { histograms, ..Measurement::default() }))
+        };
+        let few = said(&histogram);
+        assert!(few.ends_with("latency p50 1.00 µs p99 1.00 µs"), "a p99.9 needs 100,000 samples: {few}");
+        histogram.record_n(1_000, 98_010).expect("it resizes");
+        histogram.record_n(50_000, 990).expect("it resizes");
+        let enough = said(&histogram);
+        assert!(enough.ends_with("latency p50 1.00 µs p99 1.00 µs p99.9 50.0 µs"), "{enough}");
     }
 
     #[test]
@@ -128,6 +120,6 @@ mod tests {
     #[test]
     fn what_is_not_measured_says_why() {
         assert!(line(&Outcome::Failed { reason: "wrong sum".to_owned() }).ends_with("FAILED: wrong sum"));
-        assert!(line(&Outcome::Skipped { reason: "void: late".to_owned() }).ends_with(" void: late"));
+        assert!(line(&Outcome::Void { reason: "late".to_owned() }).ends_with(" void: late"));
     }
 }

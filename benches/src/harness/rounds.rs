@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use reports::histogram;
-use reports::schema::{Measurement, Outcome, VOID_PREFIX};
-use reports::text::chain;
-
-/// The quantile by which rounds are compared with each other, and its name.
-const TAIL: (f64, &str) = (0.99, "p99");
+use results::histogram;
+use results::percentile::TAIL;
+use results::schema::{Measurement, Outcome};
+use results::text::chain;
 
 /// The outcomes so far of one cell's rounds.
 #[derive(Clone, Debug, Default)]
@@ -20,21 +18,21 @@ impl Rounds {
         self.0.push(outcome);
     }
 
-    /// One outcome for all: failed when a round failed, void when no round counts, else the sum of
-    /// those that do.
+    /// One outcome for all: failed when a round failed, else the sum of the rounds that count; void,
+    /// or skipped, when none does.
     pub(super) fn outcome(&self) -> Outcome {
         let mut measured = Vec::new();
-        let mut void = None;
+        let mut without = None;
         for (number, outcome) in (1..).zip(&self.0) {
             match outcome {
                 Outcome::Measured(measurement) => measured.push(measurement),
                 Outcome::Failed { reason } => return Outcome::Failed { reason: format!("round {number}: {reason}") },
-                Outcome::Skipped { reason } => void = Some(reason),
+                Outcome::Void { .. } | Outcome::Skipped { .. } => without = Some(outcome),
             }
         }
         match sum(&measured, self.0.len()) {
             Ok(Some(measurement)) => Outcome::Measured(measurement),
-            Ok(None) => Outcome::Skipped { reason: void.cloned().unwrap_or_else(|| VOID_PREFIX.to_owned()) },
+            Ok(None) => without.cloned().unwrap_or_else(|| Outcome::Skipped { reason: "no round was run".to_owned() }),
             Err(reason) => Outcome::Failed { reason },
         }
     }
@@ -67,8 +65,8 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
         let (merged, tails) = merge(&parts).map_err(|e| format!("histogram {name}: {e}"))?;
         if tails.len() > 1 {
             let (low, high) = tails.iter().fold((u64::MAX, 0), |(low, high), &t| (low.min(t), high.max(t)));
-            total.figures.insert(format!("{name} {} of the best round (ns)", TAIL.1), low as f64);
-            total.figures.insert(format!("{name} {} of the worst round (ns)", TAIL.1), high as f64);
+            total.figures.insert(histogram::best_round(name), low as f64);
+            total.figures.insert(histogram::worst_round(name), high as f64);
         }
         total.histograms.insert(name.clone(), merged);
     }
@@ -92,7 +90,7 @@ fn merge(parts: &[&String]) -> Result<(String, Vec<u64>), String> {
     let mut tails = Vec::new();
     for part in parts {
         let part = histogram::decode(part).map_err(|error| chain(&error))?;
-        tails.push(part.value_at_quantile(TAIL.0));
+        tails.push(part.value_at_quantile(TAIL.share));
         match &mut sum {
             None => {
                 // What was read does not grow, and another round may reach further.
@@ -132,7 +130,7 @@ mod tests {
     }
 
     fn void() -> Outcome {
-        Outcome::Skipped { reason: format!("{VOID_PREFIX}: late") }
+        Outcome::Void { reason: "late".to_owned() }
     }
 
     #[test]
@@ -155,8 +153,8 @@ mod tests {
         let total = outcome.measured().expect("all count");
         let merged = histogram::decode(&total.histograms["latency"]).expect("just encoded");
         assert_eq!(merged.len(), 300);
-        assert!(total.figures["latency p99 of the best round (ns)"] < 1_002.0);
-        assert!(total.figures["latency p99 of the worst round (ns)"] >= 3_000.0);
+        assert!(total.figures[&histogram::best_round("latency")] < 1_002.0);
+        assert!(total.figures[&histogram::worst_round("latency")] >= 3_000.0);
     }
 
     #[test]
@@ -166,5 +164,7 @@ mod tests {
         let partly = outcome(vec![void(), round(1, 1)]);
         assert_eq!(partly.measured().expect("one counts").figures["void rounds"], 1.0);
         assert_eq!(outcome(vec![void(), void()]), void());
+        let skipped = Outcome::Skipped { reason: "not offered".to_owned() };
+        assert_eq!(outcome(vec![skipped.clone(), skipped.clone()]), skipped);
     }
 }

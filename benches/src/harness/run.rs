@@ -1,13 +1,14 @@
 //! One run of a harness, from the selection of cells to the page.
 
+use results::format;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result};
-use reports::Store;
-use reports::schema::Outcome;
+use results::Store;
+use results::schema::Outcome;
 use workloads::Kind;
 
 use super::baseline::Baselines;
@@ -17,6 +18,7 @@ use super::{Args, Mode, line};
 use crate::cell::{Finished, Launcher, Request};
 use crate::commands::place;
 use crate::interrupt::Interrupt;
+use crate::machine;
 use crate::matrix::{Cell, of_kind};
 use crate::params::Overrides;
 use crate::paths::Paths;
@@ -24,8 +26,6 @@ use crate::progress::Progress;
 use crate::record::record;
 use crate::say::{note, say};
 use crate::session::Session;
-use crate::units::number;
-use crate::{machine, units};
 
 /// Carries out what `args` ask for on the cells of `kind`, with children of the command-line `tool`.
 /// `arguments` are what `args` were read from: the records quote them.
@@ -79,6 +79,7 @@ struct Run<'a> {
 struct Tally {
     measured: usize,
     failed: BTreeMap<String, String>,
+    void: BTreeMap<String, String>,
     skipped: BTreeMap<String, String>,
 }
 
@@ -113,7 +114,7 @@ impl Run<'_> {
                 break;
             }
         }
-        let elapsed = units::about(progress.elapsed().as_secs_f64());
+        let elapsed = format::about(progress.elapsed().as_secs_f64());
         drop(progress);
         self.sum_up(cells.len(), &elapsed, interrupt.came());
         if self.stored {
@@ -133,7 +134,7 @@ impl Run<'_> {
     fn announce(&self, cells: usize, steps: usize) {
         let kind = kind_name(self.kind);
         let rounds = if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
-        say!("{kind}: {}{rounds}, seed {}", number(cells, "cell"), self.session.seed);
+        say!("{kind}: {}{rounds}, seed {}", format::count(cells, "cell"), self.session.seed);
     }
 
     /// Stores the cell as it stands after this step, so that a run that is killed keeps it.
@@ -179,12 +180,12 @@ impl Run<'_> {
     }
 
     fn sum_up(&self, cells: usize, elapsed: &str, interrupted: bool) {
-        let Tally { measured, failed, skipped } = &self.tally;
+        let Tally { measured, failed, void, skipped } = &self.tally;
         let done = if interrupted { "interrupted" } else { "done" };
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
-        let (kind, cells) = (kind_name(self.kind), number(cells, "cell"));
+        let (kind, cells) = (kind_name(self.kind), format::count(cells, "cell"));
         say!("\n{kind}: {done} after {elapsed}: {measured} of {cells} {verb}");
-        for (list, what) in [(skipped, "skipped"), (failed, "FAILED")] {
+        for (list, what) in [(skipped, "skipped"), (void, "void"), (failed, "FAILED")] {
             list.iter().for_each(|(id, reason)| say!("  {what} {id}: {reason}"));
         }
     }
@@ -195,6 +196,7 @@ impl Tally {
         match outcome {
             Outcome::Measured(_) => self.measured += 1,
             Outcome::Failed { reason } => drop(self.failed.insert(cell.id(), reason.clone())),
+            Outcome::Void { reason } => drop(self.void.insert(cell.id(), reason.clone())),
             Outcome::Skipped { reason } => drop(self.skipped.insert(cell.id(), reason.clone())),
         }
     }

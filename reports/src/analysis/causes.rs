@@ -1,8 +1,8 @@
 //! Why a runtime stands where it does: what the counters say about herds, stealing and workers.
 
 use super::{Entry, Finding, Ranked};
-use crate::format;
-use crate::stats::{Spread, TIE_BAND, Tail};
+use results::format;
+use results::stats::{Spread, TIE_RATIO, Tail};
 
 /// The pair whose only difference is how many idle workers a push wakes.
 const HERD: &str = "global-herd";
@@ -115,7 +115,7 @@ pub(super) fn hidden_queueing(entries: &[Entry<'_, Tail>], p: f64, at: &str) -> 
         (uncorrected.value > 0.0).then(|| (entry, uncorrected, entry.result.value / uncorrected.value))
     });
     let (entry, uncorrected, times) = hidden.max_by(|a, b| a.2.total_cmp(&b.2))?;
-    let text = if times < TIE_BAND {
+    let text = if times < TIE_RATIO {
         format!("Counted from the actual instead of the intended start, {at} would read the same for every runtime.")
     } else {
         format!(

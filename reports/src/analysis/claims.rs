@@ -6,10 +6,11 @@
 mod dispersion;
 
 use super::Finding;
-use crate::format;
 use crate::matrix::{Good, Matrix};
-use crate::schema::Kind;
-use crate::stats::{TIE_BAND, Tail, geometric_mean};
+use results::format;
+use results::percentile::TAIL;
+use results::schema::Kind;
+use results::stats::{TIE_RATIO, Tail, geometric_mean};
 
 /// The pair whose only difference is the stack.
 const STACKLESS: &str = "work-stealing";
@@ -21,9 +22,6 @@ const SLICED: [(&str, &str); 3] =
     [("stackful-10ms", "10\u{a0}ms"), ("stackful-1ms", "1\u{a0}ms"), ("stackful-200us", "200\u{a0}µs")];
 /// The one that is compared with tasks that cooperate.
 const SHORT: (&str, &str) = SLICED[1];
-
-/// The percentile that tells whether somebody waits for long.
-const P99: f64 = 0.99;
 
 /// What the matrix says of them.
 pub(crate) fn claims(matrix: &Matrix<'_>) -> Vec<Finding> {
@@ -47,8 +45,8 @@ fn figure(good: &Good<'_>, name: &str) -> Option<f64> {
     good.measurement.figures.get(name).copied().filter(|value| *value > 0.0)
 }
 
-fn p99(matrix: &Matrix<'_>, workload: &str, runtime: &str) -> Option<Tail> {
-    cell(matrix, workload, runtime)?.tail("latency", P99)
+fn tail(matrix: &Matrix<'_>, workload: &str, runtime: &str) -> Option<Tail> {
+    cell(matrix, workload, runtime)?.tail("latency", TAIL.share)
 }
 
 fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
@@ -62,8 +60,8 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
     ratios.sort_by(f64::total_cmp);
     let mean = geometric_mean(ratios.iter().copied())?;
     let verdict = match mean {
-        m if m > TIE_BAND => "It is slower",
-        m if m < 1.0 / TIE_BAND => "It is not slower",
+        m if m > TIE_RATIO => "It is slower",
+        m if m < 1.0 / TIE_RATIO => "It is not slower",
         _ => "It is about as fast",
     };
     let mut text = format!(
@@ -137,7 +135,7 @@ fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
             format::duration(direct),
             format::duration(futures),
         ));
-        pays.push(direct * TIE_BAND < futures);
+        pays.push(direct * TIE_RATIO < futures);
     }
     let pays = match pays[..] {
         [true, true, true] => "the stack is cheaper at any depth",
@@ -161,9 +159,9 @@ fn polled_beside(good: &Good<'_>) -> f64 {
 }
 
 fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
-    let alone = p99(matrix, "hog_latency", STACKLESS)?;
-    let sliced = p99(matrix, "hog_latency", SHORT.0)?;
-    let budget = p99(matrix, "hog_latency_budget", STACKLESS)?;
+    let alone = tail(matrix, "hog_latency", STACKLESS)?;
+    let sliced = tail(matrix, "hog_latency", SHORT.0)?;
+    let budget = tail(matrix, "hog_latency_budget", STACKLESS)?;
     let row = matrix.rows.iter().find(|row| row.workload.name == "hog_latency_budget")?;
     let budget_ns = *row.workload.params.get("budget_us")? as f64 * 1e3;
     let show = |tail: Tail| format::duration(tail.value);
@@ -179,9 +177,10 @@ fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
         )
     };
     let text = format!(
-        "{weaker} where nobody cooperates: beside hogs that never yield the 99th percentile of short requests is {} on \
+        "{weaker} where nobody cooperates: beside hogs that never yield {} of short requests is {} on \
          {STACKLESS} and {} with slices of {}. If the hogs pause by themselves after each {} of work, {STACKLESS} comes to {}, and \
          {enough}. The price is a budget in every loop that might be long.",
+        TAIL.words,
         show(alone),
         show(sliced),
         SHORT.1,
@@ -193,11 +192,11 @@ fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
 
 fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
     let off = cell(matrix, "hog_latency", STACKFUL)?;
-    let off_tail = off.tail("latency", P99)?;
+    let off_tail = off.tail("latency", TAIL.share)?;
     let mut steps = Vec::new();
     for (runtime, slice) in SLICED {
         let Some(good) = cell(matrix, "hog_latency", runtime) else { continue };
-        let tail = good.tail("latency", P99)?;
+        let tail = good.tail("latency", TAIL.share)?;
         steps.push((slice, tail, change(off, good), runtime));
     }
     let first = steps.first()?;
@@ -212,7 +211,8 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         })
         .collect();
     let mut text = format!(
-        "{verdict}: beside hogs the 99th percentile of short requests is {} without slices, {}.",
+        "{verdict}: beside hogs {} of short requests is {} without slices, {}.",
+        TAIL.words,
         format::duration(off_tail.value),
         format::list(&shown),
     );

@@ -1,6 +1,6 @@
 //! Sentences that follow from the data: who is fastest and by how much, and which counter says why.
 //!
-//! Nothing is called a difference that the spread does not bear out (see [`crate::stats`]), and a
+//! Nothing is called a difference that the spread does not bear out (see [`results::stats`]), and a
 //! peer that wins is named as plainly as one of ours.
 
 mod causes;
@@ -11,10 +11,12 @@ mod tests;
 pub(crate) use claims::claims;
 use serde::Serialize;
 
-use crate::format;
 use crate::matrix::{Column, Good, Row};
-use crate::schema::Kind;
-use crate::stats::{Quantity, Spread, Tail};
+use crate::quantity::Quantity;
+use results::format;
+use results::percentile::Percentile;
+use results::schema::Kind;
+use results::stats::{Spread, Tail};
 
 /// At most this many names are listed in a sentence.
 const MOST_NAMES: usize = 3;
@@ -127,8 +129,9 @@ pub(crate) fn costs(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> {
     sentences
 }
 
-/// What a distribution says at percentile `p`, called `at` ("the 99th percentile").
-pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, (p, at): (f64, &str)) -> Vec<Finding> {
+/// What a distribution says at a percentile.
+pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, at: Percentile) -> Vec<Finding> {
+    let Percentile { share: p, words: at, .. } = at;
     let entry = |(column, good): (usize, _)| {
         let good: &Good<'_> = good;
         let result = good.tail(histogram, p)?;

@@ -3,7 +3,7 @@
 use super::{Finding, claims, costs, latency};
 use crate::matrix::Matrix;
 use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_cell};
-use crate::schema::{Kind, Outcome, Record};
+use results::schema::{Kind, Outcome, Record};
 
 fn in_words(findings: Vec<Finding>) -> Vec<String> {
     let words = |finding: Finding| format!("{}: {}", finding.topic, finding.text).replace('\u{a0}', " ");
@@ -18,7 +18,7 @@ fn said(records: &[Record]) -> Vec<String> {
 
 fn said_of_latency(records: &[Record]) -> Vec<String> {
     let matrix = Matrix::new(records);
-    let at = (0.99, "the 99th percentile");
+    let at = results::percentile::TAIL;
     in_words(latency(&matrix.rows[0], &matrix.columns, "latency", at))
 }
 

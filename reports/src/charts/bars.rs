@@ -3,8 +3,9 @@
 use super::axis::{Axis, round_down, round_up};
 use super::canvas::{Anchor, Canvas, Ink, draw};
 use super::{Chart, ChartError, Size, Svg, both};
-use crate::format;
-use crate::stats::{Quantity, Spread};
+use crate::quantity::Quantity;
+use results::format;
+use results::stats::Spread;
 
 /// From this ratio of most to least on, bars would hide the short ones: marks on a logarithmic
 /// axis replace them.

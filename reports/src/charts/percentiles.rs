@@ -5,8 +5,8 @@ use hdrhistogram::Histogram;
 use super::axis::{Axis, round_down, round_up};
 use super::canvas::{Anchor, Canvas, Ink, draw};
 use super::{Chart, ChartError, Size, Svg, both};
-use crate::format;
-use crate::stats::SAMPLES_BEYOND;
+use results::format;
+use results::stats::SAMPLES_BEYOND;
 
 /// The percentiles that the axis marks.
 const MARKS: [(f64, &str); 6] =

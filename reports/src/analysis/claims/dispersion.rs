@@ -1,8 +1,10 @@
 //! Whether time slices pay, by how much service times differ.
 
-use super::{Finding, P99, SLICED, STACKFUL, cell};
-use crate::format;
+use results::percentile::TAIL;
+
+use super::{Finding, SLICED, STACKFUL, cell};
 use crate::matrix::Matrix;
+use results::format;
 
 /// The distribution of the requests that take the mean service time or less.
 const SHORT: &str = "short";
@@ -21,18 +23,21 @@ pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "The 99th percentile of short requests (the mean service time or less) at the same load and mean: {}.",
+        "Judged by {} of short requests (the mean service time or less), at the same load and mean: {}.",
+        TAIL.words,
         told.join("; ")
     );
     Some(Finding::new("“Time slicing pays where service times differ”", text))
 }
 
 fn told(matrix: &Matrix<'_>, workload: &str, what: &str) -> Option<String> {
-    let off = cell(matrix, workload, STACKFUL)?.tail(SHORT, P99)?;
+    let off = cell(matrix, workload, STACKFUL)?.tail(SHORT, TAIL.share)?;
     let mut shown = Vec::new();
     let (mut help, mut harm) = (Vec::new(), Vec::new());
     for (runtime, slice) in SLICED {
-        let Some(tail) = cell(matrix, workload, runtime).and_then(|good| good.tail(SHORT, P99)) else { continue };
+        let Some(tail) = cell(matrix, workload, runtime).and_then(|good| good.tail(SHORT, TAIL.share)) else {
+            continue;
+        };
         shown.push(format!("{} at {slice}", format::duration(tail.value)));
         if tail.differs(&off) {
             let verdict = if tail.value < off.value { &mut help } else { &mut harm };

@@ -88,7 +88,7 @@ pub fn check(record: &Record) -> Result<(), Unfit> {
     at_most("packages", record.run.machine.packages.len(), MAX_ENTRIES)?;
     match &record.outcome {
         Outcome::Measured(measurement) => figures(measurement, record.workers),
-        Outcome::Failed { .. } | Outcome::Skipped { .. } => Ok(()),
+        Outcome::Failed { .. } | Outcome::Void { .. } | Outcome::Skipped { .. } => Ok(()),
     }
 }
 
@@ -131,7 +131,9 @@ fn texts(record: &Record) -> Result<(), Unfit> {
     }
     workload.params.keys().try_for_each(|name| readable("a parameter's name", name, false))?;
     match outcome {
-        Outcome::Failed { reason } | Outcome::Skipped { reason } => readable("the reason", reason, true),
+        Outcome::Failed { reason } | Outcome::Void { reason } | Outcome::Skipped { reason } => {
+            readable("the reason", reason, true)
+        }
         Outcome::Measured(m) => {
             let counters = m.counters.keys().chain(m.counters_per_worker.keys()).chain(m.process.keys());
             let mut names = counters.chain(m.figures.keys()).chain(m.histograms.keys());

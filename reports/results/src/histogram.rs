@@ -4,6 +4,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer};
 
+use crate::percentile::TAIL;
+
 /// Why a stored distribution cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,18 +43,15 @@ const HEADER: usize = 40;
 /// The first four bytes of the serialisation without compression.
 const COOKIE: u32 = 0x1c84_9313;
 
-/// The percentile that latency cells give for their best and their worst round, where a cell is the
-/// sum of several rounds in processes of their own.
-pub const ROUND_TAIL: f64 = 0.99;
-
-/// The name of the figure that holds [`ROUND_TAIL`] of the best round, in nanoseconds.
+/// The name of the figure that holds the [`TAIL`] of the best round, in nanoseconds, where a cell is
+/// the sum of several rounds in processes of their own.
 pub fn best_round(histogram: &str) -> String {
-    format!("{histogram} p99 of the best round (ns)")
+    format!("{histogram} {} of the best round (ns)", TAIL.short)
 }
 
-/// The name of the figure that holds [`ROUND_TAIL`] of the worst round, in nanoseconds.
+/// The name of the figure that holds the [`TAIL`] of the worst round, in nanoseconds.
 pub fn worst_round(histogram: &str) -> String {
-    format!("{histogram} p99 of the worst round (ns)")
+    format!("{histogram} {} of the worst round (ns)", TAIL.short)
 }
 
 /// The stored text of `histogram`.

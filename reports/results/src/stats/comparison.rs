@@ -1,7 +1,9 @@
-//! The statistics of comparisons: nothing here assumes a distribution.
+//! What differences between runs amount to. Nothing here assumes a distribution.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
+
+use super::order::median_of;
 
 /// A confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,23 +12,6 @@ pub struct Interval {
     pub low: f64,
     /// Its upper end.
     pub high: f64,
-}
-
-/// The middle value, or the mean of the two middle ones. `None` for no values.
-pub fn median(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| median_of(&mut values.to_vec()))
-}
-
-/// The median of values, at least one, that may be reordered.
-fn median_of(values: &mut [f64]) -> f64 {
-    let middle = values.len() / 2;
-    let odd = values.len() % 2 == 1;
-    let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    if odd {
-        return upper;
-    }
-    let lower = below.iter().copied().max_by(f64::total_cmp).unwrap_or(upper);
-    f64::midpoint(lower, upper)
 }
 
 /// The percentile bootstrap interval of the median: `resamples` times as many values are drawn with
@@ -83,12 +68,6 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// The mean for ratios. `None` for no values; every value must be positive.
-pub fn geometric_mean(values: &[f64]) -> Option<f64> {
-    let sum: f64 = values.iter().map(|value| value.ln()).sum();
-    (!values.is_empty()).then(|| (sum / values.len() as f64).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,14 +85,6 @@ mod tests {
 
     fn choose(n: usize, k: usize) -> f64 {
         (1..=k).map(|i| (n - k + i) as f64 / i as f64).product()
-    }
-
-    #[test]
-    fn medians_of_odd_and_even_counts() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), Some(2.5));
-        assert_eq!(median(&[7.0]), Some(7.0));
-        assert_eq!(median(&[]), None);
     }
 
     #[test]
@@ -176,12 +147,5 @@ mod tests {
         assert!(adjusted.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-12), "{adjusted:?}");
         assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
         assert!(holm(&[]).is_empty());
-    }
-
-    #[test]
-    fn ratios_have_a_geometric_mean() {
-        let mean = geometric_mean(&[0.5, 2.0, 8.0]).expect("there are values");
-        assert!((mean - 2.0).abs() < 1e-12, "{mean}");
-        assert_eq!(geometric_mean(&[]), None);
     }
 }

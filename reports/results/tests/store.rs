@@ -5,10 +5,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use reports::check::Unfit;
-use reports::schema::{Outcome, Record};
-use reports::store::{LoadError, Store, WriteError, file_name};
-use reports::text::chain;
+use results::check::Unfit;
+use results::schema::{Outcome, Record};
+use results::store::{LoadError, Store, WriteError, file_name};
+use results::text::chain;
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -41,16 +41,18 @@ fn every_outcome_round_trips_bit_for_bit() {
         outcome: Outcome::Failed { reason: "wrong result: \"sum\" is 1, must be 2 <ü>\n".to_owned() },
         ..common::record("fib", "local", 2)
     };
-    let skipped = Record {
-        outcome: Outcome::Skipped { reason: "void: the generator was late".to_owned() },
+    let skipped =
+        Record { outcome: Outcome::Skipped { reason: "not offered".to_owned() }, ..common::record("ring", "local", 1) };
+    let void = Record {
+        outcome: Outcome::Void { reason: "the generator was late".to_owned() },
         ..common::record("ring", "tokio-mt", 2)
     };
-    for record in [&measured, &failed, &skipped] {
+    for record in [&measured, &failed, &skipped, &void] {
         let path = store.write(record).expect("written");
         assert_eq!(path.file_name().and_then(|n| n.to_str()), Some(file_name(record).as_str()));
     }
     let loaded: Vec<Record> = store.load_all().into_iter().map(|r| r.expect("readable")).collect();
-    assert_eq!(loaded, [measured, failed, skipped]);
+    assert_eq!(loaded, [measured, failed, skipped, void]);
 }
 
 #[test]
@@ -113,6 +115,20 @@ fn another_version_is_refused_whatever_its_shape() {
     let (_dir, store) = store();
     let record = Record { version: 77, ..common::record("fib", "local", 1) };
     assert!(matches!(store.write(&record), Err(WriteError::Version(77))));
+}
+
+#[test]
+fn what_an_earlier_build_stored_is_refused_by_its_version() {
+    // As version 2 had it: what is void was told by the beginning of a text.
+    let earlier = |text: String| {
+        let text = text.replacen("\"version\": 3", "\"version\": 2", 1);
+        text.replace("\"status\": \"measured\"", "\"status\": \"skipped\", \"reason\": \"void: late\"")
+    };
+    let error = tampered(earlier);
+    assert!(matches!(error, LoadError::Version { found: 2, .. }), "{error}");
+    let text = chain(&error);
+    assert!(text.contains("schema version 2, this build reads only 3"), "{text}");
+    assert!(text.contains("measure again with `cargo bench`, or use the build that wrote it"), "{text}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The version that this build writes, and the only one that it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One cell: one workload on one runtime with one worker count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,22 +123,32 @@ pub enum Outcome {
         /// What went wrong.
         reason: String,
     },
-    /// It was not run, or its measurement is void.
+    /// It ran and its results were right, but the measurement missed its own conditions.
+    Void {
+        /// Which, and by how much.
+        reason: String,
+    },
+    /// It was not run.
     Skipped {
-        /// Why. A measurement that is void says so: the reason starts with [`VOID_PREFIX`].
+        /// Why.
         reason: String,
     },
 }
-
-/// How the reason of a skipped cell starts when the cell ran but its measurement does not count.
-pub const VOID_PREFIX: &str = "void";
 
 impl Outcome {
     /// The figures of a measured cell.
     pub fn measured(&self) -> Option<&Measurement> {
         match self {
             Self::Measured(measurement) => Some(measurement),
-            Self::Failed { .. } | Self::Skipped { .. } => None,
+            Self::Failed { .. } | Self::Void { .. } | Self::Skipped { .. } => None,
+        }
+    }
+
+    /// Why there are no figures, `None` when there are.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Measured(_) => None,
+            Self::Failed { reason } | Self::Void { reason } | Self::Skipped { reason } => Some(reason),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use reports::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
+use results::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
 
 /// A cell with a full measurement whose numbers are awkward on purpose.
 pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
     let mut histogram = hdrhistogram::Histogram::<u64>::new(3).expect("3 digits are valid");
     (1..=1_000).for_each(|i| histogram.record(i * i).expect("auto-resizing"));
-    let latency = reports::histogram::encode(&histogram).expect("small counts encode");
+    let latency = results::histogram::encode(&histogram).expect("small counts encode");
     let measurement = Measurement {
         bytes_per_operation: vec![130.048, 1.0 / 3.0],
         samples_ns: vec![0.1 + 0.2, 1.0 / 3.0 * 1e9, f64::MIN_POSITIVE, 123_456_789.123_456_78],

@@ -2,10 +2,12 @@
 //!
 //! Between a number and its unit stands a space at which lines do not break.
 
-use jiff::Timestamp;
+mod terminal;
+
+pub use terminal::{about, amount, plain, size, time};
 
 /// The sign for a figure that does not exist: a cell not measured, a counter not kept.
-pub(crate) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// From here on a number is shown as a power of ten: nobody counts so many digits.
 const POWERS_FROM: f64 = 1e15;
@@ -13,18 +15,18 @@ const POWERS_FROM: f64 = 1e15;
 const TIME: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 
 /// A time with its unit: `182 ns`, `1.82 µs`, `12.3 ms`, `1.20 s`.
-pub(crate) fn duration(ns: f64) -> String {
+pub fn duration(ns: f64) -> String {
     let (value, unit) = scale(ns, &TIME);
     format!("{}\u{a0}{unit}", significant(value))
 }
 
 /// A small size in bytes, without larger units, so that a column can be compared at a glance: `62.5 B`, `4,256 B`.
-pub(crate) fn plain_bytes(bytes: f64) -> String {
+pub fn plain_bytes(bytes: f64) -> String {
     format!("{}\u{a0}B", significant(bytes))
 }
 
 /// A round time for an axis, without superfluous digits: `200 ns`, `2.5 µs`, `0`.
-pub(crate) fn tick(ns: f64) -> String {
+pub fn tick(ns: f64) -> String {
     if ns == 0.0 {
         return "0".to_owned();
     }
@@ -37,7 +39,7 @@ pub(crate) fn tick(ns: f64) -> String {
 }
 
 /// A size with its unit: `512 MiB`, `7.76 GiB`.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     let units = [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB")];
     let (value, unit) = scale(bytes as f64, &units);
     format!("{}\u{a0}{unit}", significant(value))
@@ -52,7 +54,7 @@ fn scale<'a>(value: f64, units: &[(f64, &'a str)]) -> (f64, &'a str) {
 }
 
 /// Three significant digits, thousands separated by commas: `0.00123`, `1.62`, `12.4`, `12,345`.
-pub(crate) fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -71,7 +73,7 @@ pub(crate) fn significant(value: f64) -> String {
 }
 
 /// A rate in a table of rates: as [`significant`], but small ones with fewer digits: `0.010`, `0.00042`.
-pub(crate) fn rate(value: f64) -> String {
+pub fn rate(value: f64) -> String {
     match value {
         v if v >= 0.0995 || v <= 0.0 || !v.is_finite() => significant(v),
         v if v >= 0.000_995 => format!("{v:.3}"),
@@ -81,7 +83,7 @@ pub(crate) fn rate(value: f64) -> String {
 }
 
 /// A whole number with commas: `499,999,500,000`.
-pub(crate) fn thousands(value: f64) -> String {
+pub fn thousands(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -109,7 +111,7 @@ fn power(value: f64) -> String {
 }
 
 /// How many times the best: `1.00`, `1.62`, `12.4`, `134`.
-pub(crate) fn ratio(value: f64) -> String {
+pub fn ratio(value: f64) -> String {
     match value.abs() {
         v if v < 9.995 => format!("{value:.2}"),
         v if v < 99.95 => format!("{value:.1}"),
@@ -118,7 +120,7 @@ pub(crate) fn ratio(value: f64) -> String {
 }
 
 /// A share of the whole: `0 %`, `0.4 %`, `48 %`, `100 %`. Never rounds to 0 or 100 what is neither.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     match value {
         v if !v.is_finite() => NONE.to_owned(),
@@ -131,13 +133,13 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A count and its noun: `1 worker`, `2 workers`.
-pub(crate) fn count(n: usize, noun: &str) -> String {
+pub fn count(n: usize, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(n as f64))
 }
 
 /// A list in a sentence: `a`, `a and b`, `a, b and c`.
-pub(crate) fn list(items: &[String]) -> String {
+pub fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),
@@ -145,14 +147,8 @@ pub(crate) fn list(items: &[String]) -> String {
     }
 }
 
-/// A moment in UTC: `2025-10-09 08:53 UTC`.
-pub(crate) fn moment(unix_s: u64) -> String {
-    let time = i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok());
-    time.map_or_else(|| format!("{unix_s}\u{a0}s after the epoch"), |t| t.strftime("%F %H:%M UTC").to_string())
-}
-
 /// An elapsed time in words: `45 s`, `11 min 5 s`, `2 h 3 min`.
-pub(crate) fn elapsed(seconds: u64) -> String {
+pub fn elapsed(seconds: u64) -> String {
     match seconds {
         s if s < 60 => format!("{s}\u{a0}s"),
         s if s < 3600 => format!("{}\u{a0}min {}\u{a0}s", s / 60, s % 60),
@@ -161,7 +157,7 @@ pub(crate) fn elapsed(seconds: u64) -> String {
 }
 
 /// A stored name as words: `serial_ns` has a unit of its own and reads `serial`, and so has what counts bytes.
-pub(crate) fn figure(name: &str, value: f64) -> (String, String) {
+pub fn figure(name: &str, value: f64) -> (String, String) {
     let in_ns = name.strip_suffix("_ns").or_else(|| name.strip_suffix("(ns)"));
     let label = in_ns.unwrap_or(name).replace('_', " ").trim().to_owned();
     let text = match in_ns {
@@ -175,11 +171,6 @@ pub(crate) fn figure(name: &str, value: f64) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// With ordinary spaces, as the expectations below are written.
-    fn plain(text: impl AsRef<str>) -> String {
-        text.as_ref().replace('\u{a0}', " ")
-    }
 
     #[test]
     fn durations_have_three_digits_and_a_fitting_unit() {
@@ -259,8 +250,6 @@ mod tests {
         assert_eq!([1, 2, 3].map(|n| list(&items[..n])), ["a", "a and b", "a, b and c"]);
         assert_eq!([0, 1, 1000].map(|n| count(n, "cell")), ["0 cells", "1 cell", "1,000 cells"]);
         assert_eq!([59, 665, 7380].map(|s| plain(elapsed(s))), ["59 s", "11 min 5 s", "2 h 3 min"]);
-        assert_eq!(moment(1_760_000_000), "2025-10-09 08:53 UTC");
-        assert_eq!(plain(moment(u64::MAX)), "18446744073709551615 s after the epoch");
     }
 
     #[test]
