@@ -1,7 +1,6 @@
 //! From a cell and its outcome to the record that is stored.
 
 use results::schema::{Kind, Outcome, Record, RuntimeInfo, VERSION, WorkloadInfo};
-use results::text::visible;
 use runtimes::Origin;
 
 use crate::machine;
@@ -17,17 +16,7 @@ pub fn record(session: &Session, cell: &Cell, overrides: &Overrides, outcome: Ou
         workload: workload_info(cell.workload, overrides),
         runtime: runtime_info(cell.runtime),
         workers: cell.workers,
-        outcome: readable(outcome),
-    }
-}
-
-/// A reason may quote a panic, which may hold anything: what the store would refuse is spelt out.
-fn readable(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Failed { reason } => Outcome::Failed { reason: visible(&reason) },
-        Outcome::Void { reason } => Outcome::Void { reason: visible(&reason) },
-        Outcome::Skipped { reason } => Outcome::Skipped { reason: visible(&reason) },
-        measured @ Outcome::Measured(_) => measured,
+        outcome: outcome.readable(),
     }
 }
 

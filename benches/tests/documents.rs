@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use benches::compare::verdict::least_rounds;
+use benches::compare::verdict::{CONFIDENCE, RESAMPLES, least_rounds};
 use benches::harness::Args;
 use clap::Parser;
-use results::stats::TIE_BAND;
+use results::percentile::TAIL;
+use results::stats::{TIE_BAND, TIE_RATIO};
 
 fn document(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
@@ -104,6 +105,22 @@ fn the_methods_numbers_are_those_that_are_used() {
         format!("but needs {} rounds", least_rounds(1)),
     ] {
         assert!(text.contains(&expected), "METHODOLOGY.md does not say `{expected}`");
+    }
+}
+
+#[test]
+fn the_rules_that_help_states_are_those_that_are_used() {
+    let output = Command::new(env!("CARGO_BIN_EXE_stampede")).args(["compare", "--help"]).output().expect("it starts");
+    let help = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let resamples = results::format::thousands(RESAMPLES as f64);
+    for expected in [
+        format!("its {:.0} % interval from a bootstrap of the rounds ({resamples} resamples)", CONFIDENCE * 100.0),
+        format!("the whole interval lies below 1/{TIE_RATIO}: it is at least {:.0} % faster", TIE_BAND * 100.0),
+        format!("the whole interval lies above {TIE_RATIO}"),
+        format!("(and there are {} rounds or more)", least_rounds(1)),
+        format!("latency workloads by their {}", TAIL.words.trim_start_matches("the ")),
+    ] {
+        assert!(help.contains(&expected), "the help does not say `{expected}`: {help}");
     }
 }
 

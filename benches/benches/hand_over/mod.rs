@@ -2,6 +2,7 @@
 //! saves linking and optimising the whole program once more for each of them.
 
 use std::env;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -9,6 +10,7 @@ use std::process::{Command, ExitCode};
 pub(crate) fn to_tool(kind: &str) -> ExitCode {
     let tool = env!("CARGO_BIN_EXE_stampede");
     let error = Command::new(tool).args(["__bench", kind]).args(env::args_os().skip(1)).exec();
-    eprintln!("error: cannot start {tool}: {error}");
+    // When standard error is full, the code has to do.
+    let _ = writeln!(io::stderr(), "error: cannot start {tool}: {error}");
     ExitCode::from(2)
 }

@@ -89,7 +89,7 @@ impl Launcher {
         let ended_by_signal = matches!(status.signal(), Some(SIGINT | SIGTERM)) || self.interrupt.came();
         let interrupted = heard.outcome.is_none() && ended_by_signal;
         let outcome = heard.outcome.unwrap_or_else(|| Outcome::Failed { reason: died(status, heard.phase, &printed) });
-        Ok(Finished { outcome, printed, elapsed: began.elapsed(), interrupted })
+        Ok(Finished { outcome: outcome.readable(), printed, elapsed: began.elapsed(), interrupted })
     }
 
     fn start(&self, request: &Request) -> Result<Child, LaunchError> {
@@ -257,6 +257,12 @@ mod tests {
         assert!(reason.contains("died in sampling"), "{reason}");
         assert!(reason.contains("SIGABRT"), "{reason}");
         assert!(reason.ends_with("last words: queue is corrupt"), "{reason}");
+    }
+
+    #[test]
+    fn last_words_cannot_deceive_whoever_reads_them() {
+        let finished = script(r"printf 'gone\033[2J\342\200\256x' >&2; exit 3", 60_000);
+        assert!(reason(&finished).ends_with(r"last words: gone\u{1b}[2J\u{202e}x"), "{}", reason(&finished));
     }
 
     #[test]

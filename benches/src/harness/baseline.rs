@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 use results::histogram;
 use results::schema::{Measurement, Record};
-use results::store::{Store, load};
+use results::store::{Store, load, read};
 use serde::Deserialize;
 use workloads::Kind;
 
@@ -84,7 +84,7 @@ impl<'a> Baselines<'a> {
 
     /// The change of the median as criterion bootstrapped it.
     fn criterions_verdict(&self, cell: &Cell) -> Option<String> {
-        let text = std::fs::read(self.criterion_home.join(cell.id()).join("change/estimates.json")).ok()?;
+        let text = read(&self.criterion_home.join(cell.id()).join("change/estimates.json")).ok()?;
         let Changes { median } = serde_json::from_slice(&text).ok()?;
         let Interval { lower_bound, upper_bound } = median.confidence_interval;
         let [low, point, high] = [lower_bound, median.point_estimate, upper_bound].map(percent);
@@ -130,5 +130,7 @@ fn bytes_changed(old: &Record, new: &Measurement) -> Option<String> {
 }
 
 fn percent(fraction: f64) -> String {
-    format!("{:+.1} %", fraction * 100.0)
+    let percent = fraction * 100.0;
+    // No change of that size is one that anybody measured.
+    if percent.abs() < 1e9 { format!("{percent:+.1} %") } else { format!("{percent:+.0e} %") }
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::visible;
+
 /// The version that this build writes, and the only one that it reads.
 pub const VERSION: u32 = 3;
 
@@ -141,6 +143,18 @@ impl Outcome {
         match self {
             Self::Measured(measurement) => Some(measurement),
             Self::Failed { .. } | Self::Void { .. } | Self::Skipped { .. } => None,
+        }
+    }
+
+    /// The same with a reason that can be shown and stored: it may quote a panic, which may hold
+    /// anything.
+    #[must_use]
+    pub fn readable(self) -> Self {
+        match self {
+            Self::Measured(_) => self,
+            Self::Failed { reason } => Self::Failed { reason: visible(&reason) },
+            Self::Void { reason } => Self::Void { reason: visible(&reason) },
+            Self::Skipped { reason } => Self::Skipped { reason: visible(&reason) },
         }
     }
 

@@ -223,7 +223,10 @@ pub fn load(path: &Path) -> Result<Record, LoadError> {
 
 /// The content of a regular file that is not too large. A pipe of that name would keep us waiting
 /// for its writer, a device may have no end.
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+///
+/// # Errors
+/// [`LoadError`], which names the file.
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let error = |source| LoadError::Io { path: path.to_owned(), source };
     let not_a_file = || LoadError::NotAFile { path: path.to_owned() };
     if !fs::metadata(path).map_err(error)?.is_file() {
