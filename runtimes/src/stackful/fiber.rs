@@ -137,8 +137,9 @@ unsafe impl Stack for Bounds {
     }
 
     fn limit(&self) -> StackPointer {
-        // SAFETY: the header lives as long as the coroutine in it.
-        let geometry = unsafe { self.0.as_ref() }.geometry();
+        // SAFETY: this much of the header is written before the coroutine is made (`Fiber::make`), and lives as long as it; the
+        // pool's shared part does, too.
+        let geometry = unsafe { (*(*self.0.as_ptr()).shared).geometry() };
         NonZeroUsize::new(geometry.limit(self.0.addr().get())).expect("stacks do not lie at address zero")
     }
 }
@@ -175,6 +176,8 @@ impl Fiber {
                 unsafe { (header.job.get().run)(header) };
             }
         };
+        // SAFETY: the memory is ours. Making a coroutine may ask for the limit of its stack, for which this is needed.
+        unsafe { (&raw mut (*at.as_ptr()).shared).write(shared) };
         let header = Header {
             coroutine: UnsafeCell::new(ManuallyDrop::new(Coroutine::with_stack(Bounds(at), body))),
             yielder: Cell::new(ptr::null()),
