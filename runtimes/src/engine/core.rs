@@ -281,7 +281,7 @@ impl<S: Scheduler> Core<S> {
         drop(outside);
         if live == 0 {
             // SAFETY: the count has just reached zero, which it does once.
-            unsafe { Self::release_tasks(self) };
+            unsafe { Self::release_tasks(self.tasks.get()) };
         }
     }
 
