@@ -207,6 +207,7 @@ fn tasks_kept_beyond_their_runtimes_end_are_cancelled_when_they_are_dropped() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it knows no coroutines")]
 fn so_are_tasks_with_a_stack_each() {
     kind!(Here);
     keep_beyond_the_end::<Here, Stackful>(drop);
@@ -217,7 +218,7 @@ fn so_are_tasks_with_a_stack_each() {
 #[test]
 fn tasks_kept_by_another_thread_may_be_dropped_while_their_runtime_ends() {
     kind!(Racing);
-    for _ in 0..50 {
+    for _ in 0..if cfg!(miri) { 5 } else { 50 } {
         let (evil, drops) = (Racing::evil(), Arc::new(AtomicUsize::new(0)));
         let runtime = Executor::<Policy<Racing>>::start(&Config::new(2)).unwrap();
         let tasks: Vec<_> = (0..8).map(|_| idle(&runtime, &drops)).collect();
@@ -260,6 +261,7 @@ fn a_task_that_is_forgotten_leaks_and_hinders_nobody() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it knows no coroutines")]
 fn a_task_that_is_dropped_at_once_is_cancelled() {
     kind!(Drops
         fn meddle(task: Runnable) -> Option<Runnable> {
@@ -349,6 +351,7 @@ fn a_task_that_is_given_to_another_runtime_goes_home() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it knows no coroutines")]
 fn so_does_one_with_a_stack() {
     hand_over::<Stackful>();
 }
@@ -356,6 +359,7 @@ fn so_does_one_with_a_stack() {
 thread_local!(static KEPT_HERE: RefCell<Vec<Runnable>> = const { RefCell::new(Vec::new()) });
 
 #[test]
+#[cfg_attr(miri, ignore = "it knows no coroutines")]
 fn tasks_may_be_kept_by_a_thread_that_ends() {
     kind!(Thread
         fn meddle(task: Runnable) -> Option<Runnable> {
@@ -463,7 +467,7 @@ fn handles_and_wakers_used_at_random_while_policies_keep_and_drop_tasks() {
             }
         }
     );
-    for _ in 0..20 {
+    for _ in 0..if cfg!(miri) { 2 } else { 20 } {
         let (evil, drops) = (Moody::evil(), Arc::new(AtomicUsize::new(0)));
         evil.on.store(false, SeqCst);
         let runtime = Executor::<Policy<Moody>>::start(&Config::new(2)).unwrap();
