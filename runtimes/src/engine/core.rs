@@ -163,10 +163,9 @@ impl<S: Scheduler> Core<S> {
         worker.count(Counter::Spawned, 1);
         // SAFETY: the core outlives its tasks; the rest is the caller's promise.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
-        // SAFETY: the task's handle, which nobody else has; its output is the future's.
-        let handle = unsafe { JoinHandle::from_raw(header) };
         worker.schedule(runnable, Cause::Spawned);
-        handle
+        // SAFETY: the task's handle, which nobody else has; its output is the future's.
+        unsafe { JoinHandle::from_raw(header) }
     }
 
     /// On a worker whose tasks may be preempted, or from outside, where another runtime's may be.
@@ -185,11 +184,10 @@ impl<S: Scheduler> Core<S> {
         };
         // SAFETY: as above.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
-        // SAFETY: as above.
-        let handle = unsafe { JoinHandle::from_raw(header) };
         self.push_outside(runnable, Cause::Spawned);
         drop(inside);
-        handle
+        // SAFETY: as above.
+        unsafe { JoinHandle::from_raw(header) }
     }
 
     /// Queues a task from a thread that is no worker. The caller is inside the gate, which counts it.

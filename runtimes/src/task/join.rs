@@ -131,7 +131,7 @@ impl<T> Drop for JoinHandle<T> {
             unsafe { (*cell::awaiter(task)).assume_init_drop() };
         }
         let mut output_gone = self.taken;
-        let mut drop = |engine: Engine| -> Release {
+        let drop = |engine: Engine| -> Release {
             loop {
                 // SAFETY: as above.
                 if let Some(release) = unsafe { task.as_ref() }.state.drop_handle(output_gone, engine) {
@@ -143,6 +143,6 @@ impl<T> Drop for JoinHandle<T> {
             }
         };
         // SAFETY: the value owns the handle bit, and is dropped once.
-        unsafe { waker::settle(task, Reference::Handle, &mut drop) };
+        unsafe { waker::settle(task, Reference::Handle, drop) };
     }
 }

@@ -70,15 +70,25 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// # Safety
 /// The caller owns such a reference, and `drop` drops it as the state word does.
+#[inline]
 pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, mut drop: impl FnMut(Engine) -> Release) {
-    let mut engine = Engine::MayBeOpen;
+    match drop(Engine::MayBeOpen) {
+        Release::Kept => {}
+        // SAFETY: the state word says that this thread is the last.
+        Release::Free => unsafe { cell::free_raw(task) },
+        // SAFETY: the caller's.
+        Release::Ask => unsafe { reap(task, last, &mut drop) },
+    }
+}
+
+/// The rest of [`settle`], for the last reference to an idle task.
+///
+/// # Safety
+/// As for [`settle`].
+#[cold]
+#[inline(never)]
+unsafe fn reap(task: NonNull<Header>, last: Reference, drop: &mut dyn FnMut(Engine) -> Release) {
     loop {
-        match drop(engine) {
-            Release::Kept => return,
-            // SAFETY: the state word says that this thread is the last.
-            Release::Free => return unsafe { cell::free_raw(task) },
-            Release::Ask => {}
-        }
         // Whether the reference is gone.
         let mut reaped = false;
         let mut step = || {
@@ -87,11 +97,15 @@ pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, mut drop: im
             if reaped { Wake::Queue } else { Wake::Nothing }
         };
         // SAFETY: as above.
-        if !unsafe { cell::admit_raw(task, &mut step) } {
-            engine = Engine::Closed;
-        }
+        let open = unsafe { cell::admit_raw(task, &mut step) };
         if reaped {
             return;
+        }
+        match drop(if open { Engine::MayBeOpen } else { Engine::Closed }) {
+            Release::Kept => return,
+            // SAFETY: the state word says that this thread is the last.
+            Release::Free => return unsafe { cell::free_raw(task) },
+            Release::Ask => {}
         }
     }
 }
