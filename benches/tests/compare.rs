@@ -137,7 +137,7 @@ fn a_runtime_that_fails_is_named_and_the_others_go_on() {
         "--rounds=1",
         "--measurement-time=0.002",
         "--max-steal=100",
-        "--deadline=0.5",
+        "--deadline=4",
         "--param=yield_many.tasks=100000",
         "--param=yield_many.yields=1000000",
         "--param=ping_pong.pairs=5",

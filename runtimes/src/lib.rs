@@ -25,6 +25,7 @@ pub mod spin;
 pub mod stackful;
 mod sync;
 mod task;
+mod threads;
 pub mod time;
 
 pub use card::{Body, Card, Origin, Workers};

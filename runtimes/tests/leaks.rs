@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::{block_on, yield_now};
 use runtimes::{Card, Config, Runtime, Spawner, Visitor, Workers};
@@ -32,6 +33,9 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// Far longer than the kernel takes to clear away a thread; only a leak waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts and stops that count.
 const CYCLES: usize = 1_000;
@@ -72,6 +76,22 @@ impl Holdings {
     }
 }
 
+impl Holdings {
+    /// What the process holds once the kernel has cleared away what had ended: it may list a thread, and count its
+    /// descriptors and mappings, for a while after the thread was joined. What was leaked stays.
+    fn settled(before: &Self) -> Self {
+        let start = Instant::now();
+        loop {
+            let now = Self::now();
+            let cleared = now.threads <= before.threads && now.descriptors <= before.descriptors;
+            if cleared || start.elapsed() > PATIENCE {
+                return now;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 /// One life of a runtime: tasks that finish, one that is woken from outside, a timer, a socket, a handle kept beyond the
 /// end, and tasks still queued at the end.
 fn cycle<R: Runtime>(workers: usize) {
@@ -91,7 +111,7 @@ fn cycle<R: Runtime>(workers: usize) {
         assert_eq!(outside.await.expect("ran"), "from outside");
     });
     let kept = spawner.spawn(yield_now());
-    let nap = runtimes::time::sleep(spawner.reactor(), std::time::Duration::from_secs(3_600));
+    let nap = runtimes::time::sleep(spawner.reactor(), Duration::from_secs(3_600));
     let own = spawner.clone();
     drop(spawner.spawn(async move {
         nap.await;
@@ -138,11 +158,11 @@ impl Visitor for Check {
             }
             least_growth = least_growth.min(Holdings::now().bytes - start);
         }
-        let after = Holdings::now();
+        let after = Holdings::settled(&before);
         let name = card.name;
         println!("{name}: {before:?} before, {after:?} after {CYCLES} cycles");
-        assert_eq!(after.descriptors, before.descriptors, "{name} leaks descriptors");
-        assert_eq!(after.threads, before.threads, "{name} leaks threads");
+        assert!(after.descriptors <= before.descriptors, "{name} leaks descriptors");
+        assert!(after.threads <= before.threads, "{name} leaks threads");
         assert!(after.mappings <= before.mappings + SLACK_MAPPINGS, "{name} leaks mappings");
         let per_window = CYCLES / WINDOWS;
         let left = LEAVES_BEHIND.iter().find(|&&(runtime, _)| runtime == name).map_or(0, |&(_, bytes)| bytes);

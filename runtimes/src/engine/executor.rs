@@ -9,10 +9,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use super::core::Core;
-use super::sleep::MAX_WORKERS;
 use super::spawner::EngineSpawner;
 use super::worker::{Pause, Worker};
-use super::{barrier, block_on};
+use super::{MAX_WORKERS, barrier, block_on};
 use crate::contract;
 use crate::enter::enter;
 use crate::metrics::Snapshot;
@@ -22,6 +21,7 @@ use crate::runtime::{Config, Runtime, Spawner, StartError};
 use crate::scheduler::{Placement, Scheduler};
 use crate::sync::Mutex;
 use crate::task::{Body, Stackless};
+use crate::threads::{WorkerNames, check_room};
 
 /// A runtime of our own: the shared mechanism with one policy and one kind of task body.
 pub struct Executor<S: Scheduler, B: Body = Stackless> {
@@ -55,6 +55,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         let mut threads = Vec::with_capacity(locals.len());
         let mut workers: Vec<_> =
             locals.into_iter().enumerate().map(|(i, local)| Worker::new(core.clone(), i, local)).collect();
+        let names = WorkerNames::new(core.name, workers.len());
         // A worker that cannot get a thread would leave the others at the barrier, so they all wait for
         // the word that everybody is there.
         let (go, wait) = (Arc::new(std::sync::OnceLock::<bool>::new()), core.clone());
@@ -67,7 +68,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
                 }
                 worker
             };
-            match thread::Builder::new().name(format!("{}-{}", core.name, workers.len())).spawn(run) {
+            match thread::Builder::new().name(names.of(workers.len())).spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(source) => {
                     failed = Some(source);
@@ -112,6 +113,11 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         };
         if !(1..=limit).contains(&config.workers) {
             return Err(StartError::Workers { runtime: name, requested: config.workers, limit });
+        }
+        if let Placement::Threads = S::PLACEMENT {
+            // One more for the monitor of a runtime that slices.
+            let room = check_room(config.workers + 1);
+            room.map_err(|source| StartError::Os { what: "worker threads", source })?;
         }
         barrier::register();
         let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;

@@ -25,4 +25,5 @@ pub(crate) use context::count;
 pub use executor::Executor;
 #[cfg(all(test, stampede_loom))]
 pub(crate) use gate::Gate;
+pub(crate) use sleep::MAX_WORKERS;
 pub use spawner::EngineSpawner;

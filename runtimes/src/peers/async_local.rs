@@ -10,7 +10,7 @@ use futures_lite::future::block_on;
 use super::async_task_join::TaskJoin;
 use super::driver::Driver;
 use super::inbox::{Inbox, LocalJoin};
-use super::own_net::async_net::AsyncNet;
+use super::own_net::async_net::{self, AsyncNet};
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
@@ -59,6 +59,9 @@ impl Runtime for Variant {
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
         let driver = Driver::start()?;
+        if config.own_sockets {
+            async_net::start_reactor()?;
+        }
         let executor = Rc::new(LocalExecutor::new());
         let inbox = Arc::new(Inbox::new());
         executor.spawn(Arc::clone(&inbox).serve()).detach();

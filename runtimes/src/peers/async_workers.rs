@@ -10,7 +10,9 @@ use futures_channel::oneshot;
 use futures_lite::future::block_on;
 
 use super::gate::{Gate, Resident};
+use super::own_net::async_net;
 use crate::StartError;
+use crate::threads::WorkerNames;
 
 /// An executor that threads run until they are told to stop.
 pub(super) trait Run: Send + Sync + 'static {
@@ -49,9 +51,13 @@ impl Threads {
         gate: &Arc<Gate<E>>,
         own_sockets: bool,
     ) -> Result<Self, StartError> {
+        if own_sockets {
+            async_net::start_reactor()?;
+        }
+        let names = WorkerNames::new(name, count);
         let mut threads = Self::default();
         for index in 0..count {
-            match Worker::start(name, index, Arc::clone(gate), own_sockets) {
+            match Worker::start(name, names.of(index), Arc::clone(gate), own_sockets) {
                 Ok(worker) => threads.0.push(worker),
                 Err(source) => {
                     threads.stop();
@@ -74,10 +80,10 @@ impl Threads {
 }
 
 impl Worker {
-    fn start<E: Run>(name: &'static str, index: usize, gate: Arc<Gate<E>>, own_sockets: bool) -> io::Result<Self> {
+    fn start<E: Run>(runtime: &'static str, name: String, gate: Arc<Gate<E>>, own_sockets: bool) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new().name(format!("{name}-{index}")).spawn(move || {
-            let _entered = crate::enter::enter(name);
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            let _entered = crate::enter::enter(runtime);
             let _resident = Resident::new(Arc::clone(&gate));
             // `None` and the error of a dropped sender both mean: stop.
             gate.pass(|executor| drop(wait(executor.run(stopped), own_sockets)));

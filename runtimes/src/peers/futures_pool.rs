@@ -13,19 +13,19 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use futures_executor::{ThreadPool, block_on};
 use futures_util::future::FutureExt;
 
 use super::driver::Driver;
 use super::gate::{self, Gate, Resident};
+use super::rehearsal::{self, own_entry, wait_until_gone};
 use super::remote_join::RemoteJoin;
 use crate::budget::{self, each_poll};
 use crate::enter::Entered;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
+use crate::threads::WorkerNames;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// futures-executor's thread pool as the registry lists it.
@@ -100,8 +100,7 @@ impl Drop for Worker {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        let entry = PathBuf::from(format!("/proc/self/task/{}", rustix::thread::gettid().as_raw_nonzero()));
-        self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).push(own_entry());
         self.0.one_ended.notify_one();
     }
 }
@@ -165,13 +164,7 @@ impl Shared {
     fn wait_for_threads(&self) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.one_ended.wait_while(ended, |ended| ended.len() < self.workers);
-        for entry in &*ended.unwrap_or_else(PoisonError::into_inner) {
-            // A thread that has reported its end is microseconds from it. The limit is for a kernel without /proc.
-            let limit = Instant::now() + Duration::from_secs(1);
-            while entry.exists() && Instant::now() < limit {
-                thread::sleep(Duration::from_micros(20));
-            }
-        }
+        ended.unwrap_or_else(PoisonError::into_inner).iter().for_each(|entry| wait_until_gone(entry));
     }
 }
 
@@ -188,12 +181,14 @@ impl Runtime for Variant {
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
         let driver = Driver::start()?;
+        // A pool that gets only some of its threads returns an error, but no handle with which to wait for those.
+        rehearsal::threads(config.workers)?;
         // The pool's threads start before there is a pool to share; they wait for it here.
         let announced: Arc<OnceLock<Option<Arc<Shared>>>> = Arc::default();
         let awaited = Arc::clone(&announced);
         let pool = ThreadPool::builder()
             .pool_size(config.workers)
-            .name_prefix("futures-pool-")
+            .name_prefix(WorkerNames::new(CARD.name, config.workers).prefix())
             .after_start(move |_| {
                 if let Some(shared) = awaited.wait() {
                     WORKER.set(Some(Worker::new(Arc::clone(shared))));

@@ -11,7 +11,8 @@
 
 use std::fs;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_lite::future::block_on;
 use may::coroutine::Builder;
@@ -20,8 +21,10 @@ use super::driver::Driver;
 use super::live_tasks::{LiveTasks, Place};
 use super::may_task::{InCoroutine, MayJoin, Task, drive};
 use super::own_net::may::MaySockets;
+use super::rehearsal;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
+use crate::threads::check_room_with_stacks;
 use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
 
 /// may as the registry lists it.
@@ -39,30 +42,57 @@ pub const CARD: Card = Card {
 const LARGE_FUTURE: usize = 4096;
 
 /// What the process's scheduler was started with.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Started {
     workers: usize,
     stack_words: usize,
 }
 
-static STARTED: OnceLock<Started> = OnceLock::new();
+/// Coroutines that may makes at once as it starts, by default, and keeps.
+const POOLED: usize = 1000;
 
-/// Configures the scheduler if nobody has, and checks that it has the workers that `config` asks for.
-fn scheduler(config: &Config) -> Result<&'static Started, StartError> {
-    let started = STARTED.get_or_init(|| {
-        let stack_words = stack_words(config);
-        may::config().set_workers(config.workers).set_stack_size(stack_words);
-        Started { workers: config.workers, stack_words }
-    });
+/// Starts the scheduler if nobody has, and checks that it has the workers that `config` asks for.
+fn scheduler(config: &Config) -> Result<Started, StartError> {
+    /// What came of starting it, which can be done once.
+    static SCHEDULER: Mutex<Option<Result<Started, String>>> = Mutex::new(None);
+    let mut scheduler = SCHEDULER.lock().unwrap_or_else(PoisonError::into_inner);
+    if scheduler.is_none() {
+        rehearse(config)?;
+    }
+    let started = scheduler.get_or_insert_with(|| start_scheduler(config).map_err(|panic| panic.to_string())).clone();
+    let broken = |panic| StartError::Os { what: "scheduler of may", source: io::Error::other(panic) };
+    let started = started.map_err(broken)?;
     if started.workers == config.workers {
         return Ok(started);
     }
     Err(StartError::SharedWorkers { runtime: CARD.name, requested: config.workers, running: started.workers })
 }
 
+/// Tries what may's scheduler is going to need: it panics when it is refused anything, and stays broken.
+fn rehearse(config: &Config) -> Result<(), StartError> {
+    // An epoll instance and an eventfd for each worker, and one thread more for timers.
+    rehearsal::descriptors(2 * config.workers)?;
+    rehearsal::threads(config.workers + 1)?;
+    // After the threads: the C library has set aside memory for them then, which it keeps.
+    let room = check_room_with_stacks(config.workers + 1, POOLED, stack_words(config) * size_of::<usize>());
+    room.map_err(|source| StartError::Os { what: "stacks of may's pool", source })
+}
+
+/// The first coroutine starts may's scheduler.
+fn start_scheduler(config: &Config) -> io::Result<Started> {
+    let started = Started { workers: config.workers, stack_words: stack_words(config) };
+    rehearsal::or_panic(|| {
+        may::config().set_workers(started.workers).set_stack_size(started.stack_words);
+        // SAFETY: the coroutine does nothing.
+        drop(unsafe { Builder::new().spawn(|| ()) });
+        started
+    })
+}
+
 /// may counts stacks in words, and pools those of whole pages.
 fn stack_words(config: &Config) -> usize {
-    config.stack_size.next_multiple_of(rustix::param::page_size()) / size_of::<usize>()
+    let bytes = config.stack_size.checked_next_multiple_of(rustix::param::page_size());
+    bytes.unwrap_or(config.stack_size) / size_of::<usize>()
 }
 
 /// How many coroutines fit into the process: may maps each stack by itself, with a guard page, which makes two memory
@@ -102,8 +132,9 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         super::check_workers(&CARD, config)?;
-        let started = scheduler(config)?;
+        // First: what may has started stays.
         let driver = Driver::start()?;
+        let started = scheduler(config)?;
         let words = stack_words(config);
         let own_stack_words = (words != started.stack_words).then_some(words);
         let one_worker = started.workers == 1;

@@ -9,11 +9,12 @@
 //! ([`outlive`]).
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CString;
 use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -189,14 +190,19 @@ fn take_turn() {
     budget::refill();
 }
 
-/// Marks the thread as one that runs tasks, for as long as it lives: may has no hook for the start of its workers, which
-/// run nothing else.
+/// Marks the thread as one that runs tasks, for as long as it lives, and names it: may has no hook for the start of its
+/// workers, which run nothing else. So they are numbered in the order of their first tasks.
 fn mark_worker() {
+    static WORKERS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MARKED: Cell<bool> = const { Cell::new(false) };
     }
     if !MARKED.replace(true) {
         mem::forget(crate::enter::enter(super::may::CARD.name));
+        // Relaxed: only its uniqueness counts.
+        let name = CString::new(format!("may-{}", WORKERS.fetch_add(1, Ordering::Relaxed)));
+        // Without it the thread is called as the process is.
+        let _ = name.map(|name| rustix::thread::set_name(&name));
     }
 }
 

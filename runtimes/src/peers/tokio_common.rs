@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::check_workers;
 use super::driver::Driver;
 use super::own_net::tokio::TokioSockets;
+use super::rehearsal;
 use crate::budget::each_poll;
 use crate::metrics::{Counter, Snapshot};
 use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
@@ -28,9 +29,11 @@ pub(super) struct Tokio {
 impl Tokio {
     /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours serve. With its
     /// own sockets the driver is; an idle worker then waits in tokio's epoll instead of on a condition variable.
+    /// `threads` is how many it will make.
     pub(super) fn start(
         card: &'static Card,
         config: &Config,
+        threads: usize,
         mut builder: runtime::Builder,
     ) -> Result<Self, StartError> {
         check_workers(card, config)?;
@@ -38,7 +41,10 @@ impl Tokio {
         if config.own_sockets {
             builder.enable_io();
         }
-        let runtime = builder.build().map_err(|source| StartError::Os { what: "tokio runtime", source })?;
+        // Tokio panics when it gets no thread, and if it has some already, waits for ever for those to end.
+        rehearsal::threads(threads)?;
+        let runtime = rehearsal::or_panic(|| builder.build()).flatten();
+        let runtime = runtime.map_err(|source| StartError::Os { what: "tokio runtime", source })?;
         let shared = Shared { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
         let spawner = TokioSpawner { shared: Arc::new(shared) };
         Ok(Self { runtime: Some(runtime), spawner, driver, own_sockets: config.own_sockets })

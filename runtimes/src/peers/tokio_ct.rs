@@ -28,7 +28,7 @@ impl Runtime for Variant {
     type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        Tokio::start(&CARD, config, Builder::new_current_thread()).map(Self)
+        Tokio::start(&CARD, config, 0, Builder::new_current_thread()).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {

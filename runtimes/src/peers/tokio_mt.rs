@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Builder;
 
 use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
+use crate::threads::WorkerNames;
 use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
 
 /// tokio multi_thread as the registry lists it.
@@ -34,7 +36,10 @@ impl Runtime for Variant {
         builder.worker_threads(config.workers);
         // The mark lasts as long as the thread, which runs nothing but tasks.
         builder.on_thread_start(|| mem::forget(crate::enter::enter(CARD.name)));
-        Tokio::start(&CARD, config, builder).map(Self)
+        let (names, started) = (WorkerNames::new(CARD.name, config.workers), AtomicUsize::new(0));
+        // Relaxed: only its uniqueness counts.
+        builder.thread_name_fn(move || names.of(started.fetch_add(1, Ordering::Relaxed)));
+        Tokio::start(&CARD, config, config.workers, builder).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {

@@ -45,7 +45,7 @@ impl Thread {
     pub fn start(reactor: Reactor) -> io::Result<Self> {
         let handle = reactor.handle().clone();
         let control = Arc::new(Control::default());
-        let thread = std::thread::Builder::new().name("stampede-reactor".into()).spawn({
+        let thread = std::thread::Builder::new().name("reactor".into()).spawn({
             let control = Arc::clone(&control);
             move || drive(&reactor, &control)
         })?;

@@ -4,23 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::yield_now;
 use runtimes::schedulers::global_queue::{GlobalQueue, WakeOne};
 use runtimes::stackful::{Stackful, preemptible};
 use runtimes::{Executor, Runtime, Spawner};
 
-use super::{SHORT, preemptions, start_as};
+use super::{LIMIT, SHORT, preemptions, start_as};
 
 #[test]
 fn a_task_moves_between_its_polls_and_never_within_one() {
     // With one queue for all, both workers take whatever is next.
     let runtime: Executor<GlobalQueue<WakeOne>, Stackful> = start_as(2, SHORT);
-    let done = Arc::new(AtomicBool::new(false));
+    let (done, moved) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let tasks: Vec<_> = (0..6)
         .map(|_| {
-            let done = done.clone();
+            let (done, moved) = (done.clone(), moved.clone());
             runtime.spawner().spawn(async move {
                 let mut seen = BTreeSet::new();
                 while !done.load(Relaxed) {
@@ -37,6 +37,7 @@ fn a_task_moves_between_its_polls_and_never_within_one() {
                     }
                     assert_eq!(thread::current().id(), here);
                     seen.insert(format!("{here:?}"));
+                    moved.fetch_or(seen.len() == 2, Relaxed);
                     yield_now().await;
                 }
                 seen
@@ -44,10 +45,13 @@ fn a_task_moves_between_its_polls_and_never_within_one() {
         })
         .collect();
     super::wait_for(&runtime, runtimes::metrics::Counter::Preemptions, 2_000);
-    runtime.block_on(runtimes::time::sleep(runtime.spawner().reactor(), Duration::from_millis(1)));
+    let begin = Instant::now();
+    while !moved.load(Relaxed) {
+        assert!(begin.elapsed() < LIMIT, "no task ran on both workers");
+        thread::sleep(Duration::from_millis(1));
+    }
     done.store(true, Relaxed);
-    let moved = tasks.into_iter().map(|task| runtime.block_on(task).unwrap()).filter(|seen| seen.len() == 2).count();
-    assert!(moved > 0, "some task ran on both workers");
+    tasks.into_iter().for_each(|task| drop(runtime.block_on(task).unwrap()));
     let metrics = runtime.shutdown();
     metrics.check_final().unwrap();
     assert!(preemptions(&metrics) >= 2_000);

@@ -278,7 +278,7 @@ fn a_panic_out_of_a_region_closes_it() {
 #[test]
 fn a_coroutine_polled_by_hand_is_not_preempted_on_its_own_stack() {
     let runtime = start(1, SHORT);
-    let (inside, outside) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (inside, outside) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let task = go(runtime.spawner(), {
         let (inside, outside) = (inside.clone(), outside.clone());
         move || {
@@ -301,7 +301,6 @@ fn a_coroutine_polled_by_hand_is_not_preempted_on_its_own_stack() {
             }
         }
     });
-    inside.store(false, Relaxed);
     // On the other stack from the first of these on; before, it could be preempted.
     wait_for(&runtime, Counter::RefusedForeignStack, 1);
     let before = preemptions(&runtime.metrics());
@@ -333,8 +332,9 @@ fn guards_belong_to_the_coroutine_that_holds_them() {
             unsafe {
                 preemptible(|| {
                     let closed = NoPreempt::new();
-                    for _ in 0..20 {
-                        // The other one runs, and is preempted: this one's guard is not its.
+                    for _ in 0..40 {
+                        // The other one runs, and is preempted: this one's guard is not its. (Unless this thread did not
+                        // run for so long, so that the sleep was over at once.)
                         direct::sleep(&reactor, Duration::from_micros(300));
                         let begin = Instant::now();
                         while begin.elapsed() < Duration::from_micros(500) {

@@ -24,6 +24,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use runtimes::reactor::{Driver, Handle, Interest, Reactor, Source, Thread};
+use runtimes::time::{Sleep, sleep};
 
 /// Any free port of this machine.
 const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -80,6 +81,17 @@ impl Wakes {
 
 fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     std::pin::Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// A sleep that was pending when it was polled. Where this thread does not run for as long as the sleep lasts, that takes
+/// more than one.
+fn armed(handle: &Handle, duration: Duration, waker: &Waker) -> Sleep {
+    loop {
+        let mut sleep = sleep(handle, duration);
+        if poll_once(&mut sleep, waker).is_pending() {
+            return sleep;
+        }
+    }
 }
 
 /// Runs a future on this thread, turning the reactor whenever it is pending.

@@ -9,7 +9,7 @@ use futures_lite::future::{block_on, or, poll_once as try_once};
 use runtimes::reactor::{Reactor, Thread, WaitClock};
 use runtimes::time::{Elapsed, interval, sleep, sleep_until, timeout};
 
-use super::{PATIENCE, Wakes, drive, poll_once, quiet, threaded};
+use super::{PATIENCE, Wakes, armed, drive, poll_once, quiet, threaded};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -69,21 +69,27 @@ fn timers_fire_by_deadline_even_if_the_driver_is_late() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
     let order = RefCell::new(Vec::new());
-    let start = Instant::now();
-    let executor = async_executor::LocalExecutor::new();
     // Spread over several levels of the wheel, armed out of order, two with the same deadline.
     let millis = [7, 3, 9, 1, 30, 3, 20, 12];
-    for (index, ms) in millis.into_iter().enumerate() {
-        let (order, sleep) = (&order, sleep_until(reactor.handle(), start + MS * ms));
-        executor
-            .spawn(async move {
-                sleep.await;
-                order.borrow_mut().push((ms, index));
-            })
-            .detach();
-    }
-    while executor.try_tick() {}
-    assert_eq!(reactor.handle().timers(), millis.len());
+    let arm = |lead: u32| {
+        order.take();
+        let executor = async_executor::LocalExecutor::new();
+        let start = Instant::now() + lead * MS;
+        for (index, ms) in millis.into_iter().enumerate() {
+            let (order, sleep) = (&order, sleep_until(reactor.handle(), start + MS * ms));
+            executor
+                .spawn(async move {
+                    sleep.await;
+                    order.borrow_mut().push((ms, index));
+                })
+                .detach();
+        }
+        while executor.try_tick() {}
+        // Otherwise this thread did not run for a while, and some were over before they were armed.
+        (reactor.handle().timers() == millis.len()).then_some((executor, start))
+    };
+    let (executor, start) =
+        (0..10).find_map(|attempt| arm(1 << attempt)).expect("all are armed before the first is due");
     // All of them are due when the reactor is turned for the first time.
     thread::sleep((start + 35 * MS).saturating_duration_since(Instant::now()));
     let turn = driver.turn(Some(Duration::ZERO)).expect("turn");
@@ -149,9 +155,8 @@ fn cancelled_timers_do_not_fire() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
     let (wakes, waker) = Wakes::new();
-    let mut sleeps: Vec<_> = (1..=100).map(|n| sleep(reactor.handle(), n * MS / 20)).collect();
-    sleeps.iter_mut().for_each(|sleep| assert!(poll_once(sleep, &waker).is_pending()));
-    let kept = sleeps.split_off(97);
+    let sleeps: Vec<_> = (1..=97).map(|n| armed(reactor.handle(), n * MS / 20, &waker)).collect();
+    let kept = [98, 99, 100].map(|n| armed(reactor.handle(), n * MS / 20, &waker));
     drop(sleeps);
     assert_eq!(reactor.handle().timers(), 3);
     thread::sleep(6 * MS);
@@ -165,8 +170,7 @@ fn cancelled_timers_do_not_fire() {
 fn a_sleep_that_is_polled_again_after_its_time_is_over_without_a_turn() {
     let reactor = Reactor::new().expect("reactor");
     let (_, waker) = Wakes::new();
-    let mut sleep = sleep(reactor.handle(), MS);
-    assert!(poll_once(&mut sleep, &waker).is_pending());
+    let mut sleep = armed(reactor.handle(), MS, &waker);
     thread::sleep(2 * MS);
     assert!(poll_once(&mut sleep, &waker).is_ready());
     assert_eq!(reactor.handle().timers(), 0, "and its timer is gone");
@@ -272,8 +276,7 @@ fn a_pending_sleep_keeps_only_its_newest_waker() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
     let ((old_wakes, old), (new_wakes, new)) = (Wakes::new(), Wakes::new());
-    let mut armed = sleep(reactor.handle(), MS);
-    assert!(poll_once(&mut armed, &old).is_pending());
+    let mut armed = armed(reactor.handle(), MS, &old);
     if poll_once(&mut armed, &new).is_pending() {
         assert_eq!(driver.turn(Some(PATIENCE)).expect("turn").timers, 1);
         assert_eq!((old_wakes.count(), new_wakes.count()), (0, 1));

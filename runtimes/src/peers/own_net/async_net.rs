@@ -4,11 +4,32 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_net::{TcpListener, TcpStream};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::StartError;
+use crate::peers::rehearsal;
 use crate::sockets::{Listener, Sockets, Stream, Transfer};
+
+/// Descriptors of async-io's reactor: an epoll instance, an eventfd and a timerfd.
+const DESCRIPTORS: usize = 3;
+
+/// Starts the process's reactor and its thread, if nobody has: async-io panics at its first use when it cannot.
+pub(in crate::peers) fn start_reactor() -> Result<(), StartError> {
+    static STARTED: Mutex<bool> = Mutex::new(false);
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*started {
+        rehearsal::threads(1)?;
+        rehearsal::descriptors(DESCRIPTORS)?;
+        let first_use = rehearsal::or_panic(|| async_io::block_on(async_io::Timer::after(Duration::ZERO)));
+        first_use.map_err(|source| StartError::Os { what: "reactor of async-io", source })?;
+        *started = true;
+    }
+    Ok(())
+}
 
 /// async-net's sockets.
 #[derive(Clone, Copy, Debug)]
