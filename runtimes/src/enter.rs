@@ -2,13 +2,17 @@
 
 use std::cell::Cell;
 
+use crate::stackful::direct::Unsuspended;
+
 thread_local! {
     static INSIDE: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Marks the thread as being inside a runtime until it is dropped.
+/// Marks the thread as being inside a runtime until it is dropped. Direct-style code that blocks on
+/// a runtime cannot be suspended meanwhile: the thread would stay marked, and the code that runs
+/// next would be told that it is inside.
 #[derive(Debug)]
-pub(crate) struct Entered(());
+pub(crate) struct Entered(#[expect(dead_code, reason = "dropped at the end")] Unsuspended);
 
 /// Marks this thread as running `runtime`.
 ///
@@ -22,7 +26,7 @@ pub(crate) fn enter(runtime: &'static str) -> Entered {
              that has tasks to run; await the future instead, or call block_on from a thread of your own"
         );
     }
-    Entered(())
+    Entered(Unsuspended::new())
 }
 
 impl Drop for Entered {

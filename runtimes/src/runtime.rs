@@ -184,11 +184,14 @@ pub trait Spawner: Clone + Send + Sync + 'static {
 }
 
 /// How a task in direct style suspends itself. An aborted one unwinds from either call.
+///
+/// While a task unwinds, from an abort or a panic, its destructors may call both. It cannot be
+/// suspended then: what would have to suspend it returns at once, also if the future is not ready.
 pub trait Suspend {
     /// Lets other tasks have their turn.
     fn yield_now(&self);
 
-    /// Returns when `future` is ready.
+    /// Returns when `future` is ready (or see above).
     fn wait(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>);
 }
 

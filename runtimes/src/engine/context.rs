@@ -5,6 +5,8 @@ use std::ptr::{self, NonNull};
 
 use crate::budget;
 use crate::metrics::{Block, Counter};
+use crate::stackful::direct::Unsuspended;
+use crate::stackful::preempt::{self, guard};
 use crate::task::Header;
 
 /// The head of every worker, whatever its policy.
@@ -57,15 +59,27 @@ pub(super) fn current() -> *const Context {
 /// # Safety
 /// It is the head of a worker that stays where it is until then.
 pub(super) unsafe fn set(context: *const Context) -> Guard {
-    Guard(CURRENT.with(|current| current.replace(context)))
+    // Before: from here on the thread's other code must not run until the guard is dropped.
+    let (closed, unsuspended) = (guard(), Unsuspended::new());
+    Guard { former: CURRENT.with(|current| current.replace(context)), _unsuspended: unsuspended, _closed: closed }
 }
 
 /// Restores what was current before.
-pub(super) struct Guard(*const Context);
+///
+/// Guards end in the reverse order of their begin. A coroutine that sets a context (it drops a
+/// runtime whose worker the thread is) could break that by suspending with the guard on its stack:
+/// others would then run under a context that is not theirs, and restore a worker that is gone. So
+/// it can neither suspend nor be preempted meanwhile. (The tasks that such a worker runs are
+/// coroutines of their own, to which neither applies.)
+pub(super) struct Guard {
+    former: *const Context,
+    _unsuspended: Unsuspended,
+    _closed: preempt::Guard,
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        CURRENT.with(|current| current.set(self.0));
+        CURRENT.with(|current| current.set(self.former));
     }
 }
 

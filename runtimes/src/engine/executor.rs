@@ -19,6 +19,7 @@ use crate::net::NetSockets;
 use crate::reactor::Reactor;
 use crate::runtime::{Config, Runtime, Spawner, StartError};
 use crate::scheduler::{Placement, Scheduler};
+use crate::stackful::direct::Unsuspended;
 use crate::sync::Mutex;
 use crate::task::{Body, Stackless};
 use crate::threads::{WorkerNames, check_room};
@@ -90,7 +91,9 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         let _vital = Vital(worker.name(), worker.index());
         let _entered = enter(worker.name());
         reactor_thread_setup();
-        let _seat = B::enter(body, worker.index(), worker.counters());
+        // SAFETY: this thread is the worker until it ends; what it is given is dropped at the end
+        // of this function.
+        let _seat = unsafe { B::enter(body, worker.index(), worker.counters()) };
         let pause = worker.run(|_idle| false);
         debug_assert_eq!(pause, Pause::Stopping);
         worker.finish_held();
@@ -143,12 +146,16 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
             "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that task to end",
             self.core.name
         );
+        // What is dropped here must not suspend the code that drops the runtime: the rest would be left half done.
+        let _unsuspended = Unsuspended::new();
         self.core.begin_shutdown();
         let workers = match &mut self.seats {
             Seats::Caller(worker) => {
                 let worker = worker.get_mut().take();
                 worker.iter().for_each(|worker| {
-                    let _seat = B::enter(self.spawner.body(), worker.index(), worker.counters());
+                    // SAFETY: on the thread that is the worker while it blocks, and not now;
+                    // dropped before the worker.
+                    let _seat = unsafe { B::enter(self.spawner.body(), worker.index(), worker.counters()) };
                     worker.finish_held();
                     worker.drop_pinned();
                 });
@@ -162,7 +169,8 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped. Futures that are
         // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
         unsafe { self.core.finish_shutdown(workers) };
-        B::stopped(self.spawner.body());
+        // SAFETY: `stop` runs once; the workers and the futures are gone, and the seats with them.
+        unsafe { B::stopped(self.spawner.body()) };
     }
 }
 
@@ -222,7 +230,8 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
                 let worker = unsafe { &*worker.get() };
                 match worker {
                     Some(worker) => {
-                        let _seat = B::enter(self.spawner.body(), worker.index(), worker.counters());
+                        // SAFETY: as above, this call alone is the worker; dropped when it returns.
+                        let _seat = unsafe { B::enter(self.spawner.body(), worker.index(), worker.counters()) };
                         block_on::on_worker(&self.core, worker, future)
                     }
                     None => unreachable!("the worker is there until the runtime stops"),

@@ -225,6 +225,10 @@ impl<T: Send + 'static> InCoroutine<T> {
 
 impl<T: Send + 'static> Suspend for InCoroutine<T> {
     fn yield_now(&self) {
+        // May resumes it on whichever thread, which must be one that unwinds.
+        if thread::panicking() {
+            return;
+        }
         coroutine::yield_now();
         take_turn();
         self.check_aborted();
@@ -236,6 +240,8 @@ impl<T: Send + 'static> Suspend for InCoroutine<T> {
         loop {
             match poll_once(future.as_mut(), &waker) {
                 Ok(Poll::Ready(())) => return,
+                // As in `yield_now`.
+                Ok(Poll::Pending) if thread::panicking() => return,
                 Ok(Poll::Pending) => self.0.suspend(),
                 Err(payload) => resume_unwind(payload),
             }

@@ -24,6 +24,16 @@ impl Stackful {
     pub const NAME: &'static str = "stackful";
 }
 
+/// A thread while it runs a stackful worker.
+#[derive(Debug)]
+pub struct Seat<'a>(#[expect(dead_code, reason = "dropped when the thread leaves")] Option<Registered<'a>>);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        super::direct::before_leaving();
+    }
+}
+
 /// The pool of a task's runtime. It is not counted: two updates of one shared counter for every task would
 /// bounce its cache line between the workers.
 #[derive(Debug)]
@@ -62,7 +72,7 @@ unsafe impl Body for Stackful {
         }
     }
 
-    type Worker<'a> = Option<Registered<'a>>;
+    type Worker<'a> = Seat<'a>;
 
     /// Maps nothing yet: stacks are made when tasks start.
     fn shared(config: &Config) -> Result<Arc<Pool>, StartError> {
@@ -70,14 +80,16 @@ unsafe impl Body for Stackful {
         Ok(Pool::configured(config, slicer))
     }
 
-    fn enter<'a>(pool: &'a Pool, worker: usize, counters: &'a Block) -> Option<Registered<'a>> {
-        pool.slicer().map(|slicer| slicer.register(worker, counters))
+    unsafe fn enter<'a>(pool: &'a Pool, worker: usize, counters: &'a Block) -> Seat<'a> {
+        // SAFETY: the caller's.
+        Seat(pool.slicer().map(|slicer| unsafe { slicer.register(worker, counters) }))
     }
 
-    fn stopped(pool: &Pool) {
+    unsafe fn stopped(pool: &Pool) {
         if let Some(slicer) = pool.slicer() {
             slicer.stop();
         }
+        pool.end();
     }
 
     fn go<S, C, T>(spawner: &EngineSpawner<S, Self>, code: C) -> Option<JoinHandle<T>>
@@ -104,7 +116,7 @@ impl Suspend for CurrentStack {
     }
 
     fn wait(&self, future: Pin<&mut (dyn Future<Output = ()> + '_)>) {
-        super::wait(future);
+        let _ = super::try_wait(future);
     }
 }
 

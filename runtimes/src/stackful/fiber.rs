@@ -120,7 +120,8 @@ impl Header {
     }
 
     fn geometry(&self) -> Geometry {
-        // SAFETY: the pool's shared part outlives every fiber that is outside its depot.
+        // SAFETY: the pool's shared part outlives every fiber that is outside its depot. (One that
+        // was given up has left it, and asks no more.)
         unsafe { &*self.shared }.geometry()
     }
 }
@@ -211,6 +212,16 @@ impl Fiber {
     pub(super) unsafe fn resume(&mut self, turn: *mut ()) {
         self.header().turn.set(turn);
         self.switch();
+    }
+
+    /// Gives up a fiber whose job is suspended and will never be resumed: its stack stays as it is,
+    /// for ever.
+    pub(super) fn give_up(self) {
+        let this = ManuallyDrop::new(self);
+        let shared = this.header().shared;
+        // SAFETY: this fiber is outside the depot, so the shared part is alive; nobody resumes the
+        // fiber again.
+        unsafe { pool::give_up(shared, Parked(this.0)) };
     }
 
     /// Notes, in place of the turn, which is over, that the job was suspended by force. The next resume takes the

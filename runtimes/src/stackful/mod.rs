@@ -17,6 +17,26 @@
 //! Direct-style code suspends with its locals on the stack, and those need not be `Send`. It is therefore
 //! pinned: created, run and dropped on one worker. The type says so, [`Direct`] is not `Send`.
 //!
+//! # What safe code cannot do
+//! A suspended frame is still there while other code runs on its thread, which nothing else in Rust
+//! is. These hold:
+//!
+//! - **It borrows nothing that may end before it.** [`go`] takes closures that are `'static`, so
+//!   that what is forgotten leaks and does no harm. What `LocalKey::with` lends ends with its
+//!   thread: a worker unwinds its tasks before, and a runtime on its caller's thread gives them up
+//!   when the thread's destructors run first (`direct/thread_end.rs`). Polling [`Direct`] by hand
+//!   leaves both to the caller, hence `unsafe`.
+//! - **It leaves no thread-local of ours behind.** Within `block_on`, the end of a runtime and
+//!   every other section in which the engine sets one, [`wait`] is refused and nothing is
+//!   preempted: such sections end in reverse order.
+//! - **It does not suspend while it unwinds**, as the thread would stay "panicking" for others.
+//!   What waits in a destructor is told so by [`Unwinding`], and only [`wait`] itself has no other
+//!   answer than a panic.
+//! - **Code that is given up keeps its stack and nothing else.** The rest of its pool goes with the
+//!   runtime.
+//!
+//! What remains with the caller is said at [`wait`]: other libraries' scoped thread-locals.
+//!
 //! # What a stack costs
 //! Address space of the configured size and one guard; memory only for pages that were touched, one for shallow
 //! code. Every stack is at least 32 KiB: printing the backtrace of a panic takes some 22 KiB of it. Unoptimised builds
@@ -42,9 +62,9 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
-pub use body::{RuntimePool, Stackful};
+pub use body::{RuntimePool, Seat, Stackful};
 pub use coroutine::{Coroutine, PoolRef};
-pub use direct::{Cancelled, Direct, go, go_named, suspend, wait};
+pub use direct::{Cancelled, Direct, Unwinding, go, go_named, suspend, try_wait, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};
 pub use preset::{Preconfigured, Preset};

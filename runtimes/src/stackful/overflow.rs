@@ -7,6 +7,7 @@
 //! The handler runs on the thread's alternate stack. Threads of the standard library have one; on others the
 //! overflow ends the process without a message, as it does without this handler.
 
+use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
@@ -33,7 +34,20 @@ struct Entry {
 static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 
 /// Held to change the list.
-static CHANGES: Mutex<Vec<&'static Geometry>> = Mutex::new(Vec::new());
+static CHANGES: Mutex<Changes> =
+    Mutex::new(Changes { geometries: Vec::new(), used: BTreeMap::new(), unused: Vec::new() });
+
+/// Who changes the list finds an entry without searching it: there is one for each stack where
+/// stacks are not pooled.
+struct Changes {
+    geometries: Vec<&'static Geometry>,
+    /// By base.
+    used: BTreeMap<usize, &'static Entry>,
+    unused: Vec<&'static Entry>,
+}
+
+// SAFETY: an entry's link to the next is written before anybody else sees it.
+unsafe impl Sync for Entry {}
 
 /// The handler that was there before; set before ours is installed.
 static FORMER: OnceLock<libc::sigaction> = OnceLock::new();
@@ -51,45 +65,47 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 
 /// Makes the slab at `base` known, and installs the handler with the first one.
 pub(super) fn register(base: usize, bytes: usize, geometry: Geometry) {
-    let mut geometries = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     if FORMER.get().is_none() {
         install();
     }
-    let geometry: *const Geometry = match geometries.iter().find(|known| ***known == geometry) {
+    let geometry: *const Geometry = match changes.geometries.iter().find(|known| ***known == geometry) {
         Some(known) => *known,
         None => {
             let leaked: &'static Geometry = Box::leak(Box::new(geometry));
-            geometries.push(leaked);
+            changes.geometries.push(leaked);
             leaked
         }
     };
-    let entry = match entries().find(|entry| entry.base.load(Relaxed) == 0) {
-        Some(unused) => unused,
-        None => {
-            let next = ENTRIES.load(Relaxed);
-            let new = Entry {
-                base: AtomicUsize::new(0),
-                bytes: AtomicUsize::new(0),
-                geometry: AtomicPtr::new(ptr::null_mut()),
-                next,
-            };
-            let new = Box::leak(Box::new(new));
-            // Release pairs with the Acquire load in `entries`.
-            ENTRIES.store(new, Release);
-            new
-        }
-    };
+    let entry = changes.unused.pop().unwrap_or_else(add);
+    changes.used.insert(base, entry);
     entry.bytes.store(bytes, Relaxed);
     entry.geometry.store(geometry.cast_mut(), Relaxed);
     // Release pairs with the handler's Acquire load: a thread that runs on this slab sees all of the entry.
     entry.base.store(base, Release);
 }
 
+/// Adds an entry to the list, for whom holds the lock.
+fn add() -> &'static Entry {
+    let next = ENTRIES.load(Relaxed);
+    let new = Entry {
+        base: AtomicUsize::new(0),
+        bytes: AtomicUsize::new(0),
+        geometry: AtomicPtr::new(ptr::null_mut()),
+        next,
+    };
+    let new: &'static Entry = Box::leak(Box::new(new));
+    // Release pairs with the Acquire load in `entries`.
+    ENTRIES.store(ptr::from_ref(new).cast_mut(), Release);
+    new
+}
+
 /// Forgets the slab at `base`, on which nobody runs any more.
 pub(super) fn forget(base: usize) {
-    let _changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(entry) = entries().find(|entry| entry.base.load(Relaxed) == base) {
+    let mut changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(entry) = changes.used.remove(&base) {
         entry.base.store(0, Release);
+        changes.unused.push(entry);
     }
 }
 

@@ -16,6 +16,11 @@
 //! **Life.** A fiber outside the depot (in a task, or in a magazine) must find its pool alive, but counting
 //! references on every take would bounce a cache line between workers. The depot counts them instead, in
 //! batches and under its lock, and holds a reference to the pool on behalf of all of them.
+//!
+//! **What never comes back.** A fiber whose code was given up is not counted any more. Its stack
+//! alone stays mapped: others may have borrowed from its frames. One that was forgotten, which
+//! nobody can know, keeps the pool; so when the runtime ends with fibers outside, the idle ones
+//! give their memory back.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -82,6 +87,8 @@ struct Depot {
     ready: Vec<Parked>,
     /// Tops of idle stacks without memory; their guards stand.
     discarded: Vec<Top>,
+    /// Tops of stacks whose code was given up.
+    given_up: Vec<Top>,
     /// Slots of the newest slab that were never used.
     unused: Range<usize>,
     slabs: Vec<Slab>,
@@ -118,6 +125,7 @@ impl Pool {
         let depot = Depot {
             ready: Vec::new(),
             discarded: Vec::new(),
+            given_up: Vec::new(),
             unused: 0..0,
             slabs: Vec::new(),
             guard,
@@ -193,8 +201,9 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
-    fn drop(&mut self) {
+impl Pool {
+    /// When the runtime has ended. If fibers are still outside, they may never come back.
+    pub(super) fn end(&self) {
         // Threads that end empty their magazines; this one may live on, and would keep the slabs mapped.
         let _ = MAGAZINES.try_with(|magazine| {
             let mut magazine = magazine.borrow_mut();
@@ -202,6 +211,13 @@ impl Drop for Pool {
                 magazine.unbind();
             }
         });
+        self.shared.discard_idle();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -250,16 +266,42 @@ impl Shared {
         // SAFETY: the fiber was parked, is in no list, and is gone with its stack, which `map_one` mapped.
         drop(unsafe { Slab::of_one(self.geometry, top) });
         let mut depot = self.depot.lock();
-        depot.out -= 1;
-        let keep = if depot.out == 0 { depot.keep.take() } else { None };
+        let keep = depot.come_back(1);
         drop(depot);
         drop(keep);
+    }
+
+    /// Notes a fiber that will never come back.
+    fn give_up(&self, fiber: Parked) {
+        let mut depot = self.depot.lock();
+        // A stack that is a mapping of its own just stays.
+        if self.reused {
+            let top = self.geometry.top(fiber.address());
+            depot.given_up.push(Top(top));
+        }
+        let keep = depot.come_back(1);
+        drop(depot);
+        drop(keep);
+    }
+
+    /// Gives the memory of the depot's fibers back, if others keep the pool.
+    fn discard_idle(&self) {
+        let mut depot = self.depot.lock();
+        if depot.out == 0 {
+            return;
+        }
+        for parked in mem::take(&mut depot.ready) {
+            let top = self.geometry.top(parked.address());
+            // SAFETY: as in `restock`.
+            unsafe { Slab::discard(self.geometry, top) };
+            depot.discarded.push(Top(top));
+        }
     }
 
     /// Puts fibers into the depot.
     fn restock(&self, fibers: impl ExactSizeIterator<Item = Parked>) {
         let mut depot = self.depot.lock();
-        depot.out -= fibers.len();
+        let keep = depot.come_back(fibers.len());
         for parked in fibers {
             if depot.ready.len() < self.ready_limit {
                 depot.ready.push(parked);
@@ -270,7 +312,6 @@ impl Shared {
                 depot.discarded.push(Top(top));
             }
         }
-        let keep = if depot.out == 0 { depot.keep.take() } else { None };
         drop(depot);
         drop(keep);
     }
@@ -282,6 +323,14 @@ impl Depot {
         if self.out > 0 && self.keep.is_none() {
             self.keep = Some(Arc::clone(shared));
         }
+    }
+
+    /// Counts fibers that are not outside any more. With the last one goes the reference, which the
+    /// caller drops when it has unlocked the depot.
+    #[must_use]
+    fn come_back(&mut self, n: usize) -> Option<Arc<Shared>> {
+        self.out -= n;
+        if self.out == 0 { self.keep.take() } else { None }
     }
 
     /// Opens a slot that was never used.
@@ -314,6 +363,30 @@ impl Depot {
         }
         opened
     }
+}
+
+impl Drop for Depot {
+    fn drop(&mut self) {
+        for slab in mem::take(&mut self.slabs) {
+            let kept = self.given_up.iter().map(|Top(top)| *top).filter(|top| slab.holds(*top)).collect();
+            slab.unmap_except(kept);
+        }
+    }
+}
+
+/// Leaves a fiber's stack as it is, for ever.
+///
+/// # Safety
+/// `shared` is the pool part of the fiber, which counts as outside its depot. Nobody resumes it
+/// again.
+pub(super) unsafe fn give_up(shared: *const Shared, fiber: Parked) {
+    let _closed = guard();
+    // SAFETY: the depot's own reference keeps the pool part alive while the fiber is outside.
+    let shared = unsafe {
+        Arc::increment_strong_count(shared);
+        Arc::from_raw(shared)
+    };
+    shared.give_up(fiber);
 }
 
 /// Gives back a fiber.

@@ -13,6 +13,7 @@
 //! default limit of 65,530 areas ends at about 32,000 stacks.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::ptr::{NonNull, null_mut};
 
@@ -139,6 +140,34 @@ impl Slab {
     pub(super) unsafe fn of_one(geometry: Geometry, top: NonNull<u8>) -> Self {
         // SAFETY: the caller's: the mapping reaches down from `top` by one slot.
         Self { base: unsafe { top.sub(geometry.slot()) }, slots: 1, geometry }
+    }
+
+    /// Whether the stack that ends at `top` is one of its own.
+    pub(super) fn holds(&self, top: NonNull<u8>) -> bool {
+        let offset = top.addr().get().wrapping_sub(self.base.addr().get());
+        (1..=self.bytes()).contains(&offset)
+    }
+
+    /// Unmaps it, apart from the stacks that end at these addresses, and their guards.
+    pub(super) fn unmap_except(self, mut tops: Vec<NonNull<u8>>) {
+        if tops.is_empty() {
+            return;
+        }
+        let slab = ManuallyDrop::new(self);
+        overflow::forget(slab.base.addr().get());
+        tops.sort_unstable();
+        let base = slab.base.addr().get();
+        let mut from = 0;
+        let ends = tops.iter().map(|top| top.addr().get() - base).chain([slab.bytes() + slab.geometry.slot()]);
+        for end in ends {
+            let to = end - slab.geometry.slot();
+            if from < to {
+                // SAFETY: this part of the mapping is ours, and holds no stack that is still used.
+                let unmapped = unsafe { munmap(slab.base.as_ptr().add(from).cast(), to - from) };
+                debug_assert!(unmapped.is_ok());
+            }
+            from = end;
+        }
     }
 
     /// Its address space.

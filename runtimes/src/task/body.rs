@@ -11,6 +11,13 @@ use crate::scheduler::Scheduler;
 
 /// Turns the future that is spawned into the future that the engine polls.
 ///
+/// What the engine calls of it is no one else's to call:
+/// ```compile_fail,E0133
+/// use runtimes::{Config, TaskBody, stackful::Stackful};
+/// let shared = Stackful::shared(&Config::new(1)).unwrap();
+/// Stackful::stopped(&shared);
+/// ```
+///
 /// # Safety
 /// `Self::Future<F>` may be moved between threads between polls whenever `F` may, even where the compiler
 /// cannot see it.
@@ -33,10 +40,19 @@ pub unsafe trait Body: 'static {
     fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
 
     /// Called on a worker's thread before it runs tasks. What it returns is dropped there when it runs no more.
-    fn enter<'a>(shared: &'a Self::Shared, worker: usize, counters: &'a Block) -> Self::Worker<'a>;
+    ///
+    /// # Safety
+    /// For the engine alone, which promises: `worker` is one of the runtime that `shared` was made
+    /// for, `counters` are its own, and the calling thread is that worker from here on until it
+    /// drops what is returned. It drops it, and before what it was given earlier.
+    unsafe fn enter<'a>(shared: &'a Self::Shared, worker: usize, counters: &'a Block) -> Self::Worker<'a>;
 
     /// Called when the workers have stopped and the last future is dropped.
-    fn stopped(shared: &Self::Shared);
+    ///
+    /// # Safety
+    /// For the engine alone, once for each runtime, when that is so and what [`enter`](Self::enter)
+    /// returned is gone.
+    unsafe fn stopped(shared: &Self::Shared);
 
     /// Runs `code` in direct style; see [`Spawner::go`](crate::Spawner::go).
     fn go<S, C, T>(_: &EngineSpawner<S, Self>, _: C) -> Option<JoinHandle<T>>
@@ -76,9 +92,9 @@ unsafe impl Body for Stackless {
     }
 
     #[inline]
-    fn enter(_: &(), _: usize, _: &Block) {}
+    unsafe fn enter(_: &(), _: usize, _: &Block) {}
 
-    fn stopped(_: &()) {}
+    unsafe fn stopped(_: &()) {}
 
     #[inline]
     unsafe fn wrap<F: Future>(_: &Arc<()>, future: F) -> F {

@@ -87,6 +87,41 @@ pub(crate) fn aborted_code_unwinds<R: Runtime>(case: &Case<R>) {
     finish(runtime);
 }
 
+/// Suspends the code that unwinds over it.
+struct Suspends<'a>(&'a dyn runtimes::Suspend);
+
+impl Drop for Suspends<'_> {
+    fn drop(&mut self) {
+        self.0.yield_now();
+        self.0.wait(pin!(pending()));
+        self.0.yield_now();
+    }
+}
+
+pub(crate) fn destructors_that_suspend_do_not_keep_code_from_unwinding<R: Runtime>(case: &Case<R>) {
+    let runtime = case.start();
+    for panics in [true, false] {
+        let (drops, started) = (Drops::default(), Signal::default());
+        let (probe, raise) = (drops.probe(), started.clone());
+        let Some(mut task) = runtime.spawner().go(move |suspend| {
+            let _probe = probe;
+            let (_outer, _inner) = (Suspends(suspend), Suspends(suspend));
+            raise.raise();
+            assert!(!panics, "unwinds");
+            suspend.wait(pin!(pending()));
+        }) else {
+            return;
+        };
+        runtime.run(async {
+            started.reached(1).await;
+            task.abort();
+            assert!(task.await.is_err());
+        });
+        assert_eq!(drops.count(), 1);
+    }
+    finish(runtime);
+}
+
 pub(crate) fn a_panic_of_what_is_waited_for_reaches_the_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let Some(task) = runtime.spawner().go(|suspend| {

@@ -198,6 +198,7 @@ macro_rules! instantiate {
                     code_suspends_at_any_depth,
                     code_waits_until_another_task_sends,
                     aborted_code_unwinds,
+                    destructors_that_suspend_do_not_keep_code_from_unwinding,
                     a_panic_of_what_is_waited_for_reaches_the_handle,
                 }
                 counters {

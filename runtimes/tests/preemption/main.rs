@@ -13,6 +13,7 @@
 //! | a system call is interrupted | `thread_state::interrupted_*`, `a_coroutine_can_*` |
 //! | the runtime is dropped while tasks are preempted | `lifecycle::a_runtime_is_dropped_*`, `preempted_tasks_that_*` |
 //! | two runtimes slice in one process | `lifecycle::two_runtimes_*`, `handler::the_default_*` |
+//! | guards, claims, runtimes or blocked signals stop slicing | `soundness` |
 //! | another library has a SIGURG handler | `handler::another_*`, `a_handler_installed_above_*` |
 #![cfg(target_arch = "x86_64")]
 
@@ -22,6 +23,7 @@ mod lifecycle;
 mod migration;
 mod registers;
 mod rules;
+mod soundness;
 mod thread_state;
 
 use std::env;

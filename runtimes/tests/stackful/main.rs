@@ -6,6 +6,7 @@ mod direct_echo;
 #[path = "../../examples/direct_pipeline.rs"]
 mod direct_pipeline;
 mod fairness;
+mod soundness;
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};

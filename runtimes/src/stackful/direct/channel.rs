@@ -24,7 +24,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::mpsc::{RecvError, SendError};
 
-use super::wait;
+use super::{unwinds, wait};
 use crate::budget;
 use crate::stackful::preempt::guard;
 
@@ -53,11 +53,16 @@ impl<T> Sender<T> {
     /// Sends `message`; waits while the channel is full.
     ///
     /// # Errors
-    /// When all receivers are gone: the message comes back.
+    /// When all receivers are gone: the message comes back. Also when the channel is full and the
+    /// code [unwinds](super::Unwinding).
     ///
     /// # Panics
     /// As [`wait`], where it has to wait or not.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        if unwinds("wait") {
+            let _closed = guard();
+            return self.get_ref().try_send(message).map_err(|error| SendError(error.into_inner()));
+        }
         // An async block drops what it awaited in its last poll, where nobody preempts it.
         wait(async {
             // Neither end need ever find the channel full or empty.
@@ -77,11 +82,16 @@ impl<T> Receiver<T> {
     /// Takes the oldest message; waits for one while the channel is empty.
     ///
     /// # Errors
-    /// When it is empty and all senders are gone.
+    /// When it is empty and all senders are gone. Also when it is empty and the code
+    /// [unwinds](super::Unwinding).
     ///
     /// # Panics
     /// As [`wait`], where it has to wait or not.
     pub fn recv(&self) -> Result<T, RecvError> {
+        if unwinds("wait") {
+            let _closed = guard();
+            return self.get_ref().try_recv().map_err(|_| RecvError);
+        }
         wait(async {
             budget::consume().await;
             self.get_ref().recv().await

@@ -16,6 +16,10 @@ use crate::metrics::Counter;
 /// requests swallows it once or twice; more than this is a loop that catches everything.
 const RAISES: u32 = 100;
 
+/// How often code that unwinds may try to suspend in one turn. Destructors try a few times; more
+/// than this is a loop that would never end.
+const REFUSALS: u32 = 1 << 20;
+
 thread_local! {
     /// The fiber whose direct-style code runs on this thread now. Null elsewhere, and inside a poll.
     static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
@@ -29,6 +33,8 @@ pub(super) struct Turn {
     /// The task is being dropped: unwind.
     cancelled: bool,
     raised: Cell<u32>,
+    /// How often it was not suspended because it unwinds.
+    refused: Cell<u32>,
     /// The resumer's thread was unwinding already, on a stack further down.
     panicking: bool,
     /// The task's name, kept by the resumer.
@@ -39,7 +45,8 @@ impl Turn {
     /// A turn that polls, or one that unwinds the code.
     pub(super) fn new(waker: &Waker, name: Option<&str>, slot: *mut (), cancelled: bool) -> Self {
         let name = name.map(ptr::from_ref);
-        Self { waker, slot, cancelled, raised: Cell::new(0), panicking: thread::panicking(), name }
+        let (raised, refused) = (Cell::new(0), Cell::new(0));
+        Self { waker, slot, cancelled, raised, refused, panicking: thread::panicking(), name }
     }
 
     /// The task's name in this turn.
@@ -101,12 +108,30 @@ pub(crate) fn put_back(aside: Aside) {
     CURRENT.set(aside.0);
 }
 
+/// While it lives, the direct-style code that the thread is running cannot be suspended: something
+/// further up its stack belongs to the thread and must end before other code runs there. That is a
+/// runtime's `block_on`, its end, and whatever else sets a thread-local for a time.
+#[derive(Debug)]
+pub(crate) struct Unsuspended(*const Header);
+
+impl Unsuspended {
+    pub(crate) fn new() -> Self {
+        Self(CURRENT.replace(ptr::null()))
+    }
+}
+
+impl Drop for Unsuspended {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
 /// The current direct-style code, taken out of its place: whoever is called meanwhile cannot suspend it, and nobody
 /// can preempt it.
 pub(super) struct Current<'a> {
     header: &'a Header,
-    /// Where a guard against preemption is held.
-    slot: Option<&'a Slot>,
+    /// A guard against preemption is held.
+    closed: bool,
 }
 
 impl Current<'_> {
@@ -116,18 +141,25 @@ impl Current<'_> {
     /// When there is none on this very stack.
     #[inline(always)]
     pub(super) fn claim(function: &str) -> Self {
-        let slot = preempt::current();
-        // Until the value is dropped.
-        slot.inspect(|_| preempt::close());
-        let header = CURRENT.replace(ptr::null());
-        // SAFETY: not null means that this thread is within `Turn::run` of a fiber, whose header stays.
-        let current = unsafe { header.as_ref() }.map(|header| Self { header, slot });
+        let closed = preempt::current().is_some();
+        if closed {
+            // Until the value is dropped.
+            preempt::close();
+        }
+        let header = CURRENT.get();
         let here = 0u8;
-        match current {
+        // SAFETY: not null means that this thread is within `Turn::run` of a fiber, whose header
+        // stays.
+        match unsafe { header.as_ref() } {
             // Another stack on top of it (a coroutine polled by hand) must not suspend it either.
-            Some(current) if current.header.holds((&raw const here).addr()) => current,
+            Some(header) if header.holds((&raw const here).addr()) => {
+                CURRENT.set(ptr::null());
+                Self { header, closed }
+            }
             _ => {
-                slot.inspect(|_| preempt::reopen());
+                if closed {
+                    preempt::reopen();
+                }
                 refuse(function)
             }
         }
@@ -164,29 +196,73 @@ impl Current<'_> {
     /// Suspends until the task is polled again.
     #[inline(always)]
     pub(super) fn suspend(self) {
-        assert!(
-            !self.is_unwinding(),
-            "direct-style code cannot suspend while it unwinds from a panic: a destructor called stackful::wait or \
-             stackful::suspend with something that is not ready"
-        );
+        if self.is_unwinding() {
+            self.give_up_or_panic();
+        }
         self.switch_away();
         self.check_cancelled();
     }
 
+    /// The same. False, and nothing happens, where the code unwinds.
     #[inline(always)]
-    fn switch_away(&self) {
-        let aside = self.slot.map(Slot::put_aside);
-        // SAFETY: on this fiber's stack, as `claim` checked.
-        unsafe { self.header.suspend() };
-        if let Some((slot, aside)) = self.slot.zip(aside) {
-            slot.put_back(aside);
+    pub(super) fn try_suspend(self) -> bool {
+        if self.is_unwinding() {
+            self.count_refusal();
+            return false;
+        }
+        self.switch_away();
+        self.check_cancelled();
+        true
+    }
+
+    #[cold]
+    fn count_refusal(&self) {
+        let refused = &self.turn().refused;
+        refused.set(refused.get() + 1);
+        if refused.get() > REFUSALS {
+            self.give_up_or_panic();
         }
     }
 
-    /// Whether this code unwinds, and not only the thread below it.
+    /// Code that unwinds wants to suspend, and has no way to be told that it cannot but this.
+    #[cold]
+    fn give_up_or_panic(&self) -> ! {
+        let turn = self.turn();
+        // Code that has caught so many of these is not within a destructor that an unwinding thread
+        // calls: there the first one ended the process.
+        while turn.cancelled && turn.raised.get() >= RAISES {
+            self.switch_away();
+        }
+        turn.raised.set(turn.raised.get() + u32::from(turn.cancelled));
+        panic!(
+            "direct-style code cannot suspend while it unwinds (from a panic, or because its task was aborted): a \
+             destructor called stackful::wait with something that is not ready; call stackful::try_wait there"
+        )
+    }
+
     #[inline(always)]
-    fn is_unwinding(&self) -> bool {
-        thread::panicking() && !self.turn().panicking
+    fn switch_away(&self) {
+        let aside = preempt::current().map(Slot::put_aside);
+        // SAFETY: on this fiber's stack, as `claim` checked.
+        unsafe { self.header.suspend() };
+        if let Some(aside) = aside {
+            // Asked for anew: code that is polled by hand may be resumed under another runtime, or
+            // under none.
+            match preempt::current() {
+                Some(slot) => slot.put_back(aside),
+                None => aside.put_back_without_slot(),
+            }
+        }
+    }
+
+    /// Whether this code unwinds, and not only the thread below it. (If both may, it does once it
+    /// was told to.)
+    #[inline(always)]
+    pub(super) fn is_unwinding(&self) -> bool {
+        thread::panicking() && {
+            let turn = self.turn();
+            !turn.panicking || turn.raised.get() != 0
+        }
     }
 
     #[inline(always)]
@@ -201,7 +277,7 @@ fn refuse(function: &str) -> ! {
     panic!(
         "stackful::{function} was called outside direct-style code: it suspends the stack of a closure started with \
          stackful::go, and may be called by that closure and what it calls, but not by a future's poll (await there \
-         instead)"
+         instead), nor within block_on or the end of a runtime"
     )
 }
 
@@ -209,6 +285,8 @@ impl Drop for Current<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         CURRENT.set(self.header);
-        self.slot.inspect(|_| preempt::reopen());
+        if self.closed {
+            preempt::reopen();
+        }
     }
 }

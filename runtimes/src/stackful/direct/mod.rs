@@ -37,6 +37,7 @@
 pub mod channel;
 mod current;
 mod net;
+mod thread_end;
 
 use std::any::type_name;
 use std::fmt;
@@ -58,9 +59,11 @@ use crate::reactor;
 use crate::scheduler::Scheduler;
 use crate::task::JoinHandle;
 use crate::time;
+pub(crate) use current::Unsuspended;
 use current::{Current, Turn};
 pub(super) use current::{put_aside, put_back};
 pub use net::{TcpListener, TcpStream};
+pub(super) use thread_end::before_leaving;
 
 /// Runs `code` as a task in direct style: on a coroutine of its own, where [`wait`] suspends it.
 ///
@@ -101,12 +104,12 @@ where
     })
 }
 
-/// Suspends the calling direct-style code for `duration`.
+/// Suspends the calling direct-style code for `duration`; not at all while it [unwinds](Unwinding).
 ///
 /// # Panics
-/// As [`wait`].
+/// As [`try_wait`].
 pub fn sleep(reactor: &reactor::Handle, duration: Duration) {
-    wait(time::sleep(reactor, duration));
+    let _ = try_wait(time::sleep(reactor, duration));
 }
 
 /// Unwinds direct-style code whose task was aborted, dropped or left at shutdown.
@@ -114,9 +117,32 @@ pub fn sleep(reactor: &reactor::Handle, duration: Duration) {
 /// It travels as a panic's payload, so that destructors run, but is not reported by the panic hook. Code that
 /// catches panics should pass it on (`resume_unwind`). If it does not, the next [`wait`] or [`suspend`] unwinds
 /// again; code that swallows it again and again is given up: its stack and what is on it are leaked.
+///
+/// Destructors that wait meanwhile are told [`Unwinding`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Cancelled;
+
+/// The calling direct-style code would have to suspend, but it unwinds: from a panic, or because
+/// its task was aborted ([`Cancelled`]), in a destructor.
+///
+/// An unwinding stack cannot be suspended, as its thread would then be "panicking" for all other
+/// tasks. So what waits in a destructor gets this answer in place of a suspension: [`try_wait`]
+/// returns it, the [sockets](TcpStream) as an error of the kind
+/// [`Other`](std::io::ErrorKind::Other), the [channels](channel) as the end of the other side;
+/// [`sleep`] and [`suspend`] return at once. A destructor that ignores errors, as `BufWriter`'s
+/// does, loses what the socket does not take at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unwinding;
+
+impl fmt::Display for Unwinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("direct-style code cannot wait while it unwinds from a panic or an abort")
+    }
+}
+
+impl std::error::Error for Unwinding {}
 
 /// Waits for `future`: polls it here, and suspends the calling direct-style code until its task is woken, as
 /// often as it takes. Other tasks of the worker run meanwhile.
@@ -130,9 +156,10 @@ pub struct Cancelled;
 ///
 /// # Panics
 /// - With the panic of the future.
-/// - When called outside direct-style code, or from inside a poll: a future must not suspend the stack below it.
-/// - When it would have to suspend while its thread is unwinding from a panic (from a destructor): the process
-///   would then be "panicking" for the other tasks. A future that is ready at once is fine there.
+/// - When called outside direct-style code, from inside a poll (a future must not suspend the stack
+///   below it), or within a runtime's `block_on` or end on top of it.
+/// - When it would have to suspend while the code unwinds, in a destructor, where a panic ends the
+///   process. A future that is ready at once is fine there; otherwise use [`try_wait`].
 /// - With [`Cancelled`] when the task is cancelled.
 // Inlined, so that the switch out of a loop that waits is in the very frame that the switch into it returned to:
 // elsewhere the processor's return predictor misses twice, some 20 ns.
@@ -150,26 +177,66 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Lets other tasks run: goes to the end of the worker's queue.
+/// The same as [`wait`], for what may be called by a destructor: the calling code may be unwinding.
+///
+/// # Errors
+/// When it would have to suspend while the code unwinds. The future is dropped.
 ///
 /// # Panics
-/// As [`wait`].
+/// - As [`wait`] otherwise.
+/// - When code that unwinds tries it again and again: a million times.
+#[inline(always)]
+pub fn try_wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
+    let mut future = pin!(future);
+    loop {
+        let current = Current::claim("try_wait");
+        current.check_cancelled();
+        let polled = future.as_mut().poll(&mut Context::from_waker(current.waker()));
+        match polled {
+            Poll::Ready(output) => return Ok(output),
+            Poll::Pending => {
+                if !current.try_suspend() {
+                    return Err(Unwinding);
+                }
+            }
+        }
+    }
+}
+
+/// Lets other tasks run: goes to the end of the worker's queue. While the code
+/// [unwinds](Unwinding), nothing happens.
+///
+/// # Panics
+/// As [`try_wait`].
 #[inline(always)]
 pub fn suspend() {
     let current = Current::claim("suspend");
     current.check_cancelled();
     current.waker().wake_by_ref();
-    current.suspend();
+    current.try_suspend();
+}
+
+/// Whether the calling direct-style code unwinds.
+fn unwinds(function: &str) -> bool {
+    thread::panicking() && Current::claim(function).is_unwinding()
 }
 
 /// Direct-style code as a future, for any executor that can keep it on one thread.
 ///
 /// Dropping it while it is suspended unwinds its stack, with [`Cancelled`], so that its destructors run.
 ///
+/// [`go`] makes tasks of it. Whoever polls one by hand takes care of its end, so that is not safe:
+/// ```compile_fail,E0133
+/// use runtimes::stackful::{Direct, Pool};
+/// Direct::new(Pool::new(0), || ());
+/// ```
+///
 /// It is not `Send`, whatever the closure is:
 /// ```compile_fail,E0277
+/// use runtimes::stackful::{Direct, Pool};
 /// fn check<T: Send>(_: T) {}
-/// check(runtimes::stackful::Direct::new(runtimes::stackful::Pool::new(0), || ()));
+/// // SAFETY: it is never polled.
+/// check(unsafe { Direct::new(Pool::new(0), || ()) });
 /// ```
 pub struct Direct<C, T> {
     state: State<C>,
@@ -200,7 +267,27 @@ impl<C: FnOnce() -> T, T> Direct<C, T> {
     const JOB: Job = Job { run: call::<C, T>, code: type_name::<C>, name: Turn::name };
 
     /// Makes a coroutine of `closure`. No stack is taken before the first poll.
-    pub fn new(pool: Arc<Pool>, closure: C) -> Self {
+    ///
+    /// # Safety
+    /// Once it was polled and until it is finished or dropped, what lies on its stack must stay
+    /// valid:
+    ///
+    /// - What the closure borrows. A `Direct` that is forgotten never ends, and others may still
+    ///   use its frames, as the threads of a `thread::scope` in it do: what it borrows must outlive
+    ///   the process then.
+    /// - What [`LocalKey::with`](std::thread::LocalKey::with) lent to the code. So it must be
+    ///   finished, dropped or forgotten before the destructors of its thread's thread-locals run,
+    ///   and not lie in one of those.
+    ///
+    /// The frames of [`go`]'s tasks are the engine's to look after, and the compiler's: it takes no
+    /// closure that borrows.
+    /// ```compile_fail,E0597
+    /// use runtimes::{Config, Runtime, schedulers::stackful::Variant, stackful::go};
+    /// let runtime = Variant::start(&Config::new(1)).unwrap();
+    /// let borrowed = vec![1];
+    /// let sum = go(runtime.spawner(), || borrowed.iter().sum::<i32>());
+    /// ```
+    pub unsafe fn new(pool: Arc<Pool>, closure: C) -> Self {
         Self { state: State::New(closure, pool), name: None, own_task: false, held: false, frames: PhantomData }
     }
 }
@@ -215,8 +302,18 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
     /// With the closure's panic, when the system refuses a stack, and when polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let (mut fiber, mut slot) = match mem::replace(&mut self.state, State::Finished) {
-            State::New(closure, pool) => (ManuallyDrop::new(take(&pool, self.own_task)), Slot::Closure(closure)),
-            State::Suspended(fiber) => (fiber, Slot::Empty),
+            State::New(closure, pool) => {
+                let fiber = take(&pool, self.own_task);
+                thread_end::count_in();
+                (ManuallyDrop::new(fiber), Slot::Closure(closure))
+            }
+            State::Suspended(fiber) => {
+                if thread_end::has_begun() {
+                    give_up(fiber);
+                    panic!("direct-style code cannot go on while the thread's thread-locals are destroyed");
+                }
+                (fiber, Slot::Empty)
+            }
             State::Finished => panic!("direct-style code was polled after it had finished"),
         };
         let turn = Turn::new(context.waker(), self.name.as_deref(), (&raw mut slot).cast(), false);
@@ -234,6 +331,7 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
         }
         match slot {
             Slot::Result(result) => {
+                thread_end::count_out();
                 drop(ManuallyDrop::into_inner(fiber));
                 Poll::Ready(result.unwrap_or_else(|payload| resume_unwind(payload)))
             }
@@ -248,6 +346,9 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
 impl<C, T> Drop for Direct<C, T> {
     fn drop(&mut self) {
         let State::Suspended(mut fiber) = mem::replace(&mut self.state, State::Finished) else { return };
+        if thread_end::has_begun() {
+            return give_up(fiber);
+        }
         let mut slot = Slot::<C, T>::Empty;
         let turn = Turn::new(Waker::noop(), self.name.as_deref(), (&raw mut slot).cast(), true);
         // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
@@ -255,7 +356,8 @@ impl<C, T> Drop for Direct<C, T> {
         // left it that far already, unless the runtime is shutting down.)
         turn.run(&mut fiber, false, |fiber, turn| unsafe { fiber.resume(turn) });
         // Without a result the code has swallowed every cancellation; its frames stay as they are for ever.
-        let Slot::Result(result) = slot else { return };
+        let Slot::Result(result) = slot else { return give_up(fiber) };
+        thread_end::count_out();
         drop(ManuallyDrop::into_inner(fiber));
         if let Err(payload) = result
             && !payload.is::<Cancelled>()
@@ -264,6 +366,12 @@ impl<C, T> Drop for Direct<C, T> {
             resume_unwind(payload);
         }
     }
+}
+
+/// Leaves suspended code as it is, for ever.
+fn give_up(fiber: ManuallyDrop<Fiber>) {
+    thread_end::count_out();
+    ManuallyDrop::into_inner(fiber).give_up();
 }
 
 impl<C, T> fmt::Debug for Direct<C, T> {

@@ -1,13 +1,21 @@
 //! Sockets that look as if they blocked: only the calling direct-style code waits, not its worker.
 //!
-//! All methods that wait panic as [`wait`](super::wait) does when they are called elsewhere.
+//! All methods that wait panic as [`wait`](super::wait) does when they are called elsewhere. Called
+//! by a destructor while the code unwinds, where it cannot be suspended, they fail with
+//! [`Unwinding`].
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
-use super::wait;
+use super::{Unwinding, try_wait};
 use crate::net;
 use crate::reactor::Handle;
+
+/// [`super::wait`] for what can say that it cannot wait.
+#[inline(always)]
+fn wait<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    try_wait(future).unwrap_or_else(|Unwinding| Err(io::Error::other(Unwinding)))
+}
 
 /// A listening TCP socket for direct-style code.
 #[derive(Debug)]

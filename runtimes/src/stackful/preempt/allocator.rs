@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::region::NoPreempt;
+use super::region::Closed;
 
 /// Wraps a global allocator so that code in a region may use it: preempted in the middle of an allocation, it would be entered
 /// again by the next task.
@@ -36,11 +36,11 @@ impl<A> PreemptSafe<A> {
     }
 }
 
-fn closed() -> NoPreempt {
+fn closed() -> Closed {
     if !USED.load(Relaxed) {
         USED.store(true, Relaxed);
     }
-    NoPreempt::new()
+    Closed::new()
 }
 
 // SAFETY: each call is passed on as it is; the guard neither allocates nor panics.

@@ -28,8 +28,16 @@
 //! **The runtime protects itself.** What a region may call of it (spawning, waking, timers, sockets, stacks) holds a
 //! guard for as long as it has a lock or uses the worker's own parts.
 //!
-//! **What one turn sets up ends with it.** The worker's `Slot` describes the running coroutine; entering another stack
-//! or suspending puts it aside and puts it back, so the depth of regions and guards is a coroutine's own, not a thread's.
+//! **What one turn sets up ends with it.** The worker's `Slot` describes the running coroutine;
+//! entering another stack or suspending puts it aside and puts it back, so the depth of regions and
+//! guards is a coroutine's own, not a thread's. Coroutines are numbered for that: a `NoPreempt`
+//! knows its maker and counts for it, whoever drops it, and a number is never used again. The
+//! runtime's own guards never leave the coroutine that made them, and are just counted.
+//!
+//! **The signal arrives.** Workers unblock `SIGURG`, which they may have inherited blocked, while
+//! they are registered. Where one runtime's worker is registered within another's (a task drops a
+//! runtime on its caller's thread), signals for the outer one find the inner slot and are lost; so
+//! the outer one forgets that one is on its way when it is back.
 //!
 //! **One signal takes one slice, the one that it was sent for**: see `words`, and `monitor` for how the monitor sleeps. Both
 //! are model-checked.

@@ -88,6 +88,42 @@ fn exchange(new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     Ok(unsafe { former.assume_init() })
 }
 
+/// Lets the calling thread take `SIGURG` until it is dropped there. A thread inherits what its
+/// maker blocks, and blocked signals would preempt nobody.
+pub(super) struct Unblocked {
+    was_blocked: bool,
+}
+
+impl Unblocked {
+    pub(super) fn new() -> Self {
+        let former = change_mask(libc::SIG_UNBLOCK);
+        // SAFETY: `change_mask` returns a valid set.
+        Self { was_blocked: unsafe { libc::sigismember(&former, SIGNAL) } == 1 }
+    }
+}
+
+impl Drop for Unblocked {
+    fn drop(&mut self) {
+        if self.was_blocked {
+            change_mask(libc::SIG_BLOCK);
+        }
+    }
+}
+
+/// Blocks or unblocks the signal for the calling thread; returns what was blocked before.
+fn change_mask(how: c_int) -> libc::sigset_t {
+    let (mut own, mut former) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: both point to such sets; `sigemptyset` initialises the first. The calls fail only for
+    // wrong arguments.
+    unsafe {
+        libc::sigemptyset(own.as_mut_ptr());
+        libc::sigaddset(own.as_mut_ptr(), SIGNAL);
+        libc::sigemptyset(former.as_mut_ptr());
+        libc::pthread_sigmask(how, own.as_ptr(), former.as_mut_ptr());
+        former.assume_init()
+    }
+}
+
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = errno();
     pass_on(signal, info, context);

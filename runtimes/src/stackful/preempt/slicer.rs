@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 use super::alternate_stack::AlternateStack;
 use super::histogram::Histogram;
 use super::monitor::{self, Alarm};
-use super::signal::Installed;
+use super::signal::{Installed, Unblocked};
 use super::slot::{self, Slot};
 use super::{safe_point, trampoline};
 use crate::metrics::Block;
@@ -86,11 +86,16 @@ impl Slicer {
     ///
     /// # Panics
     /// When the system has no memory for an alternate signal stack.
-    pub(crate) fn register<'a>(&'a self, index: usize, counters: &'a Block) -> Registered<'a> {
+    ///
+    /// # Safety
+    /// Nobody else is this worker, and the calling thread is the one writer of `counters`
+    /// meanwhile. The value is dropped, on this thread, before those that it was given before.
+    pub(crate) unsafe fn register<'a>(&'a self, index: usize, counters: &'a Block) -> Registered<'a> {
         let stack = AlternateStack::install().expect("memory for an alternate signal stack");
         let slot = &*self.shared.slots[index];
         slot.set_thread(Some(counters));
-        Registered { slot, outer: slot::set_current(slot), _stack: stack, thread: PhantomData }
+        let outer = slot::set_current(slot);
+        Registered { slot, outer, _unblocked: Unblocked::new(), _stack: stack, thread: PhantomData }
     }
 
     /// Stops the monitor and gives the handler back. The workers have stopped.
@@ -127,6 +132,8 @@ impl Drop for Slicer {
 pub struct Registered<'a> {
     slot: &'a Slot,
     outer: *const Slot,
+    /// Before the stack: a signal that is pending is delivered on it.
+    _unblocked: Unblocked,
     _stack: AlternateStack,
     // It stays on its thread.
     thread: PhantomData<*const ()>,
@@ -143,5 +150,7 @@ impl Drop for Registered<'_> {
         // From here on a signal finds no slot. One that the monitor sends meanwhile does no harm.
         slot::set_current(self.outer);
         self.slot.set_thread(None);
+        // Another runtime's worker, in one of whose tasks this one was dropped.
+        slot::current().inspect(|outer| outer.is_back());
     }
 }

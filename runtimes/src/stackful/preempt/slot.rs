@@ -10,7 +10,7 @@ use super::super::direct;
 use super::super::fiber::Header;
 use super::histogram::Recorder;
 use super::monitor::{self, Alarm, now_ns};
-use super::region::replace_closed;
+use super::region;
 use super::safe_point;
 use super::trampoline::Interrupted;
 use super::words::Words;
@@ -89,7 +89,15 @@ unsafe impl Sync for Slot {}
 /// What of the slot belongs to a coroutine that is not running.
 pub(crate) struct Aside {
     open: u32,
-    closed: u32,
+    guards: region::Aside,
+}
+
+impl Aside {
+    /// For a coroutine that is resumed where nothing is preempted: puts back what does not belong
+    /// to a slot.
+    pub(crate) fn put_back_without_slot(&self) {
+        region::put_back(&self.guards);
+    }
 }
 
 /// What of the slot belongs to the resumer of a coroutine while that runs.
@@ -128,6 +136,11 @@ impl Slot {
         self.counters.set(counters.unwrap_or(ptr::null()));
     }
 
+    /// Another slot was the thread's for a while: a signal for this one may have been taken there.
+    pub(super) fn is_back(&self) {
+        self.words.forget_signal();
+    }
+
     // What the worker's own code does. Between two of its steps a handler may run: nothing is armed unless all the cells
     // are right.
 
@@ -142,7 +155,8 @@ impl Slot {
 
     #[inline]
     pub(super) fn close(&self) {
-        let open = self.open.get() - 1;
+        // The region was opened in another slot if a coroutine polled by hand has come to this one.
+        let open = self.open.get().saturating_sub(1);
         if open == 0 {
             self.words.disarm();
         }
@@ -168,14 +182,14 @@ impl Slot {
     #[inline]
     pub(crate) fn put_aside(&self) -> Aside {
         self.words.disarm();
-        Aside { open: self.open.replace(0), closed: replace_closed(0) }
+        Aside { open: self.open.replace(0), guards: region::put_aside() }
     }
 
     /// Puts it back after the coroutine was resumed.
     #[inline]
     pub(crate) fn put_back(&self, aside: Aside) {
         self.open.set(aside.open);
-        replace_closed(aside.closed);
+        region::put_back(&aside.guards);
         if aside.open != 0 {
             self.arm();
         }

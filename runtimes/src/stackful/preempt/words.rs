@@ -54,6 +54,15 @@ impl<T: Copy> Words<T> {
         self.pending.store(false, Relaxed);
     }
 
+    /// The signal that is on its way, if any, may have been taken for another slot's. The next may
+    /// be sent.
+    pub(super) fn forget_signal(&self) {
+        // Under the lock, so that no signal is being sent meanwhile. One that is still to be
+        // delivered does no harm: it finds its slice or is refused.
+        let _recipient = self.recipient.lock();
+        self.pending.store(false, Relaxed);
+    }
+
     // What the worker does. A handler may run between any two of these.
 
     /// Says when the slice that will be armed next began.

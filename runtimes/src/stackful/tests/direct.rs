@@ -9,8 +9,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use super::super::{Cancelled, Coroutine, Direct, Pool, suspend, wait};
+use super::super::{Cancelled, Coroutine, Direct, Pool, Unwinding, suspend, try_wait, wait};
 use super::{Pending, Wakes, poll};
+use crate::runtime::{Config, Runtime, Spawner};
+use crate::schedulers::{local, work_stealing};
+
+/// Direct-style code, polled by hand.
+fn direct<C: FnOnce() -> T, T>(pool: Arc<Pool>, code: C) -> Direct<C, T> {
+    // SAFETY: these tests finish or drop what they make before they return, and keep none in a
+    // thread-local.
+    unsafe { Direct::new(pool, code) }
+}
 
 /// Writes its name down when it is dropped.
 struct Named<'a>(&'static str, &'a RefCell<Vec<&'static str>>);
@@ -35,7 +44,7 @@ fn wait_suspends_the_whole_call_stack() {
         let kept = Rc::new(levels); // Not Send, and alive across the suspension.
         descend(levels - 1) + *kept
     }
-    let mut code = pin!(Direct::new(Pool::new(0), || descend(10)));
+    let mut code = pin!(direct(Pool::new(0), || descend(10)));
     for _ in 0..3 {
         assert_eq!(poll(code.as_mut()), Poll::Pending);
     }
@@ -45,7 +54,7 @@ fn wait_suspends_the_whole_call_stack() {
 #[test]
 fn wait_gives_the_output_and_each_turn_its_own_waker() {
     let wakes: [Arc<Wakes>; 3] = Default::default();
-    let mut code = pin!(Direct::new(Pool::new(0), || {
+    let mut code = pin!(direct(Pool::new(0), || {
         wait(Pending(1));
         suspend();
         wait(async { "done" })
@@ -66,7 +75,7 @@ fn several_run_interleaved_on_one_thread() {
     let mut all: Vec<_> = (0..3)
         .map(|n| {
             let log = &log;
-            Direct::new(pool.clone(), move || {
+            direct(pool.clone(), move || {
                 for step in 0..2 {
                     log.borrow_mut().push((step, n));
                     suspend();
@@ -84,11 +93,11 @@ fn several_run_interleaved_on_one_thread() {
 #[test]
 fn direct_code_may_run_other_direct_code() {
     let pool = Pool::new(0);
-    let inner = Direct::new(pool.clone(), || {
+    let inner = direct(pool.clone(), || {
         wait(Pending(2));
         7
     });
-    let mut outer = pin!(Direct::new(pool, move || {
+    let mut outer = pin!(direct(pool, move || {
         let seven = wait(inner);
         wait(Pending(1));
         seven + 1
@@ -112,7 +121,7 @@ fn wait_is_refused_outside_and_inside_a_poll() {
     refused(&mut || {
         let _ = poll(pin!(Coroutine::new(&*pool, async { wait(Pending(0)) })));
     });
-    let mut code = pin!(Direct::new(pool.clone(), || {
+    let mut code = pin!(direct(pool.clone(), || {
         // The future's own poll would be suspended in the middle.
         refused(&mut || {
             wait(poll_fn(|_| {
@@ -136,7 +145,7 @@ fn wait_is_refused_outside_and_inside_a_poll() {
 fn a_panic_reaches_the_poller_and_leaves_the_stack_usable() {
     let pool = Pool::new(0);
     for n in 0..10 {
-        let mut code = pin!(Direct::new(pool.clone(), || {
+        let mut code = pin!(direct(pool.clone(), || {
             wait(Pending(1));
             panic_any(n);
         }));
@@ -151,7 +160,7 @@ fn a_panic_reaches_the_poller_and_leaves_the_stack_usable() {
 
 #[test]
 fn a_panic_may_be_caught_inside_across_suspensions() {
-    let mut code = pin!(Direct::new(Pool::new(0), || {
+    let mut code = pin!(direct(Pool::new(0), || {
         let caught = catch_unwind(|| {
             wait(Pending(1));
             panic_any(5);
@@ -169,7 +178,7 @@ fn dropping_suspended_code_unwinds_it() {
     let pool = Pool::new(0);
     for _ in 0..50 {
         let log = RefCell::new(Vec::new());
-        let mut code = Box::pin(Direct::new(pool.clone(), || {
+        let mut code = Box::pin(direct(pool.clone(), || {
             let _outer = Named("outer", &log);
             let deeper = || {
                 let _inner = Named("inner", &log);
@@ -191,7 +200,7 @@ fn code_that_never_started_is_dropped_without_a_stack() {
     let pool = Pool::new(0);
     let log = RefCell::new(Vec::new());
     let captured = Named("captured", &log);
-    drop(Direct::new(pool.clone(), move || drop(captured)));
+    drop(direct(pool.clone(), move || drop(captured)));
     assert_eq!(*log.borrow(), ["captured"]);
     assert_eq!(pool.stats().made, 0);
 }
@@ -200,7 +209,7 @@ fn code_that_never_started_is_dropped_without_a_stack() {
 fn cancellation_that_is_caught_is_raised_again() {
     let pool = Pool::new(0);
     let log = RefCell::new(Vec::new());
-    let mut code = Box::pin(Direct::new(pool.clone(), || {
+    let mut code = Box::pin(direct(pool.clone(), || {
         let _all = Named("all", &log);
         for request in ["first", "second"] {
             let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -215,7 +224,7 @@ fn cancellation_that_is_caught_is_raised_again() {
     assert!(poll(code.as_mut()).is_pending());
     drop(code);
     assert_eq!(*log.borrow(), ["first", "second", "all"]);
-    let mut next = pin!(Direct::new(pool.clone(), || wait(Pending(0))));
+    let mut next = pin!(direct(pool.clone(), || wait(Pending(0))));
     assert!(poll(next.as_mut()).is_ready());
     assert_eq!(pool.stats().made, 1);
 }
@@ -224,7 +233,7 @@ fn cancellation_that_is_caught_is_raised_again() {
 fn code_that_returns_although_it_is_cancelled_is_done() {
     let returned = Rc::new(Cell::new(false));
     let seen = returned.clone();
-    let mut code = Box::pin(Direct::new(Pool::new(0), move || {
+    let mut code = Box::pin(direct(Pool::new(0), move || {
         let _ = catch_unwind(|| wait(Pending(5)));
         seen.set(true);
         "the output is dropped"
@@ -239,7 +248,7 @@ fn code_that_returns_although_it_is_cancelled_is_done() {
 fn code_that_catches_everything_is_given_up_and_leaked() {
     let pool = Pool::new(0);
     let tries = Cell::new(0);
-    let mut code = Box::pin(Direct::new(pool.clone(), || {
+    let mut code = Box::pin(direct(pool.clone(), || {
         loop {
             tries.set(tries.get() + 1);
             let _ = catch_unwind(|| wait(Pending(1)));
@@ -249,7 +258,7 @@ fn code_that_catches_everything_is_given_up_and_leaked() {
     drop(code);
     assert!((100..200).contains(&tries.get()), "{}", tries.get());
     // Its stack is not used again.
-    let mut next = pin!(Direct::new(pool.clone(), || wait(Pending(0))));
+    let mut next = pin!(direct(pool.clone(), || wait(Pending(0))));
     assert!(poll(next.as_mut()).is_ready());
     assert_eq!(pool.stats().made, 2);
 }
@@ -263,7 +272,7 @@ fn destructors_may_wait_for_what_is_ready_while_they_unwind() {
         }
     }
     let flushed = Cell::new(0);
-    let mut code = Box::pin(Direct::new(Pool::new(0), || {
+    let mut code = Box::pin(direct(Pool::new(0), || {
         let _flush = Flush(&flushed);
         wait(Pending(5));
     }));
@@ -273,8 +282,89 @@ fn destructors_may_wait_for_what_is_ready_while_they_unwind() {
 }
 
 #[test]
+fn destructors_that_would_wait_while_they_unwind_are_told_so() {
+    struct Waits<'a>(&'a RefCell<Vec<Result<(), Unwinding>>>);
+    impl Drop for Waits<'_> {
+        fn drop(&mut self) {
+            suspend();
+            let all = [try_wait(Pending(0)), try_wait(Pending(1)), try_wait(Pending(0))];
+            self.0.borrow_mut().extend(all);
+        }
+    }
+    let told = [Ok(()), Err(Unwinding), Ok(())];
+    let log = RefCell::new(Vec::new());
+    // An abort; and one by an owner that unwinds itself, so that the thread does anyhow.
+    for owner_unwinds in [false, true] {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut code = Box::pin(direct(Pool::new(0), || {
+                let (_outer, _inner) = (Waits(&log), Waits(&log));
+                wait(Pending(5));
+            }));
+            assert!(poll(code.as_mut()).is_pending());
+            if owner_unwinds {
+                panic_any(1);
+            }
+        }));
+        assert_eq!(result.is_err(), owner_unwinds);
+        assert!(!thread::panicking());
+        assert_eq!(log.take(), [told, told].concat());
+    }
+    // A panic of the code itself.
+    let mut code = pin!(direct(Pool::new(0), || {
+        let _waits = Waits(&log);
+        panic_any(2);
+    }));
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(code.as_mut()))).unwrap_err().is::<i32>());
+    assert_eq!(log.take(), told);
+}
+
+#[test]
+fn code_that_catches_everything_is_given_up_when_its_owner_unwinds() {
+    let pool = Pool::new(0);
+    let tries = Cell::new(0);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut code = Box::pin(direct(pool.clone(), || {
+            loop {
+                tries.set(tries.get() + 1);
+                let _ = catch_unwind(|| wait(Pending(1)));
+            }
+        }));
+        assert!(poll(code.as_mut()).is_pending());
+        panic_any(1);
+    }));
+    assert!(result.unwrap_err().is::<i32>());
+    assert!(!thread::panicking());
+    assert!((100..200).contains(&tries.get()), "{}", tries.get());
+}
+
+/// That code which blocks on a runtime cannot suspend meanwhile, and that the runtime can be used
+/// afterwards.
+fn block_on_is_not_suspended<R: Runtime>() {
+    let runtime = R::start(&Config::new(1)).unwrap();
+    let mut code = pin!(direct(Pool::new(0), || {
+        let refused = catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { wait(Pending(1)) })));
+        assert!(message(refused.unwrap_err()).contains("was called outside direct-style code"));
+        wait(Pending(1));
+        runtime.block_on(async { 1 })
+    }));
+    assert!(poll(code.as_mut()).is_pending());
+    assert_eq!(runtime.block_on(async { 2 }), 2);
+    assert_eq!(poll(code.as_mut()), Poll::Ready(1));
+    let task = runtime.spawner().spawn(async { 3 });
+    assert_eq!(runtime.block_on(task).unwrap(), 3);
+}
+
+#[test]
+fn wait_within_block_on_is_refused_and_leaves_nothing_behind() {
+    block_on_is_not_suspended::<local::Variant>();
+    block_on_is_not_suspended::<work_stealing::Variant>();
+    #[cfg(feature = "peers")]
+    block_on_is_not_suspended::<crate::peers::tokio_mt::Variant>();
+}
+
+#[test]
 fn another_panic_during_cancellation_reaches_the_dropper() {
-    let mut code = Box::pin(Direct::new(Pool::new(0), || {
+    let mut code = Box::pin(direct(Pool::new(0), || {
         let caught = catch_unwind(|| wait(Pending(5)));
         assert!(caught.is_err());
         resume_unwind(Box::new("another"));
@@ -288,7 +378,7 @@ fn another_panic_during_cancellation_reaches_the_dropper() {
 fn code_is_unwound_when_its_owner_unwinds() {
     let log = RefCell::new(Vec::new());
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut code = Box::pin(Direct::new(Pool::new(0), || {
+        let mut code = Box::pin(direct(Pool::new(0), || {
             let _local = Named("local", &log);
             wait(Pending(5));
         }));

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::{Coroutine, Direct, Pool, suspend, wait};
@@ -47,6 +48,11 @@ async fn forever() {
     Pending(usize::MAX).await;
 }
 
+fn direct<C: FnOnce() -> T, T>(pool: Arc<Pool>, code: C) -> Direct<C, T> {
+    // SAFETY: they are dropped before `figures` returns.
+    unsafe { Direct::new(pool, code) }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn figures() {
@@ -55,18 +61,18 @@ fn figures() {
     spin("poll and suspend: coroutine that drives it", Coroutine::new(&**pool, forever()));
     spin(
         "poll and suspend: direct style, suspend",
-        Direct::new(pool.clone(), || {
+        direct(pool.clone(), || {
             loop {
                 suspend()
             }
         }),
     );
-    spin("poll and suspend: direct style, wait", Direct::new(pool.clone(), || wait(forever())));
+    spin("poll and suspend: direct style, wait", direct(pool.clone(), || wait(forever())));
     for n in [10, 100, 1_000, 10_000] {
         round_robin(&format!("round robin over {n}: future"), n, forever);
         round_robin(&format!("round robin over {n}: coroutine"), n, || Coroutine::new(&**pool, forever()));
         round_robin(&format!("round robin over {n}: direct"), n, || {
-            Direct::new(pool.clone(), || {
+            direct(pool.clone(), || {
                 loop {
                     suspend()
                 }
@@ -94,7 +100,7 @@ fn figures() {
     });
     time("make, run, drop: direct style on a pooled stack", ROUNDS, || {
         for _ in 0..ROUNDS {
-            let _ = black_box(poll(pin!(Direct::new(pool.clone(), || wait(Pending(0))))));
+            let _ = black_box(poll(pin!(direct(pool.clone(), || wait(Pending(0))))));
         }
     });
     time("make, run, drop: coroutine, suspended when dropped", ROUNDS, || {
@@ -104,7 +110,7 @@ fn figures() {
     });
     time("make, run, drop: direct style, unwound when dropped", ROUNDS / 100, || {
         for _ in 0..ROUNDS / 100 {
-            let _ = black_box(poll(pin!(Direct::new(pool.clone(), || wait(Pending(1))))));
+            let _ = black_box(poll(pin!(direct(pool.clone(), || wait(Pending(1))))));
         }
     });
     time("make, run, drop: 20,000 stacks from the system", 20_000, || {

@@ -64,10 +64,12 @@ fn in_the_child() {
                     wait(Pending(1));
                 }
             }
-            let mut code = pin!(Direct::new(Pool::new(0), || {
+            let code = || {
                 let _waits = Waits;
                 panic!("the first panic");
-            }));
+            };
+            // SAFETY: the process ends in it.
+            let mut code = pin!(unsafe { Direct::new(Pool::new(0), code) });
             let _ = poll(code.as_mut());
         }
         other => panic!("no case {other}"),

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::super::pool::Pool;
 use super::super::stack::Guard;
-use super::super::{Coroutine, PoolRef};
+use super::super::{Coroutine, Direct, PoolRef, wait};
 use super::{Pending, here, poll};
 use crate::runtime::Config;
 
@@ -18,6 +18,15 @@ fn suspended<P: PoolRef + Unpin>(pool: P) -> Sleeper<P> {
     let mut coroutine = Coroutine::new(pool, Pending(1));
     assert!(poll(Pin::new(&mut coroutine)).is_pending());
     coroutine
+}
+
+/// Whether `address` is part of this process's address space.
+fn mapped(address: usize) -> bool {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| {
+        let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let hex = |text| usize::from_str_radix(text, 16).unwrap();
+        (hex(from)..hex(to)).contains(&address)
+    })
 }
 
 /// The number of areas in this process's address space.
@@ -113,13 +122,6 @@ fn a_thread_may_use_several_pools_in_turn() {
 fn a_dropped_pool_unmaps_its_stacks_once_the_last_one_is_free() {
     // On a thread of its own, whose magazine no other test has used.
     thread::spawn(|| {
-        let mapped = |address: usize| {
-            std::fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| {
-                let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
-                let hex = |text| usize::from_str_radix(text, 16).unwrap();
-                (hex(from)..hex(to)).contains(&address)
-            })
-        };
         let pool = Pool::new(0);
         let mut address = 0;
         let mut live = Box::pin(Coroutine::new(pool.clone(), async {
@@ -145,6 +147,81 @@ fn a_dropped_pool_unmaps_its_stacks_once_the_last_one_is_free() {
     })
     .join()
     .unwrap();
+}
+
+/// Suspends code on a stack of `pool` for ever, and returns an address there.
+fn suspended_for_good(pool: &std::sync::Arc<Pool>, forget: bool) -> usize {
+    let address = std::rc::Rc::new(std::cell::Cell::new(0));
+    let seen = address.clone();
+    let code = move || {
+        loop {
+            seen.set(here());
+            let _ = std::panic::catch_unwind(|| wait(Pending(1)));
+        }
+    };
+    // SAFETY: it borrows nothing.
+    let mut direct = unsafe { Direct::new(pool.clone(), code) };
+    assert!(poll::<Direct<_, ()>>(Pin::new(&mut direct)).is_pending());
+    if forget {
+        std::mem::forget(direct);
+    }
+    address.get()
+}
+
+/// Uses many stacks, and returns an address on each.
+fn use_many(pool: &Pool) -> Vec<usize> {
+    let mut all: Vec<_> = (0..500)
+        .map(|_| {
+            Box::pin(Coroutine::new(pool, async {
+                let address = here();
+                Pending(1).await;
+                address
+            }))
+        })
+        .collect();
+    assert!(all.iter_mut().all(|coroutine| poll(coroutine.as_mut()).is_pending()));
+    let address = |polled| match polled {
+        Poll::Ready(address) => address,
+        Poll::Pending => panic!("one suspension, two polls"),
+    };
+    all.iter_mut().map(|coroutine| address(poll(coroutine.as_mut()))).collect()
+}
+
+#[test]
+fn code_that_was_given_up_keeps_its_own_stack_and_no_other() {
+    let pool = Pool::new(0);
+    let given_up: Vec<_> = (0..3)
+        .map(|_| {
+            let address = suspended_for_good(&pool, false);
+            use_many(&pool);
+            address
+        })
+        .collect();
+    let others = use_many(&pool);
+    assert!(others.iter().all(|other| !given_up.contains(other)));
+    drop(pool);
+    assert!(given_up.iter().all(|&address| mapped(address)));
+    let left = others.iter().filter(|&&address| mapped(address)).count();
+    // Something else may have been mapped there since.
+    assert!(left < others.len() / 2, "{left} of {} stacks are still mapped", others.len());
+}
+
+#[test]
+fn code_that_was_forgotten_keeps_no_other_stacks_memory() {
+    let pool = Pool::new(0);
+    let forgotten = suspended_for_good(&pool, true);
+    let others = use_many(&pool);
+    let resident = |address: usize| {
+        let page = rustix::param::page_size();
+        let mut here = 0u8;
+        // SAFETY: the page is mapped, and there is room for one answer.
+        let asked = unsafe { libc::mincore((address & !(page - 1)) as *mut _, page, &mut here) };
+        asked == 0 && here & 1 == 1
+    };
+    assert!(others.iter().all(|&address| resident(address)));
+    drop(pool);
+    assert!(resident(forgotten));
+    assert_eq!(others.iter().filter(|&&address| resident(address)).count(), 0);
 }
 
 #[test]
