@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: what runs ends at once, what has been measured is kept.
 //!
-//! A terminal sends Ctrl-C to the children as well, but SIGTERM comes to this process alone. A thread
-//! of its own waits for either, so that the child that is running need not be waited for.
+//! A terminal sends Ctrl-C to the children as well, but SIGTERM comes to this process alone. A
+//! thread of its own waits for either, so that the child that is running need not be waited for.
 
 use std::io;
 use std::os::fd::OwnedFd;

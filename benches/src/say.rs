@@ -1,8 +1,8 @@
 //! Standard output and standard error, which may be full or gone.
 //!
-//! `println!` panics where it cannot print, and with it would go what has been measured. What cannot
-//! be said is remembered instead: the work goes on, and [`ended`] complains when it is done. A pipe
-//! whose reader has gone is no complaint: whoever pipes into `head` has seen enough.
+//! `println!` panics where it cannot print, and with it would go what has been measured. What
+//! cannot be said is remembered instead: the work goes on, and [`ended`] complains when it is done.
+//! A pipe whose reader has gone is no complaint: whoever pipes into `head` has seen enough.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};

@@ -92,7 +92,8 @@ const TOPICS: &[(&str, &[(&str, Formula)])] = &[
     ),
 ];
 
-/// Counters that are the whole of a share, or the other side of a law: they need no row of their own.
+/// Counters that are the whole of a share, or the other side of a law: they need no row of their
+/// own.
 const TOLD_BY_OTHERS: &[&str] = &["completed", "dequeued", "scheduled_local"];
 
 impl Formula {

@@ -2,8 +2,8 @@
 //!
 //! A cell travels through the modules in this order: [`results::store`] (one JSON file per cell),
 //! `matrix` (cells laid out, and which may be compared), [`results::stats`] (medians, spreads, what
-//! counts as a difference), `summary`, `section`, `latency`, `counters`, `analysis` and `charts` (what
-//! the page says), `page` and the files in `templates/` (how it looks), `render` (the file).
+//! counts as a difference), `summary`, `section`, `latency`, `counters`, `analysis` and `charts`
+//! (what the page says), `page` and the files in `templates/` (how it looks), `render` (the file).
 
 #![forbid(unsafe_code)]
 

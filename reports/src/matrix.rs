@@ -172,8 +172,8 @@ impl<'a> Row<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Lays `records` out. Within a workload the newest cell's parameters count; cells measured with
-    /// others stay visible but are not compared.
+    /// Lays `records` out. Within a workload the newest cell's parameters count; cells measured
+    /// with others stay visible but are not compared.
     pub(crate) fn new(records: &'a [Record]) -> Self {
         let columns = columns(records);
         let mut runs: Vec<&Run> = Vec::new();

@@ -148,7 +148,8 @@ fn prose(text: &str) -> Value {
     let stop = if text.is_empty() || text.ends_with(['.', '!', '?']) { "" } else { "." };
     let mut html = String::new();
     for (i, part) in text.split('`').enumerate() {
-        // Every second part stands between two backticks; the last one only if the text is broken off.
+        // Every second part stands between two backticks; the last one only if the text is broken
+        // off.
         let (open, close) = if i % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
         html += &format!("{open}{}{close}", HtmlEscape(part));
     }

@@ -54,7 +54,8 @@ fn every_chart_is_well_formed_and_takes_its_colours_from_the_style_sheet() {
     let page = PAGE.as_str();
     let charts: Vec<&str> =
         page.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|c| c.0).collect();
-    // Fourteen bar charts; the percentiles of three distributions, for 1 and for 2 workers; in two widths.
+    // Fourteen bar charts; the percentiles of three distributions, for 1 and for 2 workers; in two
+    // widths.
     assert_eq!(charts.len(), (14 + 3 * 2) * 2);
     for chart in charts {
         let chart = format!("<svg{chart}</svg>");

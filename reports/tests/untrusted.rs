@@ -1,5 +1,5 @@
-//! A directory of results is a directory like any other: whatever lies there, reading it ends, takes
-//! no more memory than a result does, and says what is wrong with which file.
+//! A directory of results is a directory like any other: whatever lies there, reading it ends,
+//! takes no more memory than a result does, and says what is wrong with which file.
 
 #[path = "../results/tests/common/mod.rs"]
 mod common;

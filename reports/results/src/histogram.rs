@@ -43,8 +43,8 @@ const HEADER: usize = 40;
 /// The first four bytes of the serialisation without compression.
 const COOKIE: u32 = 0x1c84_9313;
 
-/// The name of the figure that holds the [`TAIL`] of the best round, in nanoseconds, where a cell is
-/// the sum of several rounds in processes of their own.
+/// The name of the figure that holds the [`TAIL`] of the best round, in nanoseconds, where a cell
+/// is the sum of several rounds in processes of their own.
 pub fn best_round(histogram: &str) -> String {
     format!("{histogram} {} of the best round (ns)", TAIL.short)
 }

@@ -1,9 +1,10 @@
 //! What a result is: its stored form, its statistics, and how its numbers are written.
 //!
 //! Whoever measures and whoever draws both stand on this crate, and neither on the other. Reading
-//! order: [`schema`] (what is stored), [`check`] (what is believed), [`store`] and [`output`] (how it
-//! gets to disk and back), [`histogram`] and [`noise`] (parts of it), [`stats`] and [`percentile`]
-//! (what is computed from it), [`mod@format`] and [`text`] (how it is written for people).
+//! order: [`schema`] (what is stored), [`check`] (what is believed), [`store`] and [`output`] (how
+//! it gets to disk and back), [`histogram`] and [`noise`] (parts of it), [`stats`] and
+//! [`percentile`] (what is computed from it), [`mod@format`] and [`text`] (how it is written for
+//! people).
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,9 @@
 //! The stored form of a result: one versioned JSON file per cell of the matrix.
 //!
 //! Files lie in `target/stampede/results/`, named `<workload>.<runtime>.w<workers>.json`, and are
-//! complete in themselves: a run that is killed leaves every cell that it finished. [`crate::store`]
-//! writes and reads them, [`crate::histogram`] turns distributions into text and back.
+//! complete in themselves: a run that is killed leaves every cell that it finished.
+//! [`crate::store`] writes and reads them, [`crate::histogram`] turns distributions into text and
+//! back.
 
 use std::collections::BTreeMap;
 
@@ -179,7 +180,8 @@ pub struct Measurement {
     pub operations_per_iteration: f64,
     /// Iterations that the counters below cover.
     pub counted_iterations: u64,
-    /// Scheduler counters over `counted_iterations`; a counter that the runtime does not keep is absent.
+    /// Scheduler counters over `counted_iterations`; a counter that the runtime does not keep is
+    /// absent.
     pub counters: BTreeMap<String, u64>,
     /// The same counters by worker; threads that are not workers come last.
     pub counters_per_worker: BTreeMap<String, Vec<u64>>,

@@ -140,7 +140,8 @@ impl Store {
         }
     }
 
-    /// The store in `dir` for reading only: nothing is created, a missing directory holds no results.
+    /// The store in `dir` for reading only: nothing is created, a missing directory holds no
+    /// results.
     pub fn existing(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }

@@ -1,7 +1,8 @@
-//! What is said of tasks with and without stacks, and of time slices, held against what was measured.
+//! What is said of tasks with and without stacks, and of time slices, held against what was
+//! measured.
 //!
-//! Each is answered only where its cells are there, and answered as they say, also when they contradict it. All are
-//! looked at with one worker, where nobody but the scheduler can step in.
+//! Each is answered only where its cells are there, and answered as they say, also when they
+//! contradict it. All are looked at with one worker, where nobody but the scheduler can step in.
 
 mod dispersion;
 
@@ -113,7 +114,8 @@ fn pooling(matrix: &Matrix<'_>) -> Option<String> {
     ))
 }
 
-/// The depths of calls that are told, with the figures that have the cost of a switch there among 1,000 tasks.
+/// The depths of calls that are told, with the figures that have the cost of a switch there among
+/// 1,000 tasks.
 const DEPTHS: [(&str, &str); 3] =
     [("1", "tasks_1000_depth_1_ns"), ("100", "tasks_1000_depth_100_ns"), ("1,000", "tasks_1000_depth_1000_ns")];
 

@@ -1,4 +1,5 @@
-//! Time or memory per operation: a bar to the median of each runtime, with the spread drawn over its end.
+//! Time or memory per operation: a bar to the median of each runtime, with the spread drawn over
+//! its end.
 
 use super::axis::{Axis, round_down, round_up};
 use super::canvas::{Anchor, Canvas, Ink, draw};

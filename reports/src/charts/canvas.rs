@@ -1,4 +1,5 @@
-//! A drawing whose colours are names: plotters writes SVG, the page's style sheet gives the colours.
+//! A drawing whose colours are names: plotters writes SVG, the page's style sheet gives the
+//! colours.
 //!
 //! Plotters knows only fixed colours, which cannot follow light and dark mode. Each [`Ink`] is
 //! therefore drawn in a colour of its own that stands for it, and replaced by its CSS variable.
@@ -44,8 +45,8 @@ const PLAIN: [Ink; 8] =
     [Ink::Text, Ink::Muted, Ink::Grid, Ink::OursArea, Ink::Ours, Ink::PeerArea, Ink::Peer, Ink::Paper];
 
 impl Ink {
-    /// The colour that stands for the ink until [`name_colours`] replaces it. Shades beyond 255 would
-    /// share theirs.
+    /// The colour that stands for the ink until [`name_colours`] replaces it. Shades beyond 255
+    /// would share theirs.
     fn stand_in(self) -> RGBColor {
         match self {
             Self::OursLine(shade) => RGBColor(0xC0, 0xDF, shade as u8),

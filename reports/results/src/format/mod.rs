@@ -20,7 +20,8 @@ pub fn duration(ns: f64) -> String {
     format!("{}\u{a0}{unit}", significant(value))
 }
 
-/// A small size in bytes, without larger units, so that a column can be compared at a glance: `62.5 B`, `4,256 B`.
+/// A small size in bytes, without larger units, so that a column can be compared at a glance: `62.5
+/// B`, `4,256 B`.
 pub fn plain_bytes(bytes: f64) -> String {
     format!("{}\u{a0}B", significant(bytes))
 }
@@ -72,7 +73,8 @@ pub fn significant(value: f64) -> String {
     format!("{value:.decimals$}").replace('-', "−")
 }
 
-/// A rate in a table of rates: as [`significant`], but small ones with fewer digits: `0.010`, `0.00042`.
+/// A rate in a table of rates: as [`significant`], but small ones with fewer digits: `0.010`,
+/// `0.00042`.
 pub fn rate(value: f64) -> String {
     match value {
         v if v >= 0.0995 || v <= 0.0 || !v.is_finite() => significant(v),
@@ -156,7 +158,8 @@ pub fn elapsed(seconds: u64) -> String {
     }
 }
 
-/// A stored name as words: `serial_ns` has a unit of its own and reads `serial`, and so has what counts bytes.
+/// A stored name as words: `serial_ns` has a unit of its own and reads `serial`, and so has what
+/// counts bytes.
 pub fn figure(name: &str, value: f64) -> (String, String) {
     let in_ns = name.strip_suffix("_ns").or_else(|| name.strip_suffix("(ns)"));
     let label = in_ns.unwrap_or(name).replace('_', " ").trim().to_owned();

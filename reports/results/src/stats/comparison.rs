@@ -38,8 +38,8 @@ pub fn bootstrap_median(values: &[f64], level: f64, resamples: usize, seed: u64)
     Some(Interval { low: medians[low], high: medians[high] })
 }
 
-/// Two-sided p-value of the sign test: how likely `n` fair coins fall at least as far from even as with
-/// `on_one_side` of them alike. Exact for the median of any distribution.
+/// Two-sided p-value of the sign test: how likely `n` fair coins fall at least as far from even as
+/// with `on_one_side` of them alike. Exact for the median of any distribution.
 pub fn sign_test(n: usize, on_one_side: usize) -> f64 {
     let extreme = on_one_side.max(n.saturating_sub(on_one_side));
     // Terms of the binomial distribution as logarithms: 2^-n underflows beyond a thousand coins.
@@ -52,8 +52,8 @@ pub fn sign_test(n: usize, on_one_side: usize) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
-/// Holm's adjusted p-values, in the order given: comparing each with 0.05 keeps the chance of one or
-/// more false discoveries among all of them below 5 %.
+/// Holm's adjusted p-values, in the order given: comparing each with 0.05 keeps the chance of one
+/// or more false discoveries among all of them below 5 %.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));

@@ -15,7 +15,8 @@ pub const SAMPLES_BEYOND: f64 = 100.0;
 pub struct Tail {
     /// The value at the percentile.
     pub value: f64,
-    /// Lower end of where it probably lies: the 95 % interval by order statistics, and the best round.
+    /// Lower end of where it probably lies: the 95 % interval by order statistics, and the best
+    /// round.
     pub low: f64,
     /// Upper end: the same, and the worst round.
     pub high: f64,
@@ -43,8 +44,8 @@ impl Tail {
         })
     }
 
-    /// The same, knowing that independent rounds gave values from `best` to `worst`: requests of one
-    /// round queue together, so that its interval alone says little about the next round.
+    /// The same, knowing that independent rounds gave values from `best` to `worst`: requests of
+    /// one round queue together, so that its interval alone says little about the next round.
     pub fn over_rounds(self, best: f64, worst: f64) -> Self {
         Self { low: self.low.min(best), high: self.high.max(worst), rounds: true, ..self }
     }
