@@ -20,8 +20,8 @@ pub fn duration(ns: f64) -> String {
     format!("{}\u{a0}{unit}", significant(value))
 }
 
-/// A small size in bytes, without larger units, so that a column can be compared at a glance: `62.5
-/// B`, `4,256 B`.
+/// A small size in bytes, without larger units, so that a column can be compared at a glance:
+/// `62.5 B`, `4,256 B`.
 pub fn plain_bytes(bytes: f64) -> String {
     format!("{}\u{a0}B", significant(bytes))
 }
