@@ -50,6 +50,14 @@ pub trait Scheduler: Send + Sync + Sized + 'static {
     /// worker has announced that it goes to sleep: a push that saw nobody asleep must be seen here.
     fn has_work(&self, local: &Self::Local) -> bool;
 
+    /// Takes what worker `stalled` keeps for itself, for a worker that has nothing to do. Asked when
+    /// `stalled` has been in one poll for some hundred microseconds, so that what it announced with
+    /// [`Notify::Later`] is late. A policy that keeps nothing to itself needs none.
+    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<Found> {
+        let _ = (local, stalled);
+        None
+    }
+
     /// Whom to wake when a worker that had been searching found a task: the default passes the
     /// search on to one more worker, if one sleeps.
     fn found(&self) -> Notify {
@@ -91,6 +99,9 @@ pub enum Cause {
 pub enum Notify {
     /// Nobody.
     Nobody,
+    /// Nobody now: this worker runs the task next. Should the poll that is going on take long, then a
+    /// worker that has nothing to do may come for it ([`Scheduler::rescue`]).
+    Later,
     /// One sleeping worker, unless another is searching already.
     One,
     /// Every sleeping worker: a thundering herd.

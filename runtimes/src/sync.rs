@@ -150,7 +150,9 @@ impl Futex {
 
     /// Under loom time is over at once: what comes later is explored as what comes after the wait.
     #[cfg(stampede_loom)]
-    pub(crate) fn wait_for(&self, _: u32, _: std::time::Duration) {}
+    pub(crate) fn wait_for(&self, _: u32, _: std::time::Duration) {
+        loom::thread::yield_now();
+    }
 
     /// Wakes a thread that blocks on the word.
     #[cfg(not(stampede_loom))]

@@ -84,14 +84,19 @@ queue/biased.rs | s/barrier::heavy\(\)/barrier::light()/ | one_user_at_a_time
 engine/sleep.rs | s/(fn stop_search.*?)if self.others_run\(\) \{/$1if false {/s | the_last_searcher
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_push_meets_a_worker
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | two_workers_and_two_pushes
-engine/sleep.rs | s/& SEARCHING != 1/\& SEARCHING != 0/ | the_last_searcher
-engine/sleep.rs | s/(fn pick_one.*?)fetch_sub\(SLEEPER - 1, AcqRel\)/$1fetch_sub(SLEEPER, AcqRel)/s | the_last_searcher
-engine/sleep.rs | s/block\(\);/if state == Search::No { block() }/ | a_push_meets_a_worker
+engine/sleep.rs | s/\.searching\(\) != 1/.searching() != 0/ | the_last_searcher
+engine/sleep.rs | s/self.went\(&mut list, sleeper, 1\)/self.went(\&mut list, sleeper, 0)/ | the_last_searcher
 engine/sleep.rs | s/self.counts.fetch_sub\(u32::from\(state != Search::No\), AcqRel\)/()/ | a_nap_hides_no_push
 engine/sleep.rs | s/(fn pick_one.*?)self.counts.fetch_add\(1, AcqRel\)/$1()/s | a_nap_hides_no_push
 engine/core.rs | s/\(0\.\.self.workers.len\(\)\).for_each\(\|worker\| self.unpark\(worker\)\)/()/ | a_worker_stops
 engine/core.rs | s/(fn push_outside.*?)self.notify\(notify, None\)/$1let _ = notify/s | a_worker_runs_what_comes
 engine/sleep.rs | s/if wanted\(\) \{/if wanted() \&\& false {/ | a_worker_runs_what_comes
+engine/sleep.rs | s/        last\n    \}/        true\n    }/ | a_push_meets_a_worker
+engine/sleep.rs | s/                    self.call\(unpark\);\n// | a_task_that_is_kept_is_come_for
+engine/sleep.rs | s/if idle && list.watcher/if list.watcher/ | a_task_that_is_kept_is_come_for
+engine/sleep.rs | s/free && \(active \|\| !last\)/free \&\& active/ | a_task_that_is_kept_is_come_for
+engine/sleep.rs | s/free && \(active \|\| !last\)/free \&\& active/ | who_leaves_the_reactor
+engine/sleep.rs | s/            self.call\(unpark\);\n        \}\n    \}/        }\n    }/ | who_leaves_the_reactor
 engine/block_on.rs | s/!self.0.swap\(true, Release\)/!self.0.swap(true, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/self.0.swap(false, Relaxed)/ | a_worker_that_blocks_on_a_future
 engine/block_on.rs | s/self.0.swap\(false, Acquire\)/{ let raised = self.0.load(Acquire); self.0.store(false, Release); raised }/ | a_worker_that_blocks_on_a_future

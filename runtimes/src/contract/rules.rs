@@ -97,7 +97,7 @@ fn notifies_whom<S: Scheduler>(workers: usize, push: Push, count: usize, woken: 
     for _ in 0..count {
         last = bench.push(push).1;
         match last {
-            Notify::Nobody => {}
+            Notify::Nobody | Notify::Later => {}
             Notify::One => awake.push(woken),
             Notify::All => awake.extend(0..workers),
             Notify::Worker(index) if index < workers => awake.push(index),

@@ -14,6 +14,7 @@ use super::gate::Gate;
 use super::park::Parker;
 use super::pool::{Cache, Depot};
 use super::sleep::{Reach, Sleep};
+use super::temper::Pace;
 use super::worker::Worker;
 use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
@@ -22,7 +23,7 @@ use crate::runtime::Config;
 use crate::scheduler::{Cause, Notify, Scheduler, Site};
 use crate::stackful::preempt::guard;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
 
 /// The part of a runtime that its workers, its spawners and its tasks share.
@@ -38,6 +39,9 @@ pub(crate) struct Core<S: Scheduler> {
     policy: UnsafeCell<ManuallyDrop<S>>,
     gate: Gate,
     pub(super) sleep: Sleep,
+    /// The rounds of each worker as they were at the last look of whoever watches.
+    pub(super) seen: Box<[AtomicU32]>,
+    pub(super) pace: Pace,
     pub(super) workers: Box<[CachePadded<Shared>]>,
     pub(super) stopping: AtomicBool,
     /// For how long preempted tasks give way to others; `None` if there are none.
@@ -55,6 +59,9 @@ pub(crate) struct Core<S: Scheduler> {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) parker: Parker,
+    /// How many rounds of its loop the worker has made: who watches sees whether it is still in the
+    /// same poll. Written by the worker alone.
+    pub(super) tick: AtomicU32,
     /// Tasks that only this worker may run, scheduled by others.
     pub(super) inbox: Injector,
     pub(super) counters: Block,
@@ -81,13 +88,20 @@ impl<S: Scheduler> Core<S> {
         let workers = config.workers;
         let (policy, locals) = S::new(workers);
         assert_eq!(locals.len(), workers, "policy of {name} must make one local part for each worker");
-        let shared = || Shared { parker: Parker::new(), inbox: Injector::new(), counters: Block::new() };
+        let shared = || Shared {
+            parker: Parker::new(),
+            tick: AtomicU32::new(0),
+            inbox: Injector::new(),
+            counters: Block::new(),
+        };
         let core = Arc::new(Self {
             name,
             tasks: Cell::new(ptr::null()),
             policy: UnsafeCell::new(ManuallyDrop::new(policy)),
             gate: Gate::new(),
             sleep: Sleep::new(workers),
+            seen: (0..workers).map(|_| AtomicU32::new(0)).collect(),
+            pace: Pace::new(),
             workers: (0..workers).map(|_| CachePadded::new(shared())).collect(),
             stopping: AtomicBool::new(false),
             slice: config.slice,
@@ -209,13 +223,16 @@ impl<S: Scheduler> Core<S> {
     #[inline]
     pub(super) fn notify(&self, notify: Notify, by: Option<&Worker<S>>) {
         let reach = if by.is_some() { Reach::Sleepers } else { Reach::Nappers };
-        self.sleep.notify(notify, reach, |worker| {
-            match by {
-                Some(by) => by.count(Counter::Unparks, 1),
-                None => self.count_outside(Counter::Unparks),
-            }
-            self.unpark(worker);
-        });
+        self.sleep.notify(notify, reach, |worker| self.unpark_by(worker, by));
+    }
+
+    /// As [`unpark`](Self::unpark), and counts it.
+    pub(super) fn unpark_by(&self, worker: usize, by: Option<&Worker<S>>) {
+        match by {
+            Some(by) => by.count(Counter::Unparks, 1),
+            None => self.count_outside(Counter::Unparks),
+        }
+        self.unpark(worker);
     }
 
     /// Counts what a thread did that is no worker.

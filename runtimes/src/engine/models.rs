@@ -18,7 +18,7 @@ use loom::thread;
 use super::block_on::{self, Flag};
 use super::gate::Gate;
 use super::park::Parker;
-use super::sleep::{Reach, Search, Sleep};
+use super::sleep::{Reach, Rest, Search, Sleep};
 use crate::scheduler::Notify;
 use crate::sync::{Futex, explore, explore_with_barriers};
 
@@ -71,7 +71,7 @@ impl Bed {
         match how {
             How::OnFutex => self.parker.park(),
             How::InEpoll => {
-                self.parker.park_in(|| {
+                let _ = self.parker.park_in(|| {
                     // Relaxed: the parker itself must order what the unparker did.
                     while self.event.swap(0, Relaxed) == 0 {
                         self.event.wait(0);
@@ -182,7 +182,8 @@ impl Pool {
                 return self.run();
             }
             let wanted = || self.has_work() || self.stopping.load(Acquire);
-            state = self.sleep.sleep(index, state, wanted, || self.beds[index].park(How::OnFutex));
+            let block = |_: &Rest<'_>| self.beds[index].park(How::OnFutex);
+            (state, _) = self.sleep.sleep(index, state, false, wanted, block);
             if self.stopping.load(Acquire) {
                 return;
             }
@@ -206,14 +207,14 @@ impl Pool {
     }
 }
 
-/// One worker goes to sleep while a task is pushed.
+/// One worker goes to sleep while another, which runs, pushes a task.
 ///
 /// Fails without either side of the barrier, and when the worker does not look again before it blocks.
 #[test]
 fn a_push_meets_a_worker_going_to_sleep() {
     for notify in [Notify::One, Notify::All, Notify::Worker(0)] {
         explore_with_barriers(3, move || {
-            let pool = Pool::new(1, 1);
+            let pool = Pool::new(2, 1);
             let pusher = thread::spawn({
                 let pool = pool.clone();
                 move || pool.push(notify)
@@ -280,7 +281,9 @@ fn a_nap_hides_no_push() {
             let napper = thread::spawn({
                 let pool = pool.clone();
                 move || {
-                    let block = || pool.beds[0].parker.park_for(Duration::ZERO);
+                    let block = || {
+                        pool.beds[0].parker.park_for(Duration::ZERO);
+                    };
                     let state = pool.sleep.nap(0, Search::Own, block).expect("worker 1 runs");
                     pool.work_on(0, false, state);
                 }
@@ -380,10 +383,163 @@ fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
                         break;
                     }
                 } else {
-                    sleep.sleep(0, Search::No, || flag.is_raised(), || bed.park(how));
+                    sleep.sleep(0, Search::No, false, || flag.is_raised(), |_| bed.park(how));
                 }
             }
             wakers.into_iter().for_each(|waker| waker.join().unwrap());
         });
     }
+}
+
+/// What the workers of a model of watching share, beside the pool: a task that one keeps for itself,
+/// which only a look of who watches finds, and a reactor with one event.
+struct Watched {
+    pool: Arc<Pool>,
+    kept: AtomicUsize,
+    driver: Mutex<()>,
+    events: AtomicUsize,
+}
+
+impl Watched {
+    fn new(workers: usize, events: usize) -> Arc<Self> {
+        let pool = Pool::new(workers, 2);
+        Arc::new(Self { pool, kept: AtomicUsize::new(0), driver: Mutex::new(()), events: AtomicUsize::new(events) })
+    }
+
+    fn unpark(&self) -> impl FnMut(usize) {
+        |worker| self.pool.beds[worker].unpark()
+    }
+
+    /// As a policy with a slot: nothing orders the task and the look at who watches.
+    fn keep(&self) {
+        self.kept.store(1, Relaxed);
+        self.pool.sleep.notify(Notify::Later, Reach::Sleepers, self.unpark());
+    }
+
+    fn takes(&self, what: &AtomicUsize) -> bool {
+        what.load(Relaxed) > 0 && what.swap(0, Relaxed) > 0
+    }
+
+    /// As `Worker::rest`: true when it has come for a task, or got an event.
+    fn rest(&self, worker: usize, rest: &Rest<'_>) -> bool {
+        let bed = &self.pool.beds[worker];
+        loop {
+            if let Ok(_driver) = self.driver.try_lock()
+                && self.takes(&self.events)
+            {
+                return true;
+            }
+            if !rest.begin(false) {
+                bed.park(How::OnFutex);
+                return false;
+            }
+            if bed.parker.park_for(Duration::ZERO) {
+                return false;
+            }
+            if self.takes(&self.kept) {
+                return true;
+            }
+            if rest.is_shared_by_all() {
+                rest.stop_watching();
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// A worker whose searches find nothing, until it has a task.
+    fn idle(&self, worker: usize, mut state: Search) {
+        let sleep = &self.pool.sleep;
+        loop {
+            let (next, found) = sleep.sleep(worker, state, false, || false, |rest| self.rest(worker, rest));
+            state = next;
+            if found == Some(true) {
+                if state != Search::No {
+                    sleep.stop_search(|| false);
+                }
+                return self.pool.run();
+            }
+            if state == Search::No && sleep.start_search() {
+                state = Search::Own;
+            }
+        }
+    }
+}
+
+/// A worker that runs keeps a task for itself, and goes on only when another has run that: one that
+/// searches, or goes to sleep, or slept before the first was woken.
+///
+/// Fails when who keeps a task calls nobody, when who goes to sleep while others run does not watch,
+/// and when who watches gives that up while others run.
+#[test]
+fn a_task_that_is_kept_is_come_for() {
+    for (asleep, state) in [(false, Search::No), (false, Search::Own), (true, Search::No)] {
+        explore(2, move || {
+            let shared = Watched::new(2, 0);
+            if state == Search::Own {
+                assert!(shared.pool.sleep.start_search());
+            }
+            let idle = thread::spawn({
+                let shared = shared.clone();
+                move || shared.idle(0, state)
+            });
+            let caller = asleep.then(|| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    shared.pool.queue.fetch_add(1, Relaxed);
+                    shared.pool.notify(Notify::Worker(1), Reach::Nappers);
+                })
+            });
+            if asleep {
+                while !shared.pool.take() {
+                    let pool = &shared.pool;
+                    let block = |_: &Rest<'_>| pool.beds[1].park(How::OnFutex);
+                    let (state, _) = pool.sleep.sleep(1, Search::No, false, || pool.has_work(), block);
+                    if state != Search::No {
+                        pool.sleep.stop_search(|| false);
+                    }
+                }
+            }
+            shared.keep();
+            shared.pool.run();
+            idle.join().unwrap();
+            caller.into_iter().for_each(|caller| caller.join().unwrap());
+            assert!(!shared.pool.sleep.is_watched(), "the books are wrong");
+        });
+    }
+}
+
+/// A worker that drives the reactor goes to work, while another goes to sleep: the next event finds
+/// somebody.
+///
+/// Fails when who leaves the reactor calls nobody, and when who goes to sleep while others run does not
+/// watch.
+#[test]
+fn who_leaves_the_reactor_leaves_somebody_there() {
+    explore(3, || {
+        let shared = Watched::new(2, 1);
+        let driver = shared.driver.lock().unwrap();
+        let idle = thread::spawn({
+            let shared = shared.clone();
+            move || shared.idle(1, Search::No)
+        });
+        let sleep = &shared.pool.sleep;
+        let (state, _) = sleep.sleep(
+            0,
+            Search::No,
+            false,
+            || false,
+            |rest| {
+                rest.begin(true);
+                rest.end();
+                // What it was sent to work for, it queues here: others look for the reactor in vain.
+                drop(driver);
+            },
+        );
+        if state != Search::No {
+            sleep.stop_search(|| false);
+        }
+        sleep.depart(true, shared.unpark());
+        shared.pool.run();
+        idle.join().unwrap();
+    });
 }

@@ -40,24 +40,25 @@ impl Parker {
         self.consume();
     }
 
-    /// Blocks until [`unpark`](Self::unpark), for `time` at most. It may end early.
-    pub(crate) fn park_for(&self, time: Duration) {
-        if self.block_as(ON_FUTEX) {
-            self.0.wait_for(ON_FUTEX, time);
-            self.consume();
+    /// Blocks until [`unpark`](Self::unpark), for `time` at most. It may end early. Whether there was
+    /// an `unpark`.
+    pub(crate) fn park_for(&self, time: Duration) -> bool {
+        if !self.block_as(ON_FUTEX) {
+            return true;
         }
+        self.0.wait_for(ON_FUTEX, time);
+        self.consume()
     }
 
     /// Calls `turn`, which blocks in epoll, unless the token is there already. An `unpark` meanwhile
-    /// interrupts it.
-    pub(crate) fn park_in<T>(&self, turn: impl FnOnce() -> T) -> Option<T> {
+    /// interrupts it. Whether there was one.
+    pub(crate) fn park_in(&self, turn: impl FnOnce()) -> bool {
         if !self.block_as(IN_EPOLL) {
-            return None;
+            return true;
         }
-        let result = turn();
+        turn();
         // Whatever ended the turn, a token that came meanwhile is consumed with it.
-        self.consume();
-        Some(result)
+        self.consume()
     }
 
     /// Announces how the worker blocks. False: a token was there, and is consumed.
@@ -70,10 +71,11 @@ impl Parker {
         false
     }
 
-    fn consume(&self) {
+    /// Whether a token was there.
+    fn consume(&self) -> bool {
         // Acquire pairs with the Release swap of each unparker whose token this is: their swaps form one
         // release sequence.
-        self.0.swap(EMPTY, Acquire);
+        self.0.swap(EMPTY, Acquire) == NOTIFIED
     }
 
     /// Leaves the token, and wakes the worker if it blocks on the futex, or calls `interrupt` if it blocks in

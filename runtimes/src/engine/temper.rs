@@ -1,39 +1,89 @@
-//! When a worker that ran out of tasks should look for more: how eager it is, learnt from what its last try was worth.
+//! When a worker that ran out of tasks should look for more: how eager it is, learnt from how long
+//! tasks have run.
 //!
-//! Fetching work from another worker costs both of them: the tasks, and whatever they touch, move to another core's
-//! cache; a push that finds a sleeper pays for a system call. That is well spent on work that lasts, and wasted on a
-//! burst of short tasks that their owner would have finished before the thief was up. Nobody can tell the two apart
-//! beforehand, so a worker goes by its own experience. From the moment it got work until it runs dry again it is
-//! **busy**, and that was either *worth while* (8 µs or more) or not.
+//! Fetching work from another worker costs both of them: the tasks, and whatever they touch, move to
+//! another core's cache; a push that finds a sleeper pays for a system call. That is well spent on
+//! tasks that last, and wasted on a burst of short ones that their owner would have finished before
+//! the thief was up. From the moment a worker got work until it runs dry again it is **busy**.
 //!
-//! - After a worthwhile time it searches at once, lingers a few microseconds in case more comes, and goes to sleep.
-//! - After a short one it first takes a **nap**, deaf to what other workers push (not to threads outside, nor to work
-//!   that it alone can do). A burst is over then; a backlog is still there. Naps grow while busy times stay short.
+//! - After a busy time it searches at once, lingers a few microseconds in case more comes, and goes
+//!   to sleep, if the time was worth while (8 µs or more), or if polls are long.
+//! - Otherwise it first takes a **nap**, deaf to what other workers push (not to threads outside, nor
+//!   to work that it alone can do). A burst is over then; a backlog is still there. Naps grow while
+//!   busy times stay short.
 //!
-//! A nap ends by itself and is followed by the look round and the sleep that every idle worker goes through, so
-//! no wake-up hides behind it; what it costs is at most its length, once, when work that lasts begins in the middle of
-//! one. There is no nap when nobody else runs, or when the reactor has sources and nobody waits for them. Lingering is
-//! the only spinning that a worker does.
+//! **Polls are long** for some time after any worker of the runtime has seen it ([`Pace`]): in a busy
+//! time of its own, or while it napped and others ran, polls took a microsecond or more on average.
+//! Then a task that waits for a napper would wait in vain, however short the napper's own tasks were.
+//!
+//! A nap ends by itself and is followed by the look round and the sleep that every idle worker goes
+//! through, so no wake-up hides behind it; what it costs is at most its length, once, when work that
+//! lasts begins in the middle of one. There is no nap when nobody else runs, or when the reactor has
+//! sources and nobody waits for them. Lingering is the only spinning that a worker does.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Busy times from here on were worth the trouble: some times what a steal costs both sides, or what waking a thread costs
-/// the one who wakes it.
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Busy times from here on were worth the trouble: some times what a steal costs both sides, or what
+/// waking a thread costs the one who wakes it.
 const WORTH_WHILE: Duration = Duration::from_micros(8);
 /// How long a worker lingers before it goes to sleep: about what going to sleep costs.
 pub(super) const LINGER: Duration = Duration::from_micros(5);
-/// The first nap, and the longest: long against the few microseconds that a useless wake-up costs the one who pushes.
+/// The first nap, and the longest: long against the few microseconds that a useless wake-up costs the
+/// one who pushes.
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(200);
+/// Polls that take this long on average are worth a steal each, about a microsecond for both sides.
+const LONG_POLL_NS: u64 = 1_000;
+/// Shorter times say nothing about the polls in them: caches are cold after a steal.
+const TELLING: Duration = Duration::from_micros(20);
+/// For how many times their length long polls are remembered, and for how many nanoseconds at least
+/// and at most: programs alternate between short and long tasks, and a thread that was held up once
+/// must not count for long.
+const MEMORY: u64 = 16;
+const SHORTEST_MEMORY_NS: u64 = 1_000_000;
+const LONGEST_MEMORY_NS: u64 = 20_000_000;
+
+/// Whether polls are long, as all workers of a runtime have seen it.
+#[derive(Debug)]
+pub(super) struct Pace {
+    start: Instant,
+    /// In nanoseconds from the start. Relaxed everywhere: it is a guess.
+    long_until_ns: AtomicU64,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), long_until_ns: AtomicU64::new(0) }
+    }
+
+    fn ns(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.start).as_nanos() as u64
+    }
+
+    /// In the `time` up to `now` a worker, or several together, made `polls` polls.
+    pub(super) fn saw(&self, polls: u32, time: Duration, now: Instant) {
+        let poll_ns = time.as_nanos() as u64 / u64::from(polls.max(1));
+        if time >= TELLING && poll_ns >= LONG_POLL_NS {
+            let memory_ns = (MEMORY * poll_ns).clamp(SHORTEST_MEMORY_NS, LONGEST_MEMORY_NS);
+            self.long_until_ns.fetch_max(self.ns(now) + memory_ns, Relaxed);
+        }
+    }
+
+    fn is_long(&self, now: Instant) -> bool {
+        self.ns(now) < self.long_until_ns.load(Relaxed)
+    }
+}
 
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
 pub(super) struct Temper {
     /// It is the only worker: there is nobody to leave work to, so it need not look at the clock.
     alone: bool,
-    /// When it got work, if it has.
-    busy_since: Cell<Option<Instant>>,
+    /// When it got work, if it has, and its tick then.
+    busy_since: Cell<Option<(Instant, u32)>>,
     /// The length of the last nap; zero after a busy time that was worth while.
     nap: Cell<Duration>,
     /// Whether a nap is due.
@@ -46,21 +96,27 @@ impl Temper {
     }
 
     /// It got work after it had none.
-    pub(super) fn got_work(&self) {
-        self.busy_since.set(self.now());
+    pub(super) fn got_work(&self, tick: u32) {
+        self.busy_since.set(self.now().map(|now| (now, tick)));
         self.tired.set(false);
     }
 
-    /// It has no work left; `called` if somebody woke it and there was none. Returns when that is, unless it is alone.
-    pub(super) fn ran_dry(&self, called: bool) -> Option<Instant> {
+    /// It has no work left; `called` if somebody woke it and there was none. Returns when that is,
+    /// unless it is alone.
+    pub(super) fn ran_dry(&self, called: bool, tick: u32, pace: &Pace) -> Option<Instant> {
         let now = self.now()?;
         let short = match self.busy_since.take() {
-            Some(since) => now.duration_since(since) < WORTH_WHILE,
+            Some((since, first)) => {
+                let time = now.duration_since(since);
+                pace.saw(tick.wrapping_sub(first), time, now);
+                time < WORTH_WHILE
+            }
             None if called => true,
             None => return Some(now),
         };
-        self.tired.set(short);
-        self.nap.set(if short { (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP) } else { Duration::ZERO });
+        let tired = short && !pace.is_long(now);
+        self.tired.set(tired);
+        self.nap.set(if tired { (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP) } else { Duration::ZERO });
         Some(now)
     }
 

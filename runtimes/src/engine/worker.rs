@@ -9,18 +9,30 @@ use std::time::{Duration, Instant};
 use super::context::{self, Context};
 use super::core::{Core, Shared};
 use super::pool::Cache;
-use super::sleep::Search;
+use super::sleep::{Rest, Search};
 use super::temper::{LINGER, Temper};
 use crate::budget;
 use crate::metrics::{Block, Counter};
 use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
-use crate::sync::atomic::Ordering::Acquire;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::task::{Header, Runnable, Size};
 
 /// After this many tasks a busy worker looks at the reactor, without waiting, and whether to stop. Tokio uses
 /// 61; a power of two is cheaper to test, and policies that look at a shared queue by their own count do not
 /// fall in step.
 const HOUSEKEEPING_INTERVAL: u32 = 64;
+
+/// How long who watches waits between two looks: long against what a look costs (some microseconds,
+/// most of which the kernel takes to wake a thread), and short against a millisecond, which is the
+/// longest that a task should have to wait beside an idle worker. It takes two looks to see that a
+/// poll lasts.
+const WATCH_INTERVAL: Duration = Duration::from_micros(250);
+
+/// Of so many workers a napper sees how fast they are: a sample, where there are more.
+const OBSERVED: usize = 64;
+
+/// After so many looks in a row at which nobody ran, who watches gives it up.
+const PATIENCE: u32 = 4;
 
 /// One worker: its own part of the policy, of the task memory, and where it is in its loop.
 #[repr(C)]
@@ -46,6 +58,8 @@ pub(super) struct Worker<S: Scheduler> {
     interval: Cell<u32>,
     /// Turns left in this round: of the policy's tasks, then of pinned ones.
     round: Cell<(usize, usize)>,
+    /// Whether the reactor sent this worker to work after its last sleep.
+    drove: Cell<bool>,
 }
 
 // SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
@@ -82,6 +96,7 @@ impl<S: Scheduler> Worker<S> {
             held_due: Cell::new(None),
             interval: Cell::new(HOUSEKEEPING_INTERVAL),
             round: Cell::new((0, 0)),
+            drove: Cell::new(false),
         })
     }
 
@@ -202,6 +217,8 @@ impl<S: Scheduler> Worker<S> {
             }
             let tick = self.tick.get().wrapping_add(1);
             self.tick.set(tick);
+            // Relaxed: for who watches, who wants to know whether it changes.
+            self.shared().tick.store(tick, Relaxed);
             if tick & (self.interval.get() - 1) == 0 {
                 if tick.is_multiple_of(HOUSEKEEPING_INTERVAL) {
                     if self.core.stopping.load(Acquire) {
@@ -232,7 +249,13 @@ impl<S: Scheduler> Worker<S> {
                 self.execute(found);
             } else {
                 idle = true;
-                state = self.sleep(state, &ready);
+                let found;
+                (state, found) = self.sleep(state, &ready);
+                if let Some(found) = found {
+                    idle = false;
+                    self.get_to_work(&mut state);
+                    self.execute(found);
+                }
                 if self.core.stopping.load(Acquire) {
                     self.leave(state);
                     return Pause::Stopping;
@@ -243,8 +266,9 @@ impl<S: Scheduler> Worker<S> {
 
     /// Ends a time without work.
     fn get_to_work(&self, state: &mut Search) {
-        self.temper.got_work();
+        self.temper.got_work(self.tick.get());
         self.leave(std::mem::replace(state, Search::No));
+        self.core.sleep.depart(self.core.reactor().is_active(), |worker| self.core.unpark_by(worker, Some(self)));
     }
 
     /// Ends a search that found something.
@@ -273,7 +297,7 @@ impl<S: Scheduler> Worker<S> {
     /// Looks for work elsewhere, unless a nap is due first.
     #[cold]
     fn seek(&self, tick: u32, state: &mut Search, ready: &impl Fn(bool) -> bool) -> Option<Found> {
-        let start = self.temper.ran_dry(*state == Search::Woken);
+        let start = self.temper.ran_dry(*state == Search::Woken, tick, &self.core.pace);
         // When nobody else runs there is nobody to leave work to, and none to wait for.
         let company = self.core.sleep.others_run();
         if company && self.temper.is_tired() {
@@ -415,21 +439,36 @@ impl<S: Scheduler> Worker<S> {
         }
     }
 
-    /// Sleeps until there may be something to do. Returns whether the worker counts as searching.
+    /// Sleeps until there may be something to do. Returns whether the worker counts as searching, and
+    /// a task if it came for one.
     #[cold]
-    fn sleep(&self, state: Search, ready: &impl Fn(bool) -> bool) -> Search {
+    fn sleep(&self, state: Search, ready: &impl Fn(bool) -> bool) -> (Search, Option<Found>) {
         if state == Search::Woken {
             self.count(Counter::UselessUnparks, 1);
         }
         if let Some(nap) = self.temper.nap()
             && self.may_nap()
-            && let Some(state) = self.core.sleep.nap(self.index, state, || self.shared().parker.park_for(nap))
+            && let Some(state) = self.core.sleep.nap(self.index, state, || self.nap(nap))
         {
             self.count(Counter::Naps, 1);
-            return state;
+            return (state, None);
         }
+        let active = self.drove.take();
         let wanted = || self.has_work() || ready(true) || self.core.stopping.load(Acquire);
-        self.core.sleep.sleep(self.index, state, wanted, || self.park())
+        let (state, found) = self.core.sleep.sleep(self.index, state, active, wanted, |rest| self.rest(rest));
+        (state, found.flatten())
+    }
+
+    /// Rests, and sees meanwhile how long the polls of the others take.
+    fn nap(&self, time: Duration) {
+        let ticks = || {
+            let ticks = self.core.workers.iter().map(|worker| worker.tick.load(Relaxed));
+            ticks.take(OBSERVED).fold(0_u32, u32::wrapping_add)
+        };
+        let (start, before) = (Instant::now(), ticks());
+        self.shared().parker.park_for(time);
+        let now = Instant::now();
+        self.core.pace.saw(ticks().wrapping_sub(before), now - start, now);
     }
 
     /// Whether nothing needs this worker that only a worker which sleeps properly would hear of.
@@ -437,16 +476,66 @@ impl<S: Scheduler> Worker<S> {
         !self.core.reactor().is_active() || self.core.reactor.try_driver().is_none()
     }
 
-    /// Blocks: in epoll if nobody else does, otherwise on a futex.
-    fn park(&self) {
+    /// Blocks: in epoll if nobody else does, otherwise on a futex; for a bounded time if it watches.
+    fn rest(&self, rest: &Rest<'_>) -> Option<Found> {
         self.count(Counter::Parks, 1);
         let parker = &self.shared().parker;
-        match self.core.reactor.try_driver() {
-            Some(mut driver) => {
-                parker.park_in(|| self.count_turn(driver.turn(None)));
+        let mut driver = None;
+        let mut looks_in_vain = 0;
+        let mut watched = false;
+        loop {
+            let drives = driver.is_some();
+            driver = driver.or_else(|| self.core.reactor.try_driver());
+            let watches = !self.alone() && rest.begin(!drives && driver.is_some());
+            if watches && !std::mem::replace(&mut watched, watches) {
+                self.look_at_others(false);
             }
-            None => parker.park(),
+            let timeout = watches.then_some(WATCH_INTERVAL);
+            let unparked = match (&mut driver, timeout) {
+                (Some(driver), _) => parker.park_in(|| {
+                    self.count_turn(driver.turn_then(timeout, || {
+                        self.drove.set(true);
+                        rest.end();
+                    }));
+                }),
+                (None, Some(timeout)) => parker.park_for(timeout),
+                (None, None) => {
+                    parker.park();
+                    true
+                }
+            };
+            if unparked || rest.has_ended() || !watches {
+                return None;
+            }
+            if let Some(found) = self.look_at_others(true) {
+                return Some(found);
+            }
+            looks_in_vain = if rest.is_shared_by_all() { looks_in_vain + 1 } else { 0 };
+            if looks_in_vain == PATIENCE {
+                rest.stop_watching();
+            }
         }
+    }
+
+    /// Looks which poll the others are in, and with `rescue` takes what one keeps for itself that is in
+    /// the same as at the last look.
+    fn look_at_others(&self, rescue: bool) -> Option<Found> {
+        let others = self.core.workers.iter().zip(&self.core.seen).enumerate();
+        let mut found = None;
+        for (index, (worker, seen)) in others {
+            let tick = worker.tick.load(Relaxed);
+            if seen.load(Relaxed) != tick {
+                seen.store(tick, Relaxed);
+            } else if rescue && found.is_none() && index != self.index {
+                let policy = self.core.policy();
+                found = self.with_local(|local| local.and_then(|local| policy.rescue(local, index)));
+            }
+        }
+        found
+    }
+
+    fn alone(&self) -> bool {
+        self.core.workers.len() == 1
     }
 
     fn has_work(&self) -> bool {

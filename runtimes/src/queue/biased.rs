@@ -67,6 +67,16 @@ impl<T> Biased<T> {
         result
     }
 
+    /// Uses the value as its owner, while it has no guests.
+    ///
+    /// # Safety
+    /// As for [`own`](Self::own); and nobody calls [`visit`](Self::visit), ever.
+    #[inline]
+    pub(crate) unsafe fn own_alone<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: the owner is the only one who uses the value, and is here once.
+        f(unsafe { &mut *self.value.get() })
+    }
+
     #[cold]
     fn wait_for_guest(&self) {
         // Release: the guest that waits may go on with what was done here before.

@@ -4,6 +4,8 @@ mod biased;
 mod injector;
 #[cfg(all(test, stampede_loom))]
 mod models;
+mod slot;
 
 pub(crate) use biased::Biased;
 pub use injector::{Injector, Inlet};
+pub use slot::{Lookout, Slot};

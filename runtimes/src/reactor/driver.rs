@@ -72,6 +72,12 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// When the reactor has shut down; or what the kernel answers, which is never to be expected.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<Turn> {
+        self.turn_then(timeout, || {})
+    }
+
+    /// The same, and calls `before` before it wakes a task: a thread that others take for asleep says
+    /// there that it is up. It may be called more than once.
+    pub(crate) fn turn_then(&mut self, timeout: Option<Duration>, before: impl Fn()) -> io::Result<Turn> {
         let mut turn = Turn::default();
         if self.shared.is_shut_down() {
             return Err(super::shut_down_error());
@@ -83,7 +89,7 @@ impl<'a> Driver<'a> {
             } else {
                 self.wait(Some(Duration::ZERO), &mut turn)?;
             }
-            self.dispatch(&mut turn);
+            self.dispatch(&mut turn, &before);
             return Ok(turn);
         }
         let give_up_ns = timeout.map(|timeout| self.shared.clock.now_ns().saturating_add(super::clock::to_ns(timeout)));
@@ -108,7 +114,7 @@ impl<'a> Driver<'a> {
             };
             let reasons = self.shared.notifier.finish();
             waited?;
-            let woken = self.dispatch(&mut turn);
+            let woken = self.dispatch(&mut turn, &before);
             let over = || give_up_ns.is_some_and(|give_up_ns| self.shared.clock.now_ns() >= give_up_ns);
             if woken || reasons.notified() || over() {
                 return Ok(turn);
@@ -133,7 +139,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Delivers the fetched events, fires the timers that are due, and wakes everybody. Whether anybody was woken.
-    fn dispatch(&mut self, turn: &mut Turn) -> bool {
+    fn dispatch(&mut self, turn: &mut Turn, before: &impl Fn()) -> bool {
         let shared = self.shared;
         let Buffers { events, wakers } = &mut *self.buffers;
         for event in events.iter() {
@@ -148,15 +154,21 @@ impl<'a> Driver<'a> {
             }
         }
         let mut woken = !wakers.is_empty();
-        wake_all(wakers);
+        if woken {
+            before();
+            wake_all(wakers);
+        }
         if let Some(next_ns) = shared.timers.next_deadline_ns() {
             let now_ns = shared.clock.now_ns();
             let mut more = next_ns <= now_ns;
             while more {
                 more = shared.timers.fire(now_ns, wakers);
                 turn.timers += wakers.len() as u32;
-                woken |= !wakers.is_empty();
-                wake_all(wakers);
+                if !wakers.is_empty() {
+                    woken = true;
+                    before();
+                    wake_all(wakers);
+                }
             }
         }
         woken

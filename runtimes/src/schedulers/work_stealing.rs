@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::card::{Body, Card, Origin as From, Workers};
 use crate::engine::Executor;
-use crate::queue::{Injector, Inlet};
+use crate::queue::{Injector, Inlet, Lookout, Slot};
 use crate::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
 use crate::task::Runnable;
 
@@ -89,13 +89,14 @@ pub enum Queue {
 pub struct WorkStealing<P: Pair = Crossbeam> {
     injector: CachePadded<Injector>,
     victims: Box<[P::Victim]>,
+    lookouts: Box<[Lookout]>,
 }
 
 /// One worker's queues.
 #[derive(Debug)]
 pub struct Queues<P> {
     index: usize,
-    slot: Option<Runnable>,
+    slot: Slot,
     pair: P,
     /// Uses of the slot, and new tasks, since another kind had its turn.
     slot_run: u32,
@@ -113,9 +114,10 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
 
     fn new(workers: usize) -> (Self, Vec<Queues<P>>) {
         let (pairs, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
-        let queues = |(index, pair)| Queues {
+        let (slots, lookouts): (Vec<_>, Vec<_>) = (0..workers).map(|_| Slot::new(workers > 1)).unzip();
+        let queues = |(index, (pair, slot))| Queues {
             index,
-            slot: None,
+            slot,
             pair,
             slot_run: 0,
             fresh_run: 0,
@@ -123,8 +125,9 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
             inlet: Inlet::default(),
             victim: index + 1,
         };
-        let locals = pairs.into_iter().enumerate().map(queues).collect();
-        (Self { injector: CachePadded::new(Injector::new()), victims: victims.into() }, locals)
+        let locals = pairs.into_iter().zip(slots).enumerate().map(queues).collect();
+        let injector = CachePadded::new(Injector::new());
+        (Self { injector, victims: victims.into(), lookouts: lookouts.into() }, locals)
     }
 
     #[inline]
@@ -137,8 +140,8 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
             Cause::Spawned => queues.pair.push(Queue::Fresh, task),
             Cause::Yielded => queues.pair.push(Queue::Woken, task),
             Cause::Woken => match queues.slot.replace(task) {
-                // This worker runs it next, so there is nothing for another to do.
-                None => return Notify::Nobody,
+                // This worker runs it next, so there is nothing for another to do, unless that is late.
+                None => return Notify::Later,
                 Some(displaced) => queues.pair.push(Queue::Woken, displaced),
             },
         }
@@ -201,13 +204,18 @@ impl<P: Pair> Scheduler for WorkStealing<P> {
         None
     }
 
+    fn rescue(&self, _: &mut Queues<P>, stalled: usize) -> Option<Found> {
+        let task = self.lookouts[stalled].take()?;
+        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+    }
+
     fn queued(&self, queues: &Queues<P>) -> usize {
-        let elsewhere = usize::from(queues.slot.is_some()) + usize::from(!self.injector.is_empty());
+        let elsewhere = usize::from(queues.slot.is_full()) + usize::from(!self.injector.is_empty());
         queues.pair.count() + elsewhere
     }
 
     fn has_work(&self, queues: &Queues<P>) -> bool {
-        queues.slot.is_some() || !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
+        queues.slot.is_full() || !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
     }
 }
 

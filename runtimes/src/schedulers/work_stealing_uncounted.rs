@@ -47,6 +47,10 @@ impl Scheduler for Uncounted {
         self.0.search(queues)
     }
 
+    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<Found> {
+        self.0.rescue(local, stalled)
+    }
+
     fn queued(&self, queues: &Self::Local) -> usize {
         self.0.queued(queues)
     }

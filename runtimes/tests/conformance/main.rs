@@ -133,6 +133,8 @@ macro_rules! instantiate {
                     a_self_referential_future_keeps_its_references,
                     a_task_moves_away_from_a_blocked_worker,
                     a_blocked_worker_does_not_strand_the_rest,
+                    a_woken_task_does_not_wait_for_its_waker,
+                    a_timer_does_not_wait_for_a_blocked_worker,
                 }
                 shutdown {
                     without_use,

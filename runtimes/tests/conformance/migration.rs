@@ -2,8 +2,10 @@
 
 use std::sync::mpsc;
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use futures_lite::future::yield_now;
+use runtimes::time::sleep;
 use runtimes::{Runtime, Spawner};
 
 use crate::deviations::Property;
@@ -115,6 +117,72 @@ pub(crate) fn a_blocked_worker_does_not_strand_the_rest<R: Runtime>(case: &Case<
             done.reached(10).await;
             drop(release);
             blocker.await.unwrap();
+        });
+    }
+    finish(runtime);
+}
+
+pub(crate) fn a_woken_task_does_not_wait_for_its_waker<R: Runtime>(case: &Case<R>) {
+    if case.workers < 2 || case.deviates(Property::BlockedWorkerStrandsNobody) {
+        return;
+    }
+    let runtime = case.start();
+    let spawner = runtime.spawner().clone();
+    for round in 1..=20 {
+        let (go, ready, done) = (Signal::default(), Signal::default(), Signal::default());
+        let woken = spawner.spawn({
+            let (go, ready, done) = (go.clone(), ready.clone(), done.clone());
+            async move {
+                ready.raise();
+                go.reached(1).await;
+                done.raise();
+            }
+        });
+        let waker = spawner.spawn(async move {
+            ready.reached(1).await;
+            // Every other time the waker's worker has done something else before.
+            for _ in 0..round % 2 {
+                yield_now().await;
+            }
+            go.raise();
+            done.wait_for(1);
+        });
+        runtime.run(async {
+            waker.await.unwrap();
+            woken.await.unwrap();
+        });
+    }
+    finish(runtime);
+}
+
+pub(crate) fn a_timer_does_not_wait_for_a_blocked_worker<R: Runtime>(case: &Case<R>) {
+    if case.workers < 2 || case.deviates(Property::BlockedWorkerStrandsNobody) {
+        return;
+    }
+    let runtime = case.start();
+    let spawner = runtime.spawner().clone();
+    let handle = spawner.reactor().clone();
+    for _ in 0..5 {
+        let done = Signal::default();
+        let (first, second) = (Duration::from_millis(2), Duration::from_millis(5));
+        let late = spawner.spawn({
+            let (sleep, done) = (sleep(&handle, second), done.clone());
+            async move {
+                sleep.await;
+                done.raise();
+            }
+        });
+        // The worker that fires the first timer runs this, and so blocks.
+        let blocker = spawner.spawn({
+            let sleep = sleep(&handle, first);
+            async move {
+                sleep.await;
+                done.wait_for(1);
+            }
+        });
+        runtime.run(async {
+            blocker.await.unwrap();
+            late.await.unwrap();
         });
     }
     finish(runtime);
