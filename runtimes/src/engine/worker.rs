@@ -153,9 +153,21 @@ impl<S: Scheduler> Worker<S> {
         f(Some(unsafe { &mut *self.local.get() }))
     }
 
+    /// A task that was made to give way may have kept the worker for as long as many polls take
+    /// otherwise: who waits for an event or a timer that is there by now goes before it.
+    #[inline]
+    pub(super) fn after_poll(&self) {
+        if budget::is_used_up() && self.core.reactor().is_active() {
+            self.turn(Some(Duration::ZERO));
+        }
+    }
+
     /// Queues a task that became runnable on this worker's thread.
     #[inline]
     pub(super) fn schedule(&self, task: Runnable, cause: Cause) {
+        if cause == Cause::Yielded {
+            self.after_poll();
+        }
         self.count(Counter::ScheduledLocal, 1);
         if let Some(worker) = task.pinned() {
             if task.is_held() {
@@ -427,16 +439,6 @@ impl<S: Scheduler> Worker<S> {
             }
         }
         found.task.run();
-        self.after_poll();
-    }
-
-    /// A task that was made to give way may have kept the worker for as long as many polls take
-    /// otherwise: whoever waits for an event or a timer has its turn as well.
-    #[inline]
-    pub(super) fn after_poll(&self) {
-        if budget::is_used_up() && self.core.reactor().is_active() {
-            self.turn(Some(Duration::ZERO));
-        }
     }
 
     /// Sleeps until there may be something to do. Returns whether the worker counts as searching, and

@@ -170,7 +170,7 @@ macro_rules! instantiate {
                     the_root_future_gives_way,
                     a_greedy_branch_leaves_the_others_of_its_task_their_turns,
                     nobody_waits_for_more_than_a_budget,
-                    an_event_waits_for_no_more_than_two_budgets,
+                    an_event_waits_for_no_more_than_a_budget,
                     direct_style_gives_way,
                 }
                 timers {
