@@ -1,14 +1,17 @@
 //! The matrix: which workload on which runtime with how many workers, and which part of it is meant.
 
-use results::format;
 use std::fmt;
+use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use regex::Regex;
-use runtimes::{Body, Workers};
+use results::format;
 use workloads::{Field, Kind};
+
+use crate::contestants::names::NamePattern;
+use crate::contestants::{Contestant, Roster};
 
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
@@ -19,12 +22,12 @@ pub fn default_workers(cores: usize) -> Vec<usize> {
 }
 
 /// One workload on one runtime with one worker count.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Cell {
     /// What is run.
     pub workload: &'static workloads::Card,
     /// What runs it.
-    pub runtime: &'static runtimes::Card,
+    pub runtime: Arc<Contestant>,
     /// Threads that run tasks.
     pub workers: usize,
 }
@@ -32,14 +35,19 @@ pub struct Cell {
 impl Cell {
     /// The name that filters match: `ping_pong/work-stealing/w2`.
     pub fn id(&self) -> String {
-        format!("{}/{}/w{}", self.workload.name, self.runtime.name, self.workers)
+        id(self.workload.name, self.runtime.name(), self.workers)
     }
+}
+
+/// The name of a cell.
+pub fn id(workload: &str, runtime: &str, workers: usize) -> String {
+    format!("{workload}/{runtime}/w{workers}")
 }
 
 /// In words, for progress lines: `ping_pong · work-stealing · 2 workers`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name, format::count(self.workers, "worker"))
+        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name(), format::count(self.workers, "worker"))
     }
 }
 
@@ -73,7 +81,8 @@ impl Filter {
         Ok(Self::Patterns(texts.iter().map(pattern).collect::<Result<_, _>>()?))
     }
 
-    fn accepts(&self, id: &str) -> bool {
+    /// Whether `id` is meant.
+    pub fn accepts(&self, id: &str) -> bool {
         match self {
             Self::All => true,
             Self::Patterns(patterns) => patterns.iter().any(|pattern| pattern.is_match(id)),
@@ -97,11 +106,13 @@ pub struct Selection {
     /// Which ids.
     pub filter: Filter,
     /// Which runtimes, by name; all when `None`.
-    pub runtime: Option<Regex>,
+    pub runtime: Option<NamePattern>,
     /// Which worker counts; those of the default matrix when empty.
     pub workers: Vec<usize>,
     /// Ids that hold one of these are left out, as libtest's `--skip` has it.
     pub skip: Vec<String>,
+    /// Whether a runtime is measured where its workload does not name it, see [`Field`].
+    pub everywhere: bool,
 }
 
 /// A selection without a single cell.
@@ -110,25 +121,50 @@ pub struct Selection {
 pub struct NothingSelected(String);
 
 impl Selection {
-    /// The cells meant, in the order of the registries, on a machine with `cores` cores.
+    /// The cells meant, in the order of the lists, on a machine with `cores` cores.
     ///
     /// # Errors
     /// [`NothingSelected`], which names the conditions.
-    pub fn cells(&self, cores: usize) -> Result<Vec<Cell>, NothingSelected> {
-        self.choose(&workloads::cards(), &runtimes::cards(), cores)
+    pub fn cells(&self, roster: &Roster, cores: usize) -> Result<Vec<Cell>, NothingSelected> {
+        self.choose(&workloads::cards(), roster.contestants(), cores)
+    }
+
+    /// Whether a runtime called `name`, which need not be built yet, may have cells that are meant.
+    pub fn may_mean(&self, name: &str, cores: usize) -> bool {
+        let counts = self.counts(cores);
+        let mut ids =
+            workloads::cards().into_iter().flat_map(|card| counts.iter().map(move |&count| id(card.name, name, count)));
+        self.runtime.as_ref().is_none_or(|names| names.matches(name)) && ids.any(|id| self.filter.accepts(&id))
+    }
+
+    /// The same for workloads of `kind`.
+    pub fn may_mean_kind(&self, name: &str, kind: Kind, cores: usize) -> bool {
+        let counts = self.counts(cores);
+        let cards = workloads::cards().into_iter().filter(|card| card.kind == kind);
+        let mut ids = cards.flat_map(|card| counts.iter().map(move |&count| id(card.name, name, count)));
+        ids.any(|id| self.filter.accepts(&id)) || self.names_a_configuration_of(name)
+    }
+
+    /// Whether the filter may mean another configuration of the program called `name`, which need not be built yet.
+    fn names_a_configuration_of(&self, name: &str) -> bool {
+        match &self.filter {
+            Filter::Exact(ids) => ids.iter().any(|id| id.contains(&format!("/{name}-"))),
+            Filter::Patterns(patterns) => patterns.iter().any(|p| p.as_str().contains(&format!("{name}-"))),
+            Filter::All | Filter::Nothing => false,
+        }
     }
 
     fn choose(
         &self,
         workloads: &[&'static workloads::Card],
-        runtimes: &[&'static runtimes::Card],
+        runtimes: &[Arc<Contestant>],
         cores: usize,
     ) -> Result<Vec<Cell>, NothingSelected> {
         let mut cells = Vec::new();
         for &workload in workloads {
-            for &runtime in runtimes {
-                let counts = self.worker_counts(runtime, cores).into_iter();
-                cells.extend(counts.map(|workers| Cell { workload, runtime, workers }));
+            for runtime in runtimes.iter().filter(|runtime| runtime.workloads.iter().any(|w| w == workload.name)) {
+                let counts = self.counts(cores).into_iter().filter(|&count| runtime.takes(count));
+                cells.extend(counts.map(|workers| Cell { workload, runtime: Arc::clone(runtime), workers }));
             }
         }
         cells.retain(|cell| self.accepts(cell));
@@ -139,38 +175,34 @@ impl Selection {
     }
 
     fn accepts(&self, cell: &Cell) -> bool {
-        let (id, runtime) = (cell.id(), cell.runtime.name);
-        let named = self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
+        let id = cell.id();
+        let named = self.everywhere || self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
         self.filter.accepts(&id)
             && !self.skip.iter().any(|part| id.contains(part.as_str()))
-            && self.runtime.as_ref().is_none_or(|names| names.is_match(runtime))
+            && self.runtime.as_ref().is_none_or(|names| names.matches(cell.runtime.name()))
             && (named || self.fields(cell))
     }
 
     /// Whether the cell is measured unasked, see [`Field`].
     fn fields(&self, cell: &Cell) -> bool {
-        let usual = !matches!(cell.runtime.body, Body::Sliced | Body::Unpooled);
+        let usual = cell.runtime.is_main();
         match cell.workload.field {
             Field::Usual => usual,
-            Field::UsualAnd(also) => usual || also.contains(&cell.runtime.name),
+            Field::UsualAnd(also) => usual || also.contains(&cell.runtime.name()),
             Field::Only { runtimes, workers } => {
-                runtimes.contains(&cell.runtime.name) && (cell.workers <= workers || !self.workers.is_empty())
+                runtimes.contains(&cell.runtime.name()) && (cell.workers <= workers || !self.workers.is_empty())
             }
         }
     }
 
     /// A count asked for by name is taken even beyond the cores: oversubscription is worth a look.
-    fn worker_counts(&self, runtime: &runtimes::Card, cores: usize) -> Vec<usize> {
+    fn counts(&self, cores: usize) -> Vec<usize> {
         let mut counts = self.workers.clone();
         if counts.is_empty() {
             counts = default_workers(cores);
         }
         counts.sort_unstable();
         counts.dedup();
-        match runtime.workers {
-            Workers::Caller => counts.retain(|&n| n == 1),
-            Workers::Many => {}
-        }
         counts
     }
 
@@ -200,7 +232,7 @@ impl Selection {
 
 /// The cells of one way of measuring.
 pub fn of_kind(cells: &[Cell], kind: Kind) -> Vec<Cell> {
-    cells.iter().copied().filter(|cell| cell.workload.kind == kind).collect()
+    cells.iter().filter(|cell| cell.workload.kind == kind).cloned().collect()
 }
 
 /// Shuffles the order of a block, so that drift of the machine falls on no runtime in particular.
@@ -212,9 +244,7 @@ pub fn shuffle<T>(items: &mut [T], seed: u64, block: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use runtimes::Origin;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -223,18 +253,32 @@ mod tests {
         workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[] }
     }
 
-    const fn runtime(name: &'static str, workers: Workers) -> runtimes::Card {
-        let (origin, body) = (Origin::Ours, Body::Stackless);
-        runtimes::Card { name, summary: "", isolates: "", origin, workers, body }
+    /// A contestant of these names that can run every workload of these tests.
+    fn runtime(name: &str, max_workers: Option<usize>) -> Arc<Contestant> {
+        Arc::new(contestant(name, max_workers))
+    }
+
+    fn contestant(name: &str, max_workers: Option<usize>) -> Contestant {
+        let workloads = ["ping_pong", "timers", "hogs", "spawn"].map(str::to_owned).to_vec();
+        Contestant { workloads, ..crate::contestants::tests::contestant(name, max_workers) }
+    }
+
+    /// The same engine configured otherwise.
+    fn configured(name: &str) -> Arc<Contestant> {
+        let mut contestant = contestant(name, None);
+        contestant.descriptor.configuration = BTreeMap::from([("slice_us".to_owned(), "1".to_owned())]);
+        Arc::new(contestant)
+    }
+
+    fn both() -> [Arc<Contestant>; 2] {
+        [runtime("local", Some(1)), runtime("work-stealing", None)]
     }
 
     static PING: workloads::Card = workload("ping_pong", Kind::Throughput);
     static TIMERS: workloads::Card = workload("timers", Kind::Latency);
-    static LOCAL: runtimes::Card = runtime("local", Workers::Caller);
-    static STEALING: runtimes::Card = runtime("work-stealing", Workers::Many);
 
     fn ids(selection: &Selection, cores: usize) -> Vec<String> {
-        let cells = selection.choose(&[&PING, &TIMERS], &[&LOCAL, &STEALING], cores).expect("some match");
+        let cells = selection.choose(&[&PING, &TIMERS], &both(), cores).expect("some match");
         cells.iter().map(Cell::id).collect()
     }
 
@@ -270,43 +314,43 @@ mod tests {
         assert_eq!(ids(&filter("^ping.*stealing/w2$", false), 2), ["ping_pong/work-stealing/w2"]);
         assert_eq!(ids(&filter("timers/local/w1", true), 2), ["timers/local/w1"]);
         let texts = ["^ping.*local".to_owned(), "^timers.*local".to_owned()];
-        let both = Selection { filter: Filter::new(&texts, false).expect("regular"), ..Selection::default() };
-        assert_eq!(ids(&both, 2), ["ping_pong/local/w1", "timers/local/w1"]);
-        assert!(filter("timers", true).choose(&[&TIMERS], &[&LOCAL], 2).is_err());
+        let two = Selection { filter: Filter::new(&texts, false).expect("regular"), ..Selection::default() };
+        assert_eq!(ids(&two, 2), ["ping_pong/local/w1", "timers/local/w1"]);
+        assert!(filter("timers", true).choose(&[&TIMERS], &both()[..1], 2).is_err());
     }
 
     #[test]
     fn runtimes_are_selected_by_name_alone() {
-        let names = Regex::new("^local$").expect("a regular expression");
+        let names = "local".parse().expect("a name");
         let selection = Selection { runtime: Some(names), ..Selection::default() };
         assert_eq!(ids(&selection, 2), ["ping_pong/local/w1", "timers/local/w1"]);
     }
 
     #[test]
     fn a_workload_keeps_to_its_field_unless_runtimes_are_named() {
-        static SLICED: runtimes::Card = runtimes::Card { body: Body::Sliced, ..runtime("sliced", Workers::Many) };
+        let runtimes = [&both()[..], &[configured("sliced")]].concat();
         let field = Field::Only { runtimes: &["work-stealing", "sliced"], workers: 1 };
         static HOGS: workloads::Card = workload("hogs", Kind::Latency);
         let hogs: &'static _ = Box::leak(Box::new(workloads::Card { field, ..HOGS }));
         let ids = |selection: &Selection| {
-            let cells = selection.choose(&[&PING, hogs], &[&LOCAL, &STEALING, &SLICED], 2).expect("some match");
+            let cells = selection.choose(&[&PING, hogs], &runtimes, 2).expect("some match");
             cells.iter().map(Cell::id).collect::<Vec<_>>()
         };
         let ping = ["ping_pong/local/w1", "ping_pong/work-stealing/w1", "ping_pong/work-stealing/w2"];
         assert_eq!(ids(&Selection::default()), [&ping[..], &["hogs/work-stealing/w1", "hogs/sliced/w1"]].concat());
         let two = Selection { workers: vec![2], ..filter("hogs", false) };
         assert_eq!(ids(&two), ["hogs/work-stealing/w2", "hogs/sliced/w2"]);
-        let named = Selection { runtime: Some(Regex::new("^(local|sliced)$").expect("regular")), ..two };
+        let named = Selection { runtime: Some("local|sliced".parse().expect("a pattern")), ..two };
         assert_eq!(ids(&named), ["hogs/sliced/w2"]);
         assert_eq!(ids(&filter("ping_pong/sliced/w2", true)), ["ping_pong/sliced/w2"]);
     }
 
     #[test]
     fn runtimes_for_one_purpose_are_measured_where_a_workload_names_them() {
-        static UNPOOLED: runtimes::Card = runtimes::Card { body: Body::Unpooled, ..runtime("unpooled", Workers::Many) };
+        let runtimes = [runtime("local", Some(1)), configured("unpooled")];
         static SPAWN: workloads::Card =
             workloads::Card { field: Field::UsualAnd(&["unpooled"]), ..workload("spawn", Kind::Throughput) };
-        let cells = Selection::default().choose(&[&PING, &SPAWN], &[&LOCAL, &UNPOOLED], 1).expect("some match");
+        let cells = Selection::default().choose(&[&PING, &SPAWN], &runtimes, 1).expect("some match");
         let ids: Vec<_> = cells.iter().map(Cell::id).collect();
         assert_eq!(ids, ["ping_pong/local/w1", "spawn/local/w1", "spawn/unpooled/w1"]);
     }
@@ -314,7 +358,7 @@ mod tests {
     #[test]
     fn what_matches_nothing_is_named() {
         let selection = Selection { workers: vec![3], ..filter("nonesuch", false) };
-        let error = selection.choose(&[&PING], &[&LOCAL], 2).expect_err("nothing matches");
+        let error = selection.choose(&[&PING], &both()[..1], 2).expect_err("nothing matches");
         assert!(error.to_string().contains("the filter `nonesuch` with workers 3"), "{error}");
         let error = Filter::new(&["[".to_owned()], false).expect_err("not a regular expression");
         assert!(error.to_string().contains("`[`"), "{error}");
@@ -323,7 +367,7 @@ mod tests {
     #[test]
     fn libtests_ignored_selects_nothing_without_complaint() {
         let selection = Selection { filter: Filter::Nothing, ..Selection::default() };
-        assert!(selection.choose(&[&PING], &[&LOCAL], 2).expect("no complaint").is_empty());
+        assert!(selection.choose(&[&PING], &both()[..1], 2).expect("no complaint").is_empty());
     }
 
     #[test]
@@ -331,13 +375,13 @@ mod tests {
         let selection = Selection { skip: vec!["stealing/w2".to_owned(), "timers".to_owned()], ..Selection::default() };
         assert_eq!(ids(&selection, 2), ["ping_pong/local/w1", "ping_pong/work-stealing/w1"]);
         let all = Selection { skip: vec!["/".to_owned()], ..Selection::default() };
-        let error = all.choose(&[&PING], &[&LOCAL], 2).expect_err("nothing is left");
+        let error = all.choose(&[&PING], &both()[..1], 2).expect_err("nothing is left");
         assert!(error.to_string().contains("skip `/`"), "{error}");
     }
 
     #[test]
     fn kinds_part_the_cells() {
-        let cells = Selection::default().choose(&[&PING, &TIMERS], &[&LOCAL], 2).expect("some match");
+        let cells = Selection::default().choose(&[&PING, &TIMERS], &both()[..1], 2).expect("some match");
         let latency: Vec<_> = of_kind(&cells, Kind::Latency).iter().map(Cell::id).collect();
         assert_eq!(latency, ["timers/local/w1"]);
     }
@@ -357,8 +401,9 @@ mod tests {
 
     #[test]
     fn cells_read_well() {
-        let cell = Cell { workload: &PING, runtime: &STEALING, workers: 2 };
+        let cell = Cell { workload: &PING, runtime: runtime("work-stealing", None), workers: 2 };
         assert_eq!(cell.to_string(), "ping_pong · work-stealing · 2 workers");
+        assert_eq!(cell.id(), "ping_pong/work-stealing/w2");
         assert_eq!(Cell { workers: 1, ..cell }.to_string(), "ping_pong · work-stealing · 1 worker");
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use workloads::Params;
 use workloads::workload::ParamError;
 
+use crate::contestants::names::{self, NameError};
+
 /// Values that replace defaults, checked against the workloads' cards.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides(BTreeMap<&'static str, Params>);
@@ -17,14 +19,12 @@ pub enum OverrideError {
     #[error("`{0}` is not of the form workload.name=value, for example ping_pong.pairs=100")]
     Form(String),
     /// No workload of that name.
-    #[error("`{given}` names the workload `{name}`, which does not exist; there are {}", known.join(", "))]
+    #[error("`{given}`: {source}")]
     Workload {
         /// The whole argument.
         given: String,
-        /// The name that is unknown.
-        name: String,
-        /// The names that exist.
-        known: Vec<&'static str>,
+        /// Which there are.
+        source: NameError,
     },
     /// Not a whole number.
     #[error("`{given}`: `{value}` is not a whole number")]
@@ -80,8 +80,9 @@ impl Overrides {
         let (path, value) = given.split_once('=').ok_or_else(form)?;
         let (workload, name) = path.split_once('.').ok_or_else(form)?;
         let Some(card) = cards.iter().find(|card| card.name == workload) else {
-            let known = cards.iter().map(|card| card.name).collect();
-            return Err(OverrideError::Workload { given: given.to_owned(), name: workload.to_owned(), known });
+            let known: Vec<_> = cards.iter().map(|card| card.name).collect();
+            let source = names::unknown("workload", workload, &known);
+            return Err(OverrideError::Workload { given: given.to_owned(), source });
         };
         let number = value
             .replace('_', "")
@@ -100,19 +101,7 @@ impl Overrides {
     }
 }
 
-/// The parameters of a request: every one of the card's by name, as a harness sent them.
-///
-/// # Errors
-/// [`ParamError`] for a name or value that the card refuses.
-pub fn from_map(card: &workloads::Card, values: &BTreeMap<String, u64>) -> Result<Params, ParamError> {
-    let mut params = Params::defaults(card);
-    for (name, &value) in values {
-        params.set(card, name, value)?;
-    }
-    Ok(params)
-}
-
-/// The inverse of [`from_map`].
+/// The parameters by name, as the protocol has them.
 pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
     params.iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -155,7 +144,7 @@ mod tests {
     #[test]
     fn refusals_quote_the_argument_and_say_what_would_do() {
         assert!(refusal("pairs").contains("`pairs` is not of the form"));
-        assert!(refusal("pong.pairs=1").contains("`pong`, which does not exist; there are ping_pong"));
+        assert!(refusal("pong.pairs=1").contains("no workload called `pong`"));
         assert!(refusal("ping_pong.pairs=-1").contains("`-1` is not a whole number"));
         assert!(refusal("ping_pong.peers=1").contains("no parameter `peers`; it has pairs"));
         assert!(refusal("ping_pong.pairs=0").contains("must lie in 1 to 1000000"));
@@ -172,12 +161,5 @@ mod tests {
         let more = Overrides::short().parse_more(&["ping_pong.pairs=3".to_owned()]).expect("valid");
         let card = workloads::cards().into_iter().find(|card| card.name == "ping_pong").expect("it is registered");
         assert_eq!(more.of(card).get("pairs"), 3);
-    }
-
-    #[test]
-    fn maps_carry_parameters_between_processes() {
-        let params = parse(&["ping_pong.pairs=5"]).expect("valid").of(&CARD);
-        assert_eq!(from_map(&CARD, &to_map(&params)), Ok(params));
-        assert!(from_map(&CARD, &BTreeMap::from([("peers".to_owned(), 1)])).is_err());
     }
 }

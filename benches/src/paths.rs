@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::contestants::Workspace;
+
 /// The places that a run writes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
@@ -18,10 +20,11 @@ pub struct Paths {
 
 impl Paths {
     /// Under `out`, or under Cargo's target directory without it.
-    pub fn new(out: Option<&Path>) -> Self {
+    pub fn new(out: Option<&Path>, workspace: &Workspace) -> Self {
         match out {
-            Some(out) => Self::under(&from_workspace(out)),
-            None => Self::in_target(),
+            // `cargo bench` runs us in the package's directory, which is not where the user stands.
+            Some(out) => Self::under(&workspace.root.join(out)),
+            None => Self::in_target(workspace),
         }
     }
 
@@ -34,37 +37,37 @@ impl Paths {
         }
     }
 
-    fn in_target() -> Self {
-        let results = results::results_dir();
-        let stampede = results.parent().unwrap_or(Path::new("."));
-        // Where criterion itself would look, but for a `cargo metadata` in every child.
+    fn in_target(workspace: &Workspace) -> Self {
+        let stampede = workspace.stampede_dir();
+        // Where criterion itself would look.
         let named = env::var_os("CRITERION_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let criterion_home = named.unwrap_or_else(|| stampede.parent().unwrap_or(Path::new(".")).join("criterion"));
-        Self { baselines: stampede.join("baselines"), page: results::page_path(), criterion_home, results }
+        let criterion_home = named.unwrap_or_else(|| workspace.target.join("criterion"));
+        Self { criterion_home, ..Self::under(&stampede) }
     }
-}
-
-/// `cargo bench` runs us in the package's directory, which is not where the user stands.
-fn from_workspace(path: &Path) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).join(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn everything_lies_under_a_directory_that_is_named() {
-        let paths = Paths::new(Some(Path::new("/tmp/x")));
-        assert_eq!(paths.results, Path::new("/tmp/x/results"));
-        assert_eq!(paths.criterion_home, Path::new("/tmp/x/criterion"));
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
-        assert_eq!(Paths::new(Some(Path::new("saved"))).page, workspace.join("saved/index.html"));
+    fn workspace() -> Workspace {
+        let (root, target) = (PathBuf::from("/home/u/clone"), PathBuf::from("/var/t"));
+        Workspace { cargo: "cargo".into(), root, target, programs: Vec::new() }
     }
 
     #[test]
-    fn without_one_they_lie_where_the_page_looks() {
-        let paths = Paths::new(None);
-        assert_eq!((paths.results, paths.page), (results::results_dir(), results::page_path()));
+    fn everything_lies_under_a_directory_that_is_named() {
+        let paths = Paths::new(Some(Path::new("/tmp/x")), &workspace());
+        assert_eq!(paths.results, Path::new("/tmp/x/results"));
+        assert_eq!(paths.criterion_home, Path::new("/tmp/x/criterion"));
+        let relative = Paths::new(Some(Path::new("saved")), &workspace());
+        assert_eq!(relative.page, Path::new("/home/u/clone/saved/index.html"));
+    }
+
+    #[test]
+    fn without_one_they_lie_in_cargos_target_directory() {
+        let paths = Paths::new(None, &workspace());
+        assert_eq!(paths.results, Path::new("/var/t/stampede/results"));
+        assert_eq!(paths.page, Path::new("/var/t/stampede/index.html"));
     }
 }

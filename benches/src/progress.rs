@@ -13,13 +13,30 @@ use crate::say::{note, say};
 pub struct Progress {
     bar: Option<ProgressBar>,
     estimate: Estimate,
+    /// Whether lines go to standard error: what is reported is no result of the command.
+    on_stderr: bool,
 }
 
 impl Progress {
     /// `total` steps, each expected to take `planned` until experience says otherwise.
     pub fn new(total: usize, planned: Duration) -> Self {
         let estimate = Estimate { total, done: 0, planned, began: Instant::now() };
-        Self { bar: io::stderr().is_terminal().then(bar), estimate }
+        Self { bar: io::stderr().is_terminal().then(bar), estimate, on_stderr: false }
+    }
+
+    /// The same with all lines on standard error.
+    pub fn on_stderr(total: usize, planned: Duration) -> Self {
+        let mut progress = Self::new(total, planned);
+        progress.on_stderr = true;
+        progress
+    }
+
+    /// Shows a line on standard error that is about no step.
+    pub fn note(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note!("{line}")),
+            None => note!("{line}"),
+        }
     }
 
     /// Announces a step. Nothing is shown off a terminal, where only finished steps make lines.
@@ -36,7 +53,7 @@ impl Progress {
     pub fn finish(&mut self, line: &str) {
         self.estimate.done += 1;
         match &self.bar {
-            Some(bar) => bar.suspend(|| say!("{line}")),
+            Some(bar) => bar.suspend(|| self.print(line)),
             None => self.print_with_place(line),
         }
     }
@@ -71,9 +88,17 @@ impl Progress {
     fn print_with_place(&self, line: &str) {
         let estimate = &self.estimate;
         if estimate.done < estimate.total {
-            say!("{} {line} — {}", estimate.place(estimate.done), estimate.left());
+            self.print(&format!("{} {line} — {}", estimate.place(estimate.done), estimate.left()));
         } else {
-            say!("{} {line}", estimate.place(estimate.done));
+            self.print(&format!("{} {line}", estimate.place(estimate.done)));
+        }
+    }
+
+    fn print(&self, line: &str) {
+        if self.on_stderr {
+            note!("{line}");
+        } else {
+            say!("{line}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! From a cell and its outcome to the record that is stored.
 
 use results::schema::{Kind, Outcome, Record, RuntimeInfo, VERSION, WorkloadInfo};
-use runtimes::Origin;
 
+use crate::contestants::Contestant;
 use crate::machine;
 use crate::matrix::Cell;
 use crate::params::{self, Overrides};
@@ -14,7 +14,7 @@ pub fn record(session: &Session, cell: &Cell, overrides: &Overrides, outcome: Ou
         version: VERSION,
         run: session.stamp(),
         workload: workload_info(cell.workload, overrides),
-        runtime: runtime_info(cell.runtime),
+        runtime: runtime_info(&cell.runtime),
         workers: cell.workers,
         outcome: outcome.readable(),
     }
@@ -36,17 +36,24 @@ fn workload_info(card: &'static workloads::Card, overrides: &Overrides) -> Workl
     }
 }
 
-fn runtime_info(card: &'static runtimes::Card) -> RuntimeInfo {
+fn runtime_info(contestant: &Contestant) -> RuntimeInfo {
+    let descriptor = &contestant.descriptor;
     RuntimeInfo {
-        name: card.name.to_owned(),
-        position: runtimes::cards().iter().position(|other| other.name == card.name).unwrap_or(usize::MAX),
-        summary: card.summary.to_owned(),
-        isolates: card.isolates.to_owned(),
-        peer: match card.origin {
-            Origin::Ours => None,
-            Origin::Peer { package } => Some(peer(package)),
-        },
+        name: descriptor.name.clone(),
+        position: contestant.position,
+        summary: summary(contestant),
+        isolates: descriptor.isolates.clone(),
+        peer: descriptor.package.as_deref().map(peer),
     }
+}
+
+/// What it is; whoever looks at the page must see that it may be fast by doing less.
+fn summary(contestant: &Contestant) -> String {
+    let summary = &contestant.descriptor.summary;
+    if contestant.lacks.is_empty() {
+        return summary.clone();
+    }
+    format!("DOES NOT CONFORM ({}). {summary}", contestant.lacks.join(", "))
 }
 
 /// `tokio 1.54.1`, or the package alone when the build had no lock file.

@@ -32,7 +32,7 @@ pub struct Session {
 impl Session {
     /// The session that this process belongs to. `seed` and `arguments` are the user's; without a
     /// seed every run draws another one.
-    pub fn current(seed: Option<u64>, quick: bool, arguments: &[OsString]) -> Self {
+    pub fn current(seed: Option<u64>, quick: bool, arguments: &[OsString], peers: &[&str]) -> Self {
         let identity = Identity::of_run();
         let seed = seed.unwrap_or_else(|| identity.seed());
         Self {
@@ -41,7 +41,7 @@ impl Session {
             quick,
             command: visible(&command_line(arguments, seed)),
             started_unix_s: now_unix_s(),
-            machine: machine::facts(),
+            machine: machine::facts(peers),
         }
     }
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_seed_that_is_given_is_kept() {
-        let session = Session::current(Some(7), true, &owned(&["--quick"]));
+        let session = Session::current(Some(7), true, &owned(&["--quick"]), &[]);
         assert_eq!(session.stamp().seed, 7);
         assert!(session.stamp().quick);
         assert_eq!(session.stamp().id, session.id);

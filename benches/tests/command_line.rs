@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use benches::contestants::Workspace;
 use serde_json::Value;
 
 fn stampede(arguments: &[&str]) -> Output {
@@ -29,9 +30,12 @@ fn list_as_json_names_every_runtime_and_workload() {
         let entries = list[key].as_array().unwrap_or_else(|| panic!("`{key}` is an array"));
         entries.iter().map(|entry| entry["name"].as_str().expect("each has a name").to_owned()).collect()
     };
-    let runtimes: Vec<_> = runtimes::cards().iter().map(|card| card.name.to_owned()).collect();
+    let programs = Workspace::find().expect("cargo built this test").programs;
     let workloads: Vec<_> = workloads::cards().iter().map(|card| card.name.to_owned()).collect();
-    assert_eq!(names("runtimes"), runtimes);
+    let runtimes = names("runtimes");
+    for program in programs {
+        assert!(runtimes.contains(&program.name), "{} is missing from {runtimes:?}", program.name);
+    }
     assert_eq!(names("workloads"), workloads);
     let param = &list["workloads"][0]["params"][0];
     assert!(param["name"].is_string() && param["default"].is_u64() && param["min"].is_u64(), "{param}");
@@ -61,6 +65,26 @@ fn verify_takes_more_workers_than_cores() {
 }
 
 #[test]
+fn a_name_stands_for_a_runtime_on_every_workload_and_what_is_left_out_is_said() {
+    let short = "--param=poisson.requests=1000";
+    let output = stampede(&["verify", "^idle_memory/local/w1$", short]);
+    assert!(!stdout(&output).contains("more cells"), "{}", stdout(&output));
+    let output = stampede(&["verify", "^hog_latency/local/w1$", short]);
+    assert_eq!(output.status.code(), Some(2), "the workload does not ask for it: {}", stdout(&output));
+    let output = stampede(&["verify", "^(hog_latency|ring)/stackful/", "--param=ring.laps=2"]);
+    assert!(stdout(&output).contains("1 more cells are run only where their runtime is named"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_runtime_checks_itself() {
+    let output = stampede(&["conform", "local", "contract", "wakers::after_completion"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("local wakers::after_completion") && text.contains("behaviours passed"), "{text}");
+    assert!(refused(&["conform", "local", "waker::after_completion"], 2).contains("did you mean wakers::"));
+}
+
+#[test]
 fn a_hung_cell_fails_is_named_and_does_not_hang_the_tool() {
     // A hundred million yields take longer than the deadline on any machine.
     let output = stampede(&[
@@ -81,17 +105,20 @@ fn what_is_refused_is_named() {
     assert!(refused(&["verify", "nonesuch"], 2).contains("nonesuch"));
     assert!(refused(&["verify", "["], 2).contains("`[`"));
     assert!(refused(&["verify", "--runtime", "nonesuch"], 2).contains("nonesuch"));
+    assert!(refused(&["conform", "lokal"], 2).contains("did you mean local"));
+    assert!(refused(&["verify", "--param", "ping_pnog.pairs=1"], 2).contains("did you mean ping_pong"));
     assert!(refused(&["verify", "--param", "ping_pong.peers=1"], 2).contains("no parameter `peers`"));
     assert!(refused(&["verify", "--param", "ping_pong.pairs=x"], 2).contains("`x` is not a whole number"));
     assert!(refused(&["verify", "--nonesuch"], 2).contains("--nonesuch"));
     assert!(refused(&["nonesuch"], 2).contains("nonesuch"));
     assert!(refused(&["report", "--results", "/nonexistent/results"], 2).contains("/nonexistent/results"));
-    assert!(refused(&["__cell"], 2).contains("no cell request"));
 }
 
 #[test]
 fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
-    let list = |kind| stdout(&stampede(&["__bench", kind, "--list", "--bench", "/local/w1$"]));
+    // The name stands for local alone, although another one ends with it.
+    let list = |kind| stdout(&stampede(&["__bench", kind, "--list", "--bench", "--runtime", "local"]));
+    assert!(!list("throughput").contains("stackful-local"));
     assert!(list("throughput").contains("ping_pong/local/w1: benchmark\n"));
     assert!(!list("throughput").contains("timers/"));
     assert!(list("latency").contains("timers/local/w1: benchmark\n"));
@@ -108,7 +135,7 @@ fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in [&[][..], &["compare"], &["list"], &["report"], &["verify"]] {
+    for command in [&[][..], &["compare"], &["conform"], &["list"], &["report"], &["verify"]] {
         let arguments = [command, &["--help"]].concat();
         let output = stampede(&arguments);
         assert!(output.status.success(), "{arguments:?}");

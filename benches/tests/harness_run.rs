@@ -1,30 +1,36 @@
-//! A harness from flags to stored records, with the tool that this build made.
+//! A harness from flags to stored records, as `cargo bench` starts it.
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::process::{Command, Output};
 
-use benches::cell::{Launcher, Request, Task, Timing};
-use benches::harness::{Args, run};
-use benches::params::to_map;
-use clap::Parser;
 use results::Store;
-use results::schema::{Kind, Outcome, Record};
+use results::schema::{Kind, Record};
 use serde::Deserialize;
-use workloads::Params;
-
-const TOOL: &str = env!("CARGO_BIN_EXE_stampede");
 
 /// Keeps an iteration short in a build without optimisation.
 const SHORT_RING: &str = "--param=ring.laps=3";
 
-/// Runs the throughput harness as `cargo bench -- FLAGS` would, into `dir`.
-fn bench(kind: workloads::Kind, tool: &str, dir: &Path, flags: &[&str]) -> ExitCode {
+/// Runs a harness as `cargo bench -- FLAGS` would, into `dir`.
+fn bench(kind: &str, dir: &Path, flags: &[&str]) -> Output {
     let out = dir.to_str().expect("UTF-8");
-    let fixed = ["harness", "--bench", "--out", out, "--seed", "7"];
-    let args = Args::try_parse_from(fixed.iter().chain(flags)).unwrap_or_else(|e| panic!("{e}"));
-    run(kind, &args, &[], tool.into()).unwrap_or_else(|e| panic!("{e:#}"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stampede"));
+    command.args(["__bench", kind, "--bench", "--out", out, "--seed", "7"]).args(flags);
+    command.output().expect("the tool starts")
+}
+
+/// What it prints, when it must end well.
+fn well(output: &Output) -> String {
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{text}{errors}");
+    text.into_owned()
+}
+
+/// Its complaints, when it must end with `code`.
+fn badly(output: &Output, code: i32) -> String {
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
+    format!("{text}{errors}")
 }
 
 fn records(dir: &Path) -> Vec<Record> {
@@ -36,8 +42,8 @@ fn records(dir: &Path) -> Vec<Record> {
 fn measured_cells_are_stored_whole() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let flags = ["^ping_pong/(local|work-stealing)/", "--quick", "--param", "ping_pong.pairs=20"];
-    let code = bench(workloads::Kind::Throughput, TOOL, dir.path(), &flags);
-    assert_eq!(code, ExitCode::SUCCESS);
+    let text = well(&bench("throughput", dir.path(), &flags));
+    assert!(!text.contains("time:   ["), "criterion's own lines are shown on demand: {text}");
     let records = records(dir.path());
     assert!(records.len() >= 2, "{}", records.len());
     for record in &records {
@@ -59,7 +65,7 @@ fn measured_cells_are_stored_whole() {
 fn memory_is_measured_once_in_each_process() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let flags = ["^idle_memory/local/", "--rounds", "2", "--param", "idle_memory.tasks=20_000"];
-    assert_eq!(bench(workloads::Kind::Memory, TOOL, dir.path(), &flags), ExitCode::SUCCESS);
+    well(&bench("memory", dir.path(), &flags));
     let [record] = &records(dir.path())[..] else { panic!("one cell was meant") };
     assert_eq!(record.workload.kind, Kind::Memory);
     let measurement = record.outcome.measured().unwrap_or_else(|| panic!("{:?}", record.outcome));
@@ -71,53 +77,56 @@ fn memory_is_measured_once_in_each_process() {
 }
 
 #[test]
-fn a_cell_whose_process_dies_is_stored_as_failed() {
+fn a_cell_that_hangs_is_stored_as_failed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let code = bench(workloads::Kind::Throughput, "/bin/false", dir.path(), &["--exact", "ring/local/w1"]);
-    assert_eq!(code, ExitCode::SUCCESS, "the other harness must still run");
+    let endless = ["--param=yield_many.tasks=100000", "--param=yield_many.yields=1000000"];
+    let flags = ["--quick", "--exact", "yield_many/local/w1", "--deadline=0.3", endless[0], endless[1]];
+    well(&bench("throughput", dir.path(), &flags));
     match &records(dir.path())[..] {
-        [Record { outcome: Outcome::Failed { reason }, .. }] => assert!(reason.contains("died"), "{reason}"),
+        [record] => assert!(format!("{:?}", record.outcome).contains("hung in verification"), "{record:?}"),
         other => panic!("one failed record: {other:?}"),
     }
+    let as_test = [&["--test"], &flags[1..]].concat();
+    assert!(badly(&bench("throughput", dir.path(), &as_test), 1).contains("hung in verification"));
 }
 
 #[test]
-fn as_a_test_a_failed_cell_fails_and_nothing_is_stored() {
+fn as_a_test_nothing_is_stored() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let flags = ["--test", "--exact", "ring/local/w1", SHORT_RING];
-    assert_eq!(bench(workloads::Kind::Throughput, "/bin/false", dir.path(), &flags), ExitCode::FAILURE);
-    assert_eq!(bench(workloads::Kind::Throughput, TOOL, dir.path(), &flags), ExitCode::SUCCESS);
+    well(&bench("throughput", dir.path(), &["--test", "--exact", "ring/local/w1", SHORT_RING]));
     assert!(!dir.path().join("results").exists());
 }
 
 #[test]
 fn a_harness_without_matching_cells_leaves_them_to_the_other() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let code = bench(workloads::Kind::Latency, "/bin/false", dir.path(), &["--exact", "ring/local/w1"]);
-    assert_eq!(code, ExitCode::SUCCESS);
+    well(&bench("latency", dir.path(), &["--exact", "ring/local/w1"]));
     assert!(!dir.path().join("results").exists());
 }
 
 #[test]
 fn a_filter_that_matches_nothing_anywhere_is_an_error() {
-    let args = Args::try_parse_from(["harness", "--bench", "nonesuch"]).expect("well-formed");
-    let error = run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect_err("nothing matches");
-    assert!(error.to_string().contains("nonesuch"), "{error}");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    assert!(badly(&bench("throughput", dir.path(), &["nonesuch"]), 2).contains("nonesuch"));
 }
 
 #[test]
 fn a_baseline_that_is_missing_is_refused_before_measuring() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let out = dir.path().to_str().expect("UTF-8");
     let cell = ["--quick", "--exact", "ring/local/w1", SHORT_RING];
-    let line = ["harness", "--bench", "--out", out, "--baseline", "before"];
-    let args = Args::try_parse_from(line.iter().chain(&cell)).expect("well-formed");
-    let error = run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect_err("there is none");
-    assert!(error.to_string().contains("no baseline `before` for ring/local/w1"), "{error}");
+    let against = [&["--baseline", "before"], &cell[..]].concat();
+    let text = badly(&bench("throughput", dir.path(), &against), 2);
+    assert!(text.contains("no baseline `before` for ring/local/w1"), "{text}");
 
-    bench(workloads::Kind::Throughput, TOOL, dir.path(), &[&["--save-baseline", "before"], &cell[..]].concat());
-    run(workloads::Kind::Throughput, &args, &[], TOOL.into()).expect("now there is one");
+    well(&bench("throughput", dir.path(), &[&["--save-baseline", "before"], &cell[..]].concat()));
+    well(&bench("throughput", dir.path(), &against));
     assert!(dir.path().join("criterion/ring/local/w1/change/estimates.json").exists());
+
+    // Criterion compares what is kept, and shows it as everybody knows it.
+    well(&bench("throughput", dir.path(), &[&["--save-baseline", "after"], &cell[..]].concat()));
+    let kept = [&["--load-baseline", "after", "--baseline", "before"], &cell[1..]].concat();
+    let text = well(&bench("throughput", dir.path(), &kept));
+    assert!(text.contains("ring/local/w1") && text.contains("change:"), "{text}");
 }
 
 #[test]
@@ -126,11 +135,7 @@ fn a_baseline_that_an_earlier_build_kept_is_refused_by_its_version() {
     let kept = dir.path().join("baselines/before");
     fs::create_dir_all(&kept).expect("created");
     fs::write(kept.join("timers.local.w1.json"), r#"{"version": 2}"#).expect("writable");
-    let out = dir.path().to_str().expect("UTF-8");
-    let line = ["harness", "--bench", "--out", out, "--baseline", "before", "--exact", "timers/local/w1"];
-    let args = Args::try_parse_from(line).expect("well-formed");
-    let error = run(workloads::Kind::Latency, &args, &[], "/bin/false".into()).expect_err("it cannot be compared with");
-    let text = format!("{error:#}");
+    let text = badly(&bench("latency", dir.path(), &["--baseline", "before", "--exact", "timers/local/w1"]), 2);
     assert!(text.contains("the baseline `before` for timers/local/w1 is of no use: "), "{text}");
     assert!(text.contains("has schema version 2, this build reads only 3"), "{text}");
 }
@@ -144,27 +149,15 @@ struct SampleFile {
 
 #[test]
 fn our_samples_are_criterions() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let deadline = Duration::from_secs(60);
-    let launcher = Launcher::new(TOOL.into(), &["--bench".to_owned()], home.path().to_owned(), deadline);
-    let ms = Duration::from_millis;
-    let timing =
-        Timing { samples: 12, adapt: false, warm_up: ms(5), measurement: ms(30), counted: ms(1), resamples: 1_001 };
-    let card = workloads::cards().into_iter().find(|card| card.name == "fib").expect("it is registered");
-    let mut params = Params::defaults(card);
-    params.set(card, "n", 8).expect("in range");
-    let request = Request {
-        workload: "fib".to_owned(),
-        runtime: "local".to_owned(),
-        workers: 1,
-        params: to_map(&params),
-        task: Task::Sample(timing),
-    };
-    let finished = launcher.run(&request).expect("the tool starts");
-    let measurement = finished.outcome.measured().unwrap_or_else(|| panic!("{:?}", finished.outcome));
-    let file = fs::read(home.path().join("fib/local/w1/new/sample.json")).expect("criterion stored its samples");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let flags = ["--exact", "fib/local/w1", "--param=fib.n=8", "--sample-size=12", "-v", "--warm-up-time=0.01"];
+    let text = well(&bench("throughput", dir.path(), &[&flags[..], &["--measurement-time=0.03"]].concat()));
+    assert!(text.contains("time:   ["), "criterion's own lines were asked for: {text}");
+    let file =
+        fs::read(dir.path().join("criterion/fib/local/w1/new/sample.json")).expect("criterion stored its samples");
     let SampleFile { iters, times } = serde_json::from_slice(&file).expect("criterion's format");
     let expected: Vec<f64> = times.iter().zip(&iters).map(|(time, iters)| time / iters).collect();
-    assert_eq!(measurement.samples_ns, expected);
+    let [record] = &records(dir.path())[..] else { panic!("one cell was meant") };
+    assert_eq!(record.outcome.measured().expect("it was measured").samples_ns, expected);
     assert_eq!(expected.len(), 12);
 }

@@ -33,8 +33,3 @@ pub use engine::{EngineSpawner, Executor};
 pub use registry::{Visitor, cards, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
 pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};
-
-/// Compiles and runs the example in the guide.
-#[cfg(doctest)]
-#[doc = include_str!("../ADDING.md")]
-struct Adding;

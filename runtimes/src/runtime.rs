@@ -16,6 +16,9 @@ use crate::task::JoinError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// What the runtime is called in messages and by its threads; its type's own name when `None`.
+    /// Several configurations of one engine can then be told apart. Only our own runtimes read it.
+    pub name: Option<&'static str>,
     /// Threads that run tasks, 1 or more. A runtime that runs on its caller's thread accepts only 1.
     pub workers: usize,
     /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole pages.
@@ -35,7 +38,7 @@ pub struct Config {
 impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
-        Self { workers, stack_size: 64 * 1024, pool_stacks: true, slice: None, own_sockets: false }
+        Self { name: None, workers, stack_size: 64 * 1024, pool_stacks: true, slice: None, own_sockets: false }
     }
 }
 

@@ -27,11 +27,13 @@ mod queueing;
 mod registry;
 mod reset;
 mod sleepers;
+mod small;
 pub mod spin;
 mod switching;
 pub mod usage;
 pub mod workload;
 
+pub use small::small_params;
 pub use workload::{Card, Failure, Field, Kind, Param, ParamError, Params, Range, Sample, Workload};
 
 registry! { $

@@ -1,16 +1,31 @@
 //! Criterion's part of a cell: it decides how many iterations, keeps its files, compares baselines.
 
 use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use contestant::client::{Client, ClientError};
+use contestant::protocol::Sample;
 use criterion::{BenchmarkFilter, BenchmarkId, Criterion, SamplingMode, Throughput};
-use workloads::{Failure, Sample};
 
-use super::{Bed, Request, Timing};
+use super::Timing;
+use crate::matrix::Cell;
 
 /// Criterion accepts no fewer samples than this.
 const LEAST_SAMPLES: usize = 10;
+
+/// Where criterion works.
+#[derive(Clone, Debug, Default)]
+pub struct CriterionsPlace {
+    /// Where it keeps its files.
+    pub home: PathBuf,
+    /// Whether its own lines are shown.
+    pub visible: bool,
+}
 
 /// One call of the routine by criterion.
 #[derive(Clone, Copy, Debug)]
@@ -19,30 +34,25 @@ struct Call {
     elapsed: Duration,
 }
 
-/// Lets criterion sample `bed` and returns nanoseconds per iteration, one entry per sample.
-///
-/// The timing comes with the request. Criterion reads its other flags from the process's arguments,
-/// which the parent has checked; `beat` is called after every run of the workload.
+/// Lets criterion sample the workload that `client` has started, and returns nanoseconds per iteration, one entry per
+/// sample. The arguments of this process are criterion's, see `harness::criterions_process`.
 ///
 /// # Errors
-/// The workload's [`Failure`]; criterion then has stored nothing.
-///
-/// # Panics
-/// With the panic of the workload.
+/// The contestant's; criterion then has stored nothing.
 pub(super) fn sample(
-    bed: &dyn Bed,
-    request: &Request,
+    client: &RefCell<Client>,
+    cell: &Cell,
     timing: &Timing,
     first: &Sample,
-    beat: &dyn Fn(),
-) -> Result<Vec<f64>, Failure> {
-    let samples = samples_that_fit(timing, first.elapsed);
-    let criterion = configured()
+    place: &CriterionsPlace,
+) -> Result<Vec<f64>, ClientError> {
+    let samples = samples_that_fit(timing, Duration::from_nanos(first.elapsed_ns));
+    let criterion = configured(place)
         .sample_size(samples)
         .warm_up_time(timing.warm_up)
         .measurement_time(timing.measurement)
         .nresamples(timing.resamples);
-    let calls = drive(criterion, bed, request, first.operations, beat)?;
+    let calls = drive(criterion, client, cell, first.operations, place)?;
     // The warm-up's calls come first.
     let sampled = &calls[calls.len().saturating_sub(samples)..];
     Ok(sampled.iter().map(|call| call.elapsed.as_nanos() as f64 / call.iterations as f64).collect())
@@ -51,15 +61,15 @@ pub(super) fn sample(
 /// Lets criterion do what its flags say besides sampling: profile, or compare kept results.
 ///
 /// # Errors
-/// The workload's [`Failure`].
-pub(super) fn unrecorded(bed: &dyn Bed, request: &Request, beat: &dyn Fn()) -> Result<(), Failure> {
-    drive(configured(), bed, request, 1, beat).map(drop)
+/// The contestant's.
+pub(super) fn unrecorded(client: &RefCell<Client>, cell: &Cell, place: &CriterionsPlace) -> Result<(), ClientError> {
+    drive(configured(place), client, cell, 1, place).map(drop)
 }
 
-/// The parent's filter has chosen already, and what stands first among the arguments is the
-/// subcommand, which criterion takes for a filter.
-fn configured() -> Criterion {
-    Criterion::default().without_plots().configure_from_args().with_benchmark_filter(BenchmarkFilter::AcceptAll)
+/// Our filter has chosen already.
+fn configured(place: &CriterionsPlace) -> Criterion {
+    let criterion = Criterion::default().without_plots().output_directory(&place.home);
+    criterion.configure_from_args().with_benchmark_filter(BenchmarkFilter::AcceptAll)
 }
 
 /// Fewer samples, if that is allowed, when so many iterations do not fit into the time.
@@ -73,44 +83,66 @@ fn samples_that_fit(timing: &Timing, iteration: Duration) -> usize {
 
 fn drive(
     mut criterion: Criterion,
-    bed: &dyn Bed,
-    request: &Request,
+    client: &RefCell<Client>,
+    cell: &Cell,
     operations: u64,
-    beat: &dyn Fn(),
-) -> Result<Vec<Call>, Failure> {
+    place: &CriterionsPlace,
+) -> Result<Vec<Call>, ClientError> {
     let calls = RefCell::new(Vec::new());
     let failed = RefCell::new(None);
-    let routine = |iterations| {
-        let result = bed.run(iterations);
-        beat();
-        match result {
-            Ok(Sample { elapsed, .. }) => {
-                calls.borrow_mut().push(Call { iterations, elapsed });
-                elapsed
-            }
-            Err(failure) => {
-                *failed.borrow_mut() = Some(failure);
-                // The only way out of a benchmark of criterion's; it then stores nothing.
-                resume_unwind(Box::new(GaveUp))
-            }
+    let routine = |iterations| match client.borrow_mut().run(iterations, false, "sampling") {
+        Ok(Sample { elapsed_ns, .. }) => {
+            let elapsed = Duration::from_nanos(elapsed_ns);
+            calls.borrow_mut().push(Call { iterations, elapsed });
+            elapsed
+        }
+        Err(error) => {
+            *failed.borrow_mut() = Some(error);
+            // The only way out of a benchmark of criterion's; it then stores nothing.
+            resume_unwind(Box::new(GaveUp))
         }
     };
     let benchmark = AssertUnwindSafe(|| {
-        let mut group = criterion.benchmark_group(&request.workload);
+        let mut group = criterion.benchmark_group(cell.workload.name);
         // Flat: samples of equal length, each one point of the distribution that the page draws.
         group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(operations));
-        let id = BenchmarkId::new(&request.runtime, format_args!("w{}", request.workers));
+        let id = BenchmarkId::new(cell.runtime.name(), format_args!("w{}", cell.workers));
         group.bench_function(id, |bencher| bencher.iter_custom(routine));
         group.finish();
     });
-    match catch_unwind(benchmark) {
+    let silence = if place.visible { None } else { Silence::begin().ok() };
+    let ended = catch_unwind(benchmark);
+    drop(silence);
+    match ended {
         Err(payload) if !payload.is::<GaveUp>() => resume_unwind(payload),
         _ => failed.into_inner().map_or(Ok(calls.into_inner()), Err),
     }
 }
 
-/// Unwinds out of criterion; the failure itself waits in [`drive`].
+/// Unwinds out of criterion; the error itself waits in [`drive`].
 struct GaveUp;
+
+/// While it lives, what this process prints on standard output is dropped: criterion's lines, in place of which ours
+/// are shown.
+struct Silence(OwnedFd);
+
+impl Silence {
+    fn begin() -> io::Result<Self> {
+        io::Write::flush(&mut io::stdout())?;
+        let kept = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
+        rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+        Ok(Self(kept))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // What criterion printed may still be in the standard library's buffer.
+        let _ = io::Write::flush(&mut io::stdout());
+        // The descriptor is open, so this cannot fail.
+        let _ = rustix::stdio::dup2_stdout(&self.0);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,21 +10,20 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use regex::Regex;
 use results::output::Output;
 
 use super::Done;
 use crate::cell::Launcher;
-use crate::compare::contest::Contest;
+use crate::compare::contest::{self, Contest};
 use crate::compare::noise::{Gate, percent};
 use crate::compare::run::{Options, Race};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
 use crate::compare::verdict::least_rounds;
+use crate::contestants::names::NamePattern;
+use crate::contestants::{Gate as Conformance, Program, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
 use crate::params::Overrides;
-use crate::paths::Paths;
 use crate::say::{self, note};
 use crate::session::quoted;
 use crate::value::seconds;
@@ -68,17 +67,21 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 #[derive(Debug, Args)]
 #[command(after_help = DETAILS)]
 pub(super) struct Compare {
-    /// The runtimes; each is compared with the first. One named twice is measured twice
-    #[arg(required = true, num_args = 2.., value_name = "RUNTIME", hide_possible_values = true, value_parser = names())]
-    runtimes: Vec<String>,
+    /// The runtimes, by name, glob or regular expression; each is compared with the first. One named twice is measured twice
+    #[arg(required = true, num_args = 1.., value_name = "RUNTIME")]
+    runtimes: Vec<NamePattern>,
 
-    /// The workloads whose name matches this regular expression [default: all throughput workloads]
-    #[arg(long, value_name = "REGEX")]
-    workload: Option<Regex>,
+    /// The workloads, by name, glob or regular expression [default: all throughput workloads]
+    #[arg(long, value_name = "NAMES")]
+    workload: Option<NamePattern>,
 
     /// Worker counts, which may exceed the cores [default: 1,2]
     #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Vec<u16>,
+
+    /// Time runtimes that do not conform as well
+    #[arg(long)]
+    allow_nonconforming: bool,
 
     /// Rounds, each in fresh processes
     #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
@@ -109,11 +112,6 @@ pub(super) struct Compare {
     deadline: Duration,
 }
 
-/// The registered names, so that a misspelt one is answered with its neighbour.
-fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(runtimes::cards().into_iter().map(|card| card.name))
-}
-
 /// A percentage as a share of 1.
 fn share(text: &str) -> Result<f64, String> {
     let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
@@ -122,7 +120,6 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Compare {
     pub(super) fn run(&self) -> Done {
-        let contest = Contest::new(&self.runtimes, self.workload.as_ref(), &self.counts())?;
         let options = Options {
             rounds: usize::from(self.rounds),
             // Short enough to be typed again.
@@ -131,11 +128,15 @@ impl Compare {
             gate: Gate { steal: self.max_steal },
             overrides: Overrides::short().parse_more(&self.param)?,
         };
+        let workspace = Workspace::find()?;
+        // What is refused is refused before anything is built.
+        let programs = wanted::named(&workspace, &self.runtimes)?;
+        contest::choose(self.workload.as_ref())?;
         let file = self.json.as_deref().map(Output::prepare).transpose()?;
-        let program = env::current_exe().context("cannot find this program's own file")?;
+        let roster = self.roster(&workspace, &programs)?;
+        let contest = Contest::new(&roster, &self.runtimes, self.workload.as_ref(), &self.counts())?;
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
-        let home = Paths::new(None).criterion_home;
-        let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(program, &[], home, self.deadline) };
+        let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(self.deadline) };
         announce(&contest, &options);
         let began = Instant::now();
         // What is written to standard output for programs stands alone there.
@@ -155,6 +156,15 @@ impl Compare {
         race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
         ended?;
         Ok(if interrupt.came() { ExitCode::from(interrupt.exit_code()) } else { exit_code(race.sheets()) })
+    }
+
+    /// Those who were named, as far as they may be timed.
+    fn roster(&self, workspace: &Workspace, programs: &[&Program]) -> Result<Roster> {
+        let mut roster = Roster::build(workspace, programs)?;
+        let meant = |name: &&str| self.runtimes.iter().any(|pattern| pattern.matches(name));
+        let names: Vec<_> = roster.names().into_iter().filter(meant).map(str::to_owned).collect();
+        Conformance::new(&workspace.stampede_dir()).admit(&mut roster, &names, self.allow_nonconforming)?;
+        Ok(roster)
     }
 
     fn counts(&self) -> Vec<usize> {

@@ -1,14 +1,15 @@
 //! `cargo stampede list`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
-use runtimes::{Body, Origin, Workers};
 use serde_json::{Value, json};
 use workloads::Kind;
 
 use super::Done;
+use crate::contestants::{Contestant, Program, Roster, Workspace};
 use crate::record::peer;
 use crate::say::{self, say};
 
@@ -31,25 +32,66 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(&self) -> Done {
+        let workspace = Workspace::find()?;
+        let entries = entries(&workspace);
         if self.json {
-            say!("{:#}", as_json());
+            say!("{:#}", as_json(&entries));
         } else {
-            say::text(&as_text());
+            say::text(&as_text(&entries));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn as_json() -> Value {
+/// What is known of a runtime without building anything.
+enum Entry<'a> {
+    /// All of it, from a program that is built.
+    Described(Arc<Contestant>),
+    /// What its file says.
+    Unbuilt(&'a Program),
+}
+
+fn entries(workspace: &Workspace) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for program in &workspace.programs {
+        let roster = Roster::kept(workspace, &[program]);
+        if roster.contestants().is_empty() {
+            entries.push(Entry::Unbuilt(program));
+        } else {
+            entries.extend(roster.contestants().iter().cloned().map(Entry::Described));
+        }
+    }
+    entries
+}
+
+fn as_json(entries: &[Entry<'_>]) -> Value {
+    let runtime = |entry: &Entry<'_>| match entry {
+        Entry::Described(contestant) => {
+            let descriptor = &contestant.descriptor;
+            json!({
+                "name": descriptor.name,
+                "summary": descriptor.summary,
+                "isolates": descriptor.isolates,
+                "peer": descriptor.package.as_deref().map(peer),
+                "workers": if descriptor.max_workers == Some(1) { "caller" } else { "many" },
+                "body": if descriptor.stacks { "stackful" } else { "stackless" },
+                "configuration": descriptor.configuration,
+                "built": true,
+            })
+        }
+        Entry::Unbuilt(program) => json!({
+            "name": program.name,
+            "summary": program.first_line().unwrap_or_default(),
+            "isolates": null,
+            "peer": if program.ours { None } else { Some(&program.name) },
+            "workers": null,
+            "body": null,
+            "configuration": {},
+            "built": false,
+        }),
+    };
     json!({
-        "runtimes": runtimes::cards().iter().map(|card| json!({
-            "name": card.name,
-            "summary": card.summary,
-            "isolates": card.isolates,
-            "peer": peer_of(card),
-            "workers": match card.workers { Workers::Caller => "caller", Workers::Many => "many" },
-            "body": match card.body { Body::Stackless => "stackless", Body::Stackful => "stackful", Body::Sliced => "sliced", Body::Unpooled => "unpooled" },
-        })).collect::<Vec<_>>(),
+        "runtimes": entries.iter().map(runtime).collect::<Vec<_>>(),
         "workloads": workloads::cards().iter().map(|card| json!({
             "name": card.name,
             "summary": card.summary,
@@ -67,16 +109,28 @@ fn as_json() -> Value {
     })
 }
 
-fn as_text() -> String {
+fn as_text(entries: &[Entry<'_>]) -> String {
     let mut text = format!("{HEADING}Runtimes{HEADING:#}\n");
-    for card in runtimes::cards() {
-        let workers = match card.workers {
-            Workers::Caller => "1 worker: the caller's thread",
-            Workers::Many => "any number of workers",
-        };
-        let peer = peer_of(card).map(|peer| format!(" ({peer})")).unwrap_or_default();
-        text.push_str(&format!("  {NAME}{}{NAME:#}{peer}, {workers}\n", card.name));
-        text.push_str(&format!("      {}\n      {}\n", card.summary, card.isolates));
+    for entry in entries {
+        match entry {
+            Entry::Described(contestant) => {
+                let descriptor = &contestant.descriptor;
+                let workers = match descriptor.max_workers {
+                    Some(1) => "1 worker: the caller's thread".to_owned(),
+                    Some(max) => format!("up to {max} workers"),
+                    None => "any number of workers".to_owned(),
+                };
+                let peer = descriptor.package.as_deref().map(peer);
+                let peer = peer.map(|peer| format!(" ({peer})")).unwrap_or_default();
+                text.push_str(&format!("  {NAME}{}{NAME:#}{peer}, {workers}\n", descriptor.name));
+                text.push_str(&format!("      {}\n      {}\n", descriptor.summary, descriptor.isolates));
+            }
+            Entry::Unbuilt(program) => {
+                let what = if program.ours { "not built yet" } else { "a peer, not built yet" };
+                let line = program.first_line().unwrap_or_default();
+                text.push_str(&format!("  {NAME}{}{NAME:#}, {what}\n      {line}\n", program.name));
+            }
+        }
     }
     text.push_str(&format!("\n{HEADING}Workloads{HEADING:#}\n"));
     for card in workloads::cards() {
@@ -95,12 +149,5 @@ fn kind(card: &workloads::Card) -> &'static str {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",
         Kind::Memory => "memory",
-    }
-}
-
-fn peer_of(card: &runtimes::Card) -> Option<String> {
-    match card.origin {
-        Origin::Ours => None,
-        Origin::Peer { package } => Some(peer(package)),
     }
 }

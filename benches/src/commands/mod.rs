@@ -1,6 +1,7 @@
 //! `cargo stampede`: one file per subcommand.
 
 mod compare;
+mod conform;
 mod list;
 mod report;
 mod verify;
@@ -12,8 +13,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use workloads::Kind;
 
+use crate::harness;
 use crate::say::{self, note};
-use crate::{cell, harness};
 
 pub(crate) use report::place;
 
@@ -37,6 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(compare::Compare),
+    Conform(conform::Conform),
     List(list::List),
     Verify(verify::Verify),
     Report(report::Report),
@@ -45,13 +47,6 @@ enum Command {
     Bench {
         kind: HarnessKind,
         /// The flags of `cargo bench`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        flags: Vec<OsString>,
-    },
-    /// Run one cell as a child process of ours
-    #[command(name = cell::SUBCOMMAND, hide = true)]
-    Cell {
-        /// Criterion's flags
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
@@ -67,20 +62,27 @@ enum HarnessKind {
 
 /// Carries out the command line of this process.
 pub fn main() -> ExitCode {
+    // Its arguments are criterion's then, and not ours to parse.
+    if let Some((kind, flags)) = harness::handed_over() {
+        return finish(harness::main(kind, &flags));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => return print_answer(&answer),
     };
-    let done = match cli.command {
+    finish(match cli.command {
         Command::Compare(compare) => compare.run(),
+        Command::Conform(conform) => conform.run(),
         Command::List(list) => list.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Bench { kind: HarnessKind::Throughput, flags } => harness::main(Kind::Throughput, &flags),
         Command::Bench { kind: HarnessKind::Latency, flags } => harness::main(Kind::Latency, &flags),
         Command::Bench { kind: HarnessKind::Memory, flags } => harness::main(Kind::Memory, &flags),
-        Command::Cell { .. } => cell::serve().map(|()| ExitCode::SUCCESS),
-    };
+    })
+}
+
+fn finish(done: Done) -> ExitCode {
     let code = done.unwrap_or_else(|error: anyhow::Error| {
         note!("error: {error:#}");
         // As clap does for what it refuses: the command was not carried out.

@@ -8,6 +8,8 @@ use clap::Args;
 use reports::RenderError;
 
 use super::Done;
+use crate::contestants::Workspace;
+use crate::paths::Paths;
 use crate::say::say;
 
 const EXAMPLES: &str = "\
@@ -31,8 +33,13 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn run(&self) -> Done {
-        let from = self.results.clone().unwrap_or_else(results::results_dir);
-        let out = self.out.clone().unwrap_or_else(results::page_path);
+        let (from, out) = match (&self.results, &self.out) {
+            (Some(results), Some(out)) => (results.clone(), out.clone()),
+            (results, out) => {
+                let paths = Paths::new(None, &Workspace::find()?);
+                (results.clone().unwrap_or(paths.results), out.clone().unwrap_or(paths.page))
+            }
+        };
         match reports::render(&from, &out) {
             Ok(output) if output.is_stdout() => {}
             Ok(_) => say!("{}", place(&out)?.display()),

@@ -1,22 +1,21 @@
 //! `cargo stampede verify`.
 
-use results::format;
-use std::env;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Context;
 use clap::Args;
-use regex::Regex;
+use results::format;
 use results::schema::Outcome;
 
 use super::Done;
-use crate::cell::{Finished, Launcher, Request, Task};
+use crate::cell::{Finished, Launcher, Task};
+use crate::contestants::names::NamePattern;
+use crate::contestants::wanted::{self, Extent};
+use crate::contestants::{Roster, Workspace};
 use crate::machine;
 use crate::matrix::{Cell, Filter, Selection};
 use crate::params::Overrides;
-use crate::paths::Paths;
 use crate::progress::Progress;
 use crate::say::{note, say};
 use crate::value::seconds;
@@ -25,7 +24,9 @@ const EXAMPLES: &str = "\
 Examples:
   cargo stampede verify
   cargo stampede verify '^(ring|mpsc)/'
-  cargo stampede verify --runtime '^work-stealing$' --workers 1,2,8
+  cargo stampede verify --full                                 everything
+  cargo stampede verify work-stealing                          one runtime on every workload
+  cargo stampede verify --runtime 'stackful*' --workers 1,2,8
   cargo stampede verify --exact ping_pong/local/w1 --param ping_pong.pairs=10
 
 Exit code: 0 when every cell is right, 1 when one is not, 2 when nothing could be run.";
@@ -41,16 +42,21 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
-    /// The cells whose id, such as ping_pong/work-stealing/w2, matches this regular expression
+    /// A runtime's name, for all of its cells; else the cells whose id, such as ping_pong/work-stealing/w2, matches this
+    /// regular expression
     filter: Option<String>,
 
     /// Take FILTER for a whole id
     #[arg(long, requires = "filter")]
     exact: bool,
 
-    /// The runtimes whose name matches this regular expression
-    #[arg(long, value_name = "REGEX")]
-    runtime: Option<Regex>,
+    /// The runtimes of this name, glob or regular expression, on every workload
+    #[arg(long, value_name = "NAMES")]
+    runtime: Option<NamePattern>,
+
+    /// Everybody, not only the core set
+    #[arg(long)]
+    full: bool,
 
     /// Worker counts instead of 1,2; may exceed the cores
     #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -67,28 +73,54 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self) -> Done {
-        let selection = Selection {
-            filter: Filter::new(self.filter.as_slice(), self.exact)?,
-            runtime: self.runtime.clone(),
-            workers: self.workers.iter().copied().map(usize::from).collect(),
-            skip: Vec::new(),
-        };
-        let cells = selection.cells(machine::cores())?;
+        let workspace = Workspace::find()?;
+        let selection = self.selection(&workspace)?;
         let overrides = Overrides::short().parse_more(&self.param)?;
-        let program = env::current_exe().context("cannot find this program's own file")?;
-        let launcher = Launcher::new(program, &[], Paths::new(None).criterion_home, self.deadline);
-        verify(&cells, &overrides, &launcher)
+        let extent = if self.full { Extent::Full } else { Extent::CoreSet };
+        let programs = wanted::programs(&workspace, &selection, extent, machine::cores());
+        if programs.is_empty() {
+            selection.cells(&Roster::default(), machine::cores())?;
+        }
+        let roster = Roster::build(&workspace, &programs)?;
+        let cells = selection.cells(&roster, machine::cores())?;
+        let left_out = left_out(&selection, &roster, cells.len());
+        let verified = verify(&cells, &overrides, &Launcher::new(self.deadline));
+        if let Some(left_out) = left_out {
+            say!("{left_out}");
+        }
+        if roster.lost().is_empty() { Ok(verified) } else { Ok(ExitCode::FAILURE) }
+    }
+
+    fn selection(&self, workspace: &Workspace) -> anyhow::Result<Selection> {
+        let workers = self.workers.iter().copied().map(usize::from).collect();
+        let name = self.filter.as_ref().filter(|text| wanted::known_names(workspace).contains(text));
+        if let (Some(name), None, false) = (name, &self.runtime, self.exact) {
+            let runtime = Some(name.parse()?);
+            return Ok(Selection { filter: Filter::All, runtime, workers, skip: Vec::new(), everywhere: true });
+        }
+        let filter = Filter::new(self.filter.as_slice(), self.exact)?;
+        Ok(Selection { filter, runtime: self.runtime.clone(), workers, skip: Vec::new(), everywhere: false })
     }
 }
 
-fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
+/// What of the selection is not run because its workload does not ask for it.
+fn left_out(selection: &Selection, roster: &Roster, taken: usize) -> Option<String> {
+    let everywhere = Selection { everywhere: true, ..selection.clone() };
+    let all = everywhere.cells(roster, machine::cores()).map_or(0, |cells| cells.len());
+    let more = all.checked_sub(taken).filter(|&more| more > 0)?;
+    Some(format!(
+        "{more} more cells are run only where their runtime is named: `cargo stampede verify NAME` runs all of its"
+    ))
+}
+
+fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> ExitCode {
     let began = Instant::now();
     let mut progress = Progress::new(cells.len(), Duration::from_millis(100));
     let mut failed = Vec::new();
     let (mut void, mut skipped) = (0, 0);
     for cell in cells {
         progress.begin(&cell.to_string());
-        let Finished { outcome, elapsed, .. } = launcher.run(&Request::new(cell, overrides, Task::Verify))?;
+        let Finished { outcome, elapsed, .. } = launcher.run(cell, overrides, &Task::Verify);
         let (style, verdict, reason) = match outcome {
             Outcome::Measured(_) => (GOOD, "ok", format!("  {}", format::time(elapsed.as_nanos() as f64))),
             // The result was right, only the measurement does not count.
@@ -119,8 +151,8 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> Done {
     };
     say!("\n{right} of {cells} {} right{void}, after {elapsed}{skipped}", if right == 1 { "is" } else { "are" });
     if failed.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     note!("{BAD}failed{BAD:#}: {}", failed.join(", "));
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }

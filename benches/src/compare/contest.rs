@@ -1,10 +1,12 @@
 //! Who meets whom: the runtimes named, and the endpoints at which they are compared.
 
-use regex::Regex;
+use std::sync::Arc;
+
 use results::format;
-use runtimes::Workers;
 use workloads::Kind;
 
+use crate::contestants::names::{NameError, NamePattern};
+use crate::contestants::{Contestant, Roster};
 use crate::matrix::Cell;
 
 /// A runtime as it was named on the command line.
@@ -13,7 +15,7 @@ pub struct Entrant {
     /// What tables call it: its name, and `NAME#2` where it was named before.
     pub label: String,
     /// Which runtime it is.
-    pub runtime: &'static runtimes::Card,
+    pub runtime: Arc<Contestant>,
 }
 
 /// One workload with one worker count, on every entrant that accepts the count.
@@ -35,7 +37,7 @@ impl Endpoint {
 
     /// The cell of the matrix that a lane runs.
     pub fn cell(&self, lane: usize) -> Cell {
-        Cell { workload: self.workload, runtime: self.lanes[lane].runtime, workers: self.workers }
+        Cell { workload: self.workload, runtime: Arc::clone(&self.lanes[lane].runtime), workers: self.workers }
     }
 
     /// The name of a lane's cell, with the entrant's label: `ping_pong/local#2/w1`.
@@ -59,22 +61,12 @@ pub struct Contest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContestError {
-    /// A runtime that is not registered.
-    #[error("there is no runtime called `{name}`; there are {}", known.join(", "))]
-    Runtime {
-        /// The name given.
-        name: String,
-        /// The names that exist.
-        known: Vec<&'static str>,
-    },
-    /// An expression that matches no workload.
-    #[error("no workload matches `{pattern}`; there are {}", known.join(", "))]
-    Workload {
-        /// The expression.
-        pattern: String,
-        /// The names that exist.
-        known: Vec<&'static str>,
-    },
+    /// A runtime or a workload that does not exist.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A pattern stands for one runtime, or for none that can take part.
+    #[error("there is nobody to compare {0} with")]
+    Alone(String),
     /// No worker count that the first and another runtime accept.
     #[error("{first} and the others have no worker count in common among {counts}: {}", absent.join("; "))]
     Workers {
@@ -88,26 +80,32 @@ pub enum ContestError {
 }
 
 impl Contest {
-    /// The contest of `names` on the workloads that `pattern` matches, without one on all throughput
-    /// workloads, with each of `counts` workers.
+    /// The contest of `names` among `roster`, on the workloads that `pattern` matches, without one on all throughput
+    /// workloads, with each of `counts` workers. A pattern stands for everybody whom it matches, a name for itself,
+    /// as often as it is given.
     ///
     /// # Errors
     /// [`ContestError`], which names what does not exist and what does.
-    pub fn new(names: &[String], pattern: Option<&Regex>, counts: &[usize]) -> Result<Self, ContestError> {
-        let entrants = entrants(names)?;
+    pub fn new(
+        roster: &Roster,
+        names: &[NamePattern],
+        pattern: Option<&NamePattern>,
+        counts: &[usize],
+    ) -> Result<Self, ContestError> {
+        let entrants = entrants(roster, names)?;
         let workloads = choose(pattern)?;
         let (mut endpoints, mut absent) = (Vec::new(), Vec::new());
         for workload in workloads {
             for &workers in counts {
-                let lanes: Vec<_> = entrants.iter().filter(|e| accepts(e.runtime, workers)).cloned().collect();
-                let first_is_there = accepts(entrants[0].runtime, workers);
-                if first_is_there && lanes.len() > 1 {
+                let accepts = |entrant: &&Entrant| entrant.runtime.takes(workers);
+                let lanes: Vec<_> = entrants.iter().filter(accepts).cloned().collect();
+                if accepts(&&entrants[0]) && lanes.len() > 1 {
                     endpoints.push(Endpoint { workload, workers, lanes });
                 }
             }
         }
         for &count in counts {
-            let missing = entrants.iter().filter(|e| !accepts(e.runtime, count));
+            let missing = entrants.iter().filter(|entrant| !entrant.runtime.takes(count));
             absent.extend(missing.map(|e| format!("{} cannot run with {}", e.label, format::count(count, "worker"))));
         }
         if endpoints.is_empty() {
@@ -124,50 +122,60 @@ impl Contest {
     }
 }
 
-fn accepts(runtime: &runtimes::Card, workers: usize) -> bool {
-    match runtime.workers {
-        Workers::Caller => workers == 1,
-        Workers::Many => workers > 0,
+fn entrants(roster: &Roster, patterns: &[NamePattern]) -> Result<Vec<Entrant>, ContestError> {
+    let known = roster.names();
+    let mut entrants: Vec<Entrant> = Vec::with_capacity(patterns.len());
+    for pattern in patterns {
+        for name in pattern.choose("runtime", &known)? {
+            let Some(runtime) = roster.get(name).cloned() else { continue };
+            let before = entrants.iter().filter(|entrant| entrant.runtime.name() == name).count();
+            // A pattern that comes upon somebody again does not mean to measure it twice.
+            if before > 0 && pattern.exact().is_none() {
+                continue;
+            }
+            let label = if before == 0 { name.to_owned() } else { format!("{name}#{}", before + 1) };
+            entrants.push(Entrant { label, runtime });
+        }
+    }
+    match &entrants[..] {
+        [] => Err(ContestError::Alone("nobody".to_owned())),
+        [alone] => Err(ContestError::Alone(alone.label.clone())),
+        _ => Ok(entrants),
     }
 }
 
-fn entrants(names: &[String]) -> Result<Vec<Entrant>, ContestError> {
-    let cards = runtimes::cards();
-    let mut entrants: Vec<Entrant> = Vec::with_capacity(names.len());
-    for name in names {
-        let Some(&runtime) = cards.iter().find(|card| card.name == name) else {
-            let known = cards.iter().map(|card| card.name).collect();
-            return Err(ContestError::Runtime { name: name.clone(), known });
-        };
-        let before = entrants.iter().filter(|entrant| entrant.runtime.name == name).count();
-        let label = if before == 0 { name.clone() } else { format!("{name}#{}", before + 1) };
-        entrants.push(Entrant { label, runtime });
-    }
-    Ok(entrants)
-}
-
-fn choose(pattern: Option<&Regex>) -> Result<Vec<&'static workloads::Card>, ContestError> {
+/// The workloads that `pattern` names; all throughput workloads without one.
+///
+/// # Errors
+/// [`ContestError::Name`].
+pub fn choose(pattern: Option<&NamePattern>) -> Result<Vec<&'static workloads::Card>, ContestError> {
     let cards = workloads::cards();
-    let meant = |card: &workloads::Card| match pattern {
-        Some(pattern) => pattern.is_match(card.name),
-        None => card.kind == Kind::Throughput,
+    let known: Vec<_> = cards.iter().map(|card| card.name).collect();
+    let Some(pattern) = pattern else {
+        return Ok(cards.into_iter().filter(|card| card.kind == Kind::Throughput).collect());
     };
-    let chosen: Vec<_> = cards.iter().copied().filter(|card| meant(card)).collect();
-    if chosen.is_empty() {
-        let known = cards.iter().map(|card| card.name).collect();
-        return Err(ContestError::Workload { pattern: pattern.map(Regex::to_string).unwrap_or_default(), known });
-    }
-    Ok(chosen)
+    let chosen = pattern.choose("workload", &known)?;
+    Ok(cards.into_iter().filter(|card| chosen.contains(&card.name)).collect())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn contest(names: &[&str], pattern: Option<&str>, counts: &[usize]) -> Result<Contest, ContestError> {
-        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        let pattern = pattern.map(|text| Regex::new(text).expect("a regular expression"));
-        Contest::new(&names, pattern.as_ref(), counts)
+    /// Three that differ in the workers that they take.
+    pub(in super::super) fn roster() -> Roster {
+        let of = |name, max| crate::contestants::tests::contestant(name, max);
+        Roster::of(vec![of("local", Some(1)), of("global-queue", None), of("work-stealing", None)])
+    }
+
+    pub(in super::super) fn contest(
+        names: &[&str],
+        pattern: Option<&str>,
+        counts: &[usize],
+    ) -> Result<Contest, ContestError> {
+        let parse = |text: &str| text.parse::<NamePattern>().expect("a pattern");
+        let names: Vec<_> = names.iter().map(|&name| parse(name)).collect();
+        Contest::new(&roster(), &names, pattern.map(parse).as_ref(), counts)
     }
 
     fn labels(endpoint: &Endpoint) -> Vec<&str> {
@@ -181,6 +189,12 @@ mod tests {
         assert_eq!(contest.endpoints[0].id(2), "ring/local#2/w1");
         assert_eq!(contest.endpoints[0].cell(2).id(), "ring/local/w1");
         assert_eq!(contest.comparisons(), 3);
+    }
+
+    #[test]
+    fn a_pattern_stands_for_everybody_whom_it_matches_once() {
+        let contest = contest(&["work-stealing", "*"], Some("ring"), &[1]).expect("valid");
+        assert_eq!(labels(&contest.endpoints[0]), ["work-stealing", "local", "global-queue"]);
     }
 
     #[test]
@@ -214,5 +228,7 @@ mod tests {
         assert!(error.contains("`nonesuch`") && error.contains("work-stealing"), "{error}");
         let error = contest(&["local", "local"], Some("nonesuch"), &[1]).expect_err("there is none").to_string();
         assert!(error.contains("`nonesuch`") && error.contains("ping_pong"), "{error}");
+        let error = contest(&["local"], None, &[1]).expect_err("nobody else").to_string();
+        assert!(error.contains("nobody to compare local with"), "{error}");
     }
 }

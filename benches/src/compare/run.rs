@@ -9,15 +9,15 @@ use results::schema::{Measurement, Outcome};
 use results::text::chain;
 use workloads::Kind;
 
-use super::contest::{Contest, Endpoint};
+use super::contest::Contest;
 use super::file::{self, entries, measure};
 use super::noise::{Gate, NoiseError, Reading};
 use super::sheet::{Block, Figures, Run, Sheet};
 use super::verdict::{Comparison, Verdict, judge};
-use crate::cell::{LaunchError, Launcher, ONCE, Request, Task};
+use crate::cell::{Launcher, ONCE, Task};
 use crate::interrupt::Interrupt;
 use crate::matrix::shuffle;
-use crate::params::{self, Overrides};
+use crate::params::Overrides;
 use crate::progress::Progress;
 use results::percentile::TAIL;
 use results::stats::geometric_mean;
@@ -41,18 +41,6 @@ pub struct Options {
     pub gate: Gate,
     /// The workloads' parameters.
     pub overrides: Overrides,
-}
-
-/// What stops a comparison as a whole. A cell that fails is a result, no error.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// No process could be run.
-    #[error(transparent)]
-    Launch(#[from] LaunchError),
-    /// The noise cannot be read.
-    #[error(transparent)]
-    Noise(#[from] NoiseError),
 }
 
 /// A comparison under way: the results so far, and where they are kept.
@@ -103,8 +91,8 @@ impl<'a> Race<'a> {
     /// Runs all rounds, or as many as there are before an interruption.
     ///
     /// # Errors
-    /// [`RunError`]; what had been measured is there nevertheless.
-    pub fn run(&mut self) -> Result<(), RunError> {
+    /// [`NoiseError`]; what had been measured is there nevertheless.
+    pub fn run(&mut self) -> Result<(), NoiseError> {
         let lanes: usize = self.sheets.iter().map(|sheet| sheet.endpoint.lanes.len()).sum();
         let time = self.options.time;
         let mut progress = Progress::new(lanes * (self.options.rounds + 1), time + time / 4 + PROCESS);
@@ -131,7 +119,7 @@ impl<'a> Race<'a> {
 
     /// Chooses the iterations of an endpoint, the same for all of its lanes: half of them are faster
     /// than the time asked for and half slower, on the geometric mean.
-    fn calibrate(&mut self, index: usize, progress: &mut Progress) -> Result<(), RunError> {
+    fn calibrate(&mut self, index: usize, progress: &mut Progress) -> Result<(), NoiseError> {
         let mut iteration_ns = Vec::new();
         let kind = self.sheets[index].endpoint.workload.kind;
         for lane in 0..self.sheets[index].endpoint.lanes.len() {
@@ -143,7 +131,7 @@ impl<'a> Race<'a> {
                 Kind::Throughput | Kind::Latency => Task::Round(self.options.time / 4),
                 Kind::Memory => ONCE,
             };
-            match self.launch(index, lane, task)? {
+            match self.launch(index, lane, task) {
                 Some(Outcome::Measured(measurement)) => iteration_ns.extend(measurement.samples_ns.first()),
                 // Void: too disturbed to be ranked, which says nothing against the lane.
                 Some(Outcome::Void { .. } | Outcome::Skipped { .. }) | None => {}
@@ -163,7 +151,7 @@ impl<'a> Race<'a> {
 
     /// One round of an endpoint: its lanes run one right after the other, so that what the machine does
     /// meanwhile falls on all of them.
-    fn block(&mut self, index: usize, round: usize, progress: &mut Progress) -> Result<(), RunError> {
+    fn block(&mut self, index: usize, round: usize, progress: &mut Progress) -> Result<(), NoiseError> {
         let count = self.sheets[index].endpoint.lanes.len();
         let mut order: Vec<_> = (0..count).collect();
         shuffle(&mut order, self.options.seed, (round as u64) << 20 | (index as u64 + 1));
@@ -195,7 +183,7 @@ impl<'a> Race<'a> {
         Ok(())
     }
 
-    fn lane(&mut self, index: usize, lane: usize, round: usize) -> Result<Run, RunError> {
+    fn lane(&mut self, index: usize, lane: usize, round: usize) -> Result<Run, NoiseError> {
         let sheet = &self.sheets[index];
         let kind = sheet.endpoint.workload.kind;
         // Latency workloads warm up by themselves, and an iteration of theirs may take seconds.
@@ -206,7 +194,7 @@ impl<'a> Race<'a> {
             Kind::Latency => Task::Fixed { warm_up_iterations: 0, iterations: sheet.iterations },
             Kind::Memory => ONCE,
         };
-        let failure = match self.launch(index, lane, task)? {
+        let failure = match self.launch(index, lane, task) {
             None => return Ok(Run::Missing),
             Some(Outcome::Void { reason }) => return Ok(Run::Void(format!("void: {reason}"))),
             Some(Outcome::Skipped { reason }) => return Ok(Run::Void(reason)),
@@ -220,20 +208,14 @@ impl<'a> Race<'a> {
         Ok(Run::Missing)
     }
 
-    /// `None` when a signal from the terminal ended the child: nothing is known about the cell then.
-    fn launch(&self, index: usize, lane: usize, task: Task) -> Result<Option<Outcome>, LaunchError> {
-        let Endpoint { workload, workers, lanes } = &self.sheets[index].endpoint;
-        let finished = self.launcher.run(&Request {
-            workload: workload.name.to_owned(),
-            runtime: lanes[lane].runtime.name.to_owned(),
-            workers: *workers,
-            params: params::to_map(&self.options.overrides.of(workload)),
-            task,
-        })?;
+    /// `None` when a signal from the terminal ended the contestant: nothing is known about the cell then.
+    fn launch(&self, index: usize, lane: usize, task: Task) -> Option<Outcome> {
+        let cell = self.sheets[index].endpoint.cell(lane);
+        let finished = self.launcher.run(&cell, &self.options.overrides, &task);
         if finished.interrupted {
             self.interrupt.note();
         }
-        Ok((!finished.interrupted).then_some(finished.outcome))
+        (!finished.interrupted).then_some(finished.outcome)
     }
 }
 

@@ -156,18 +156,15 @@ impl Sheet {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use regex::Regex;
-
-    use super::super::contest::Contest;
+    use super::super::contest::tests::contest;
     use super::*;
 
     const QUIET: Noise = Noise { steal: 0.0, others: 0.1 };
 
     /// `work-stealing`, itself again, and `global-queue` on ping_pong.
     pub(in super::super) fn sheet() -> Sheet {
-        let names = ["work-stealing", "work-stealing", "global-queue"].map(str::to_owned);
-        let pattern = Regex::new("^ping_pong$").expect("a regular expression");
-        let contest = Contest::new(&names, Some(&pattern), &[1]).expect("they exist");
+        let names = ["work-stealing", "work-stealing", "global-queue"];
+        let contest = contest(&names, Some("ping_pong"), &[1]).expect("they exist");
         Sheet::new(contest.endpoints[0].clone())
     }
 

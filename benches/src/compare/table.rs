@@ -226,15 +226,12 @@ fn rejections(text: &mut String, sheets: &[Sheet]) {
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
-
+    use super::super::contest::tests::contest as named;
     use super::super::sheet::tests::{block, rejected, sheet};
     use super::*;
 
     fn contest() -> Contest {
-        let names = ["work-stealing", "work-stealing", "global-queue"].map(str::to_owned);
-        let pattern = Regex::new("^ping_pong$").expect("a regular expression");
-        Contest::new(&names, Some(&pattern), &[1]).expect("they exist")
+        named(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1]).expect("they exist")
     }
 
     fn text(sheets: &[Sheet], verdicts: &[Verdict]) -> String {

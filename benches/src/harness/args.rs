@@ -10,30 +10,32 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use regex::Regex;
 
 use super::criterion_args::CriterionArgs;
 use crate::cell::Timing;
 use crate::commands::print_answer;
+use crate::contestants::names::NamePattern;
+use crate::contestants::wanted::Extent;
 use crate::matrix::{Filter, FilterError, Selection};
 use crate::say::note;
 use crate::value::seconds;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo bench                                     the whole matrix, then the page
-  cargo bench -- --quick                          the same in some four minutes, with wider intervals
+  cargo bench                                     the core set on every workload, then the page
+  cargo bench -- --quick                          the same with wider intervals
+  cargo bench -- --full                           everybody
   cargo bench -- ping_pong                        one workload on every runtime
   cargo bench -- '/(work-stealing|tokio-mt)/w2$'  two runtimes with two workers
   cargo bench -- --list                           the ids that filters are matched against
-  cargo bench -- --runtime '^local$' --param ping_pong.pairs=100
+  cargo bench -- --runtime 'stackful*' --param ping_pong.pairs=100
   cargo bench -- --save-baseline before           … change something …
   cargo bench -- --baseline before
 
 Results lie in target/stampede/results, one file per cell, as soon as the cell is done.
 `cargo stampede --help` tells what can be done with them.";
 
-/// Measures the matrix runtime × workload × workers.
+/// Measures the matrix runtime × workload × workers. Builds the contestants that it needs.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo bench --", after_help = EXAMPLES, max_term_width = 100, disable_version_flag = true)]
 pub struct Args {
@@ -50,9 +52,17 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     pub skip: Vec<String>,
 
-    /// Measure the runtimes whose name matches this regular expression
-    #[arg(long, value_name = "REGEX")]
-    pub runtime: Option<Regex>,
+    /// Measure the runtimes of this name, glob or regular expression
+    #[arg(long, value_name = "NAMES")]
+    pub runtime: Option<NamePattern>,
+
+    /// Measure everybody, not only the core set
+    #[arg(long)]
+    pub full: bool,
+
+    /// Time runtimes that do not conform as well, and mark them
+    #[arg(long)]
+    pub allow_nonconforming: bool,
 
     /// Worker counts instead of 1,2; may exceed the cores
     #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -185,7 +195,13 @@ impl Args {
             runtime: self.runtime.clone(),
             workers: self.workers.iter().copied().map(usize::from).collect(),
             skip: self.skip.clone(),
+            everywhere: false,
         })
+    }
+
+    /// How much of everything is meant.
+    pub fn extent(&self) -> Extent {
+        if self.full { Extent::Full } else { Extent::CoreSet }
     }
 
     /// How criterion measures a cell.

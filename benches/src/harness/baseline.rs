@@ -77,7 +77,7 @@ impl<'a> Baselines<'a> {
         match workload.kind {
             Kind::Throughput => self.criterion_home.join(cell.id()).join(baseline),
             Kind::Latency | Kind::Memory => {
-                self.records_dir.join(baseline).join(format!("{}.{}.w{workers}.json", workload.name, runtime.name))
+                self.records_dir.join(baseline).join(format!("{}.{}.w{workers}.json", workload.name, runtime.name()))
             }
         }
     }

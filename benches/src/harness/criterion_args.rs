@@ -1,4 +1,4 @@
-//! Criterion's flags: checked here, then passed on to the child processes in which it runs.
+//! Criterion's flags: checked here, then read again by criterion itself, see `criterions_process`.
 
 use std::time::Duration;
 
@@ -136,9 +136,9 @@ impl CriterionArgs {
         self.verbose || self.output_format == "bencher" || self.yields_no_result()
     }
 
-    /// The flags for a child. What `timing` covers travels in the request.
-    pub fn pass_on(&self) -> Vec<String> {
-        let mut flags = vec!["--bench".to_owned(), format!("--color={}", self.color_of_a_pipe())];
+    /// The arguments of a process in which criterion runs. What `timing` covers it is told by calls.
+    pub fn criterions_own(&self) -> Vec<String> {
+        let mut flags = vec!["--bench".to_owned(), format!("--color={}", self.color)];
         flags.push(format!("--output-format={}", self.output_format));
         let switches =
             [("--verbose", self.verbose), ("--quiet", self.quiet), ("--discard-baseline", self.discard_baseline)];
@@ -153,15 +153,6 @@ impl CriterionArgs {
         value("--load-baseline", self.load_baseline.clone());
         value("--profile-time", self.profile_time.map(|v| v.as_secs_f64().to_string()));
         flags
-    }
-
-    /// A child's lines pass through a pipe, in which criterion sees no terminal.
-    fn color_of_a_pipe(&self) -> &str {
-        use std::io::IsTerminal;
-        match self.color.as_str() {
-            "auto" if std::io::stdout().is_terminal() => "always",
-            other => other,
-        }
     }
 }
 
@@ -183,8 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn flags_reach_the_child_and_times_do_not() {
-        let flags = parse("--save-baseline a --noise-threshold 0.05 -v --color never --warm-up-time 2 -n").pass_on();
+    fn flags_reach_criterion_and_times_do_not() {
+        let flags =
+            parse("--save-baseline a --noise-threshold 0.05 -v --color never --warm-up-time 2 -n").criterions_own();
         let expected = ["--bench", "--color=never", "--output-format=criterion", "--verbose", "--noise-threshold=0.05"];
         assert_eq!(flags[..5], expected);
         assert_eq!(flags[5..], ["--save-baseline=a"]);

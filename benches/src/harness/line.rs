@@ -58,7 +58,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use runtimes::{Body, Origin, Workers};
+    use crate::contestants::tests::contestant;
     use workloads::Field;
 
     static WORKLOAD: workloads::Card = workloads::Card {
@@ -70,17 +70,9 @@ mod tests {
         field: Field::Usual,
         params: &[],
     };
-    static RUNTIME: runtimes::Card = runtimes::Card {
-        name: "local",
-        summary: "",
-        isolates: "",
-        origin: Origin::Ours,
-        workers: Workers::Caller,
-        body: Body::Stackless,
-    };
-
     fn line(outcome: &Outcome) -> String {
-        describe(&Cell { workload: &WORKLOAD, runtime: &RUNTIME, workers: 1 }, outcome)
+        let runtime = std::sync::Arc::new(contestant("local", Some(1)));
+        describe(&Cell { workload: &WORKLOAD, runtime, workers: 1 }, outcome)
     }
 
     #[test]

@@ -1,25 +1,27 @@
 //! What `cargo bench` runs: each harness measures its kind of workload and renders the page.
 //!
-//! The harness itself only plans, watches and stores; the cells run in child processes.
+//! The harness itself only plans, watches and stores; the cells run in the processes of contestants.
 
 mod args;
 mod baseline;
 mod criterion_args;
+mod criterions_process;
 mod line;
 mod plan;
 mod rounds;
 mod run;
 
-use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use workloads::Kind;
 
 pub use args::{Args, Mode};
 pub use criterion_args::{Against, CriterionArgs};
+pub use criterions_process::handed_over;
 pub use plan::{Step, plan};
+use run::kind_name;
 pub use run::run;
 
 /// The hidden subcommand that makes the tool a harness; a kind and the flags of `cargo bench` follow.
@@ -34,6 +36,9 @@ pub fn main(kind: Kind, arguments: &[OsString]) -> Result<ExitCode> {
         Ok(args) => args,
         Err(code) => return Ok(code),
     };
-    let tool = env::current_exe().context("cannot find this program's own file")?;
-    run(kind, &args, arguments, tool)
+    let criterion_runs = kind == Kind::Throughput && matches!(args.mode(), Mode::Measure | Mode::Unrecorded);
+    if criterion_runs && handed_over().is_none() {
+        return Err(criterions_process::become_it(kind, arguments, &args.criterion));
+    }
+    run(kind, &args, arguments)
 }

@@ -42,8 +42,10 @@ pub fn plan(cells: &[Cell], kind: Kind, args: &Args, seed: u64) -> Vec<Step> {
     let rounds = if in_rounds(mode, kind) { usize::from(args.rounds()) } else { 1 };
     let mut steps = Vec::with_capacity(cells.len() * rounds);
     for round in 0..rounds {
-        let mut block: Vec<_> =
-            cells.iter().map(|&cell| Step { cell, round, last: round + 1 == rounds, task: task.clone() }).collect();
+        let mut block: Vec<_> = cells
+            .iter()
+            .map(|cell| Step { cell: cell.clone(), round, last: round + 1 == rounds, task: task.clone() })
+            .collect();
         shuffle(&mut block, seed, round as u64);
         steps.extend(block);
     }

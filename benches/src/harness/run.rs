@@ -1,13 +1,12 @@
 //! One run of a harness, from the selection of cells to the page.
 
-use results::format;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result};
 use results::Store;
+use results::format;
 use results::schema::Outcome;
 use workloads::Kind;
 
@@ -15,8 +14,9 @@ use super::baseline::Baselines;
 use super::plan::{Step, expected, in_rounds, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
-use crate::cell::{Finished, Launcher, Request};
+use crate::cell::{CriterionsPlace, Finished, Launcher};
 use crate::commands::place;
+use crate::contestants::{Gate as Conformance, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
 use crate::machine;
 use crate::matrix::{Cell, of_kind};
@@ -27,37 +27,53 @@ use crate::record::record;
 use crate::say::{note, say};
 use crate::session::Session;
 
-/// Carries out what `args` ask for on the cells of `kind`, with children of the command-line `tool`.
-/// `arguments` are what `args` were read from: the records quote them.
+/// Carries out what `args` ask for on the cells of `kind`. `arguments` are what `args` were read from: the records
+/// quote them.
 ///
 /// # Errors
 /// When nothing could be run or stored. A cell that fails is a stored result, no error.
-pub fn run(kind: Kind, args: &Args, arguments: &[OsString], tool: PathBuf) -> Result<ExitCode> {
-    let selected = args.selection()?.cells(machine::cores())?;
-    let cells = of_kind(&selected, kind);
+pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> {
+    let selection = args.selection()?;
     let short = args.quick || args.mode() == Mode::Test;
     let overrides = if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
-    if args.mode() == Mode::List {
-        cells.iter().for_each(|cell| say!("{}: benchmark", cell.id()));
+    let workspace = Workspace::find()?;
+    let programs = wanted::programs(&workspace, &selection, args.extent(), machine::cores());
+    if programs.is_empty() {
+        selection.cells(&Roster::default(), machine::cores())?;
         return Ok(ExitCode::SUCCESS);
     }
-    // The filter may mean cells of the other harness alone.
-    if cells.is_empty() {
+    // The filter may mean cells of the other harnesses alone.
+    if !programs.iter().any(|program| selection.may_mean_kind(&program.name, kind, machine::cores())) {
         return Ok(ExitCode::SUCCESS);
     }
     if args.mode() == Mode::Unrecorded && kind != Kind::Throughput {
         note!("{}: passed over, criterion profiles and compares throughput workloads only", kind_name(kind));
         return Ok(ExitCode::SUCCESS);
     }
-    let paths = Paths::new(args.out.as_deref());
+    let mut roster = Roster::build(&workspace, &programs)?;
+    if matches!(args.mode(), Mode::Measure | Mode::Unrecorded) {
+        let meant: BTreeSet<_> =
+            selection.cells(&roster, machine::cores())?.iter().map(|cell| cell.runtime.name().to_owned()).collect();
+        let meant: Vec<_> = meant.into_iter().collect();
+        Conformance::new(&workspace.stampede_dir()).admit(&mut roster, &meant, args.allow_nonconforming)?;
+    }
+    let cells = of_kind(&selection.cells(&roster, machine::cores())?, kind);
+    if args.mode() == Mode::List {
+        cells.iter().for_each(|cell| say!("{}: benchmark", cell.id()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let paths = Paths::new(args.out.as_deref(), &workspace);
     let baselines = Baselines::new(&args.criterion, &paths)?;
     baselines.check(&cells)?;
-    let session = Session::current(args.seed, args.quick, arguments);
-    let home = paths.criterion_home.clone();
-    let mut launcher = Launcher::new(tool, &args.criterion.pass_on(), home, args.longest_silence());
-    launcher.interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
-    let tally = Tally::default();
-    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally, stored: false };
+    let peers: BTreeSet<_> =
+        roster.contestants().iter().filter_map(|contestant| contestant.descriptor.package.as_deref()).collect();
+    let session = Session::current(args.seed, args.quick, arguments, &peers.into_iter().collect::<Vec<_>>());
+    let visible = args.criterion.wants_criterions_lines();
+    let criterion = CriterionsPlace { home: paths.criterion_home.clone(), visible };
+    let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+    let launcher = Launcher { deadline: args.longest_silence(), criterion, interrupt };
+    let (tally, lost) = (Tally::default(), roster.lost().len());
+    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally, lost, stored: false };
     run.all(&cells)
 }
 
@@ -70,6 +86,8 @@ struct Run<'a> {
     baselines: Baselines<'a>,
     paths: Paths,
     tally: Tally,
+    /// Programs that could not take part.
+    lost: usize,
     /// Whether a result of this run is kept.
     stored: bool,
 }
@@ -102,7 +120,7 @@ impl Run<'_> {
                 continue;
             }
             progress.begin(&step.cell.to_string());
-            let finished = self.launcher.run(&Request::new(&step.cell, &self.overrides, step.task.clone()))?;
+            let finished = self.launcher.run(&step.cell, &self.overrides, &step.task);
             if finished.interrupted {
                 interrupt.note();
                 break;
@@ -126,7 +144,7 @@ impl Run<'_> {
         // as a test it is a failure.
         Ok(match (interrupt.came(), self.args.mode()) {
             (true, _) => ExitCode::from(interrupt.exit_code()),
-            (false, Mode::Test) if !self.tally.failed.is_empty() => ExitCode::FAILURE,
+            (false, Mode::Test) if !self.tally.failed.is_empty() || self.lost > 0 => ExitCode::FAILURE,
             (false, _) => ExitCode::SUCCESS,
         })
     }
@@ -174,8 +192,7 @@ impl Run<'_> {
                 words.push_str(&format!("  {change}"));
             }
         }
-        let criterions = if self.args.criterion.wants_criterions_lines() { &finished.printed[..] } else { &[] };
-        progress.finish(&criterions.iter().map(String::as_str).chain([&*words]).collect::<Vec<_>>().join("\n"));
+        progress.finish(&words);
         Ok(())
     }
 
@@ -202,7 +219,7 @@ impl Tally {
     }
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+pub(super) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",

@@ -16,7 +16,7 @@ pub fn page_path() -> PathBuf {
 fn stampede_dir() -> PathBuf {
     let named = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let exe = env::current_exe().ok();
-    target_dir(named.as_deref(), exe.as_deref(), |dir| dir.join(".rustc_info.json").is_file()).join("stampede")
+    target_dir(named.as_deref(), exe.as_deref(), |dir| dir.join("CACHEDIR.TAG").is_file()).join("stampede")
 }
 
 /// Cargo's target directory. The running binary's own place says it best: `cargo bench` changes to

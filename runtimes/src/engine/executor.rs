@@ -209,7 +209,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     }
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_as(Self::name(), config)
+        Self::start_as(config.name.unwrap_or_else(Self::name), config)
     }
 
     fn spawner(&self) -> &Self::Spawner {

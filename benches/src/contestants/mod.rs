@@ -1,0 +1,47 @@
+//! Who takes part: programs that speak the protocol, found, built and asked who they are.
+//!
+//! Reading order: `workspace` (which programs there are), [`names`] (which of them are meant), `build`
+//! (Cargo makes them), `roster` (what they say of themselves), `conformance` (whether they may be timed).
+
+mod build;
+mod conformance;
+mod core_set;
+pub mod names;
+mod roster;
+pub mod wanted;
+mod workspace;
+
+pub use build::{BuildError, Builder, Built};
+pub use conformance::{Gate, Verdict};
+pub use core_set::in_core_set;
+pub use roster::{Contestant, Roster};
+pub use workspace::{FindError, Program, Workspace};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use contestant::protocol::Descriptor;
+
+    use super::Contestant;
+
+    /// A contestant that cannot be run.
+    pub(crate) fn contestant(name: &str, max_workers: Option<usize>) -> Contestant {
+        Contestant {
+            descriptor: Descriptor {
+                name: name.to_owned(),
+                summary: String::new(),
+                isolates: String::new(),
+                relatives: Vec::new(),
+                package: None,
+                max_workers,
+                stacks: false,
+                configuration: Default::default(),
+            },
+            program: "/nonexistent/contestant".into(),
+            program_name: name.to_owned(),
+            position: 0,
+            workloads: workloads::cards().iter().map(|card| card.name.to_owned()).collect(),
+            optimised: true,
+            lacks: Vec::new(),
+        }
+    }
+}

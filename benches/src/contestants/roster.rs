@@ -1,0 +1,224 @@
+//! The contestants that a command has built, with what they say of themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anstyle::{AnsiColor, Style};
+use contestant::client::Client;
+use contestant::protocol::{Description, Descriptor};
+use results::text::chain;
+use serde::{Deserialize, Serialize};
+
+use super::build::{BuildError, Builder};
+use super::workspace::{Program, Workspace};
+use crate::say::note;
+
+/// A program that does not say who it is for so long has hung.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Places that each program has for its runtimes: more than any has.
+const PLACES: usize = 1_000;
+
+/// One runtime that can be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contestant {
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// The program that brings it.
+    pub program: PathBuf,
+    /// The name of that program: its main runtime's.
+    pub program_name: String,
+    /// Its place in lists and on the page.
+    pub position: usize,
+    /// The workloads that it can run.
+    pub workloads: Vec<String>,
+    /// Whether it was built to be measured.
+    pub optimised: bool,
+    /// The behaviours that it has not and must have, if it is measured nevertheless.
+    pub lacks: Vec<String>,
+}
+
+impl Contestant {
+    /// The name that filters, tables and results use.
+    pub fn name(&self) -> &str {
+        &self.descriptor.name
+    }
+
+    /// Whether it is its program's main runtime, not another configuration.
+    pub fn is_main(&self) -> bool {
+        self.descriptor.configuration.is_empty()
+    }
+
+    /// Whether it takes `workers` workers.
+    pub fn takes(&self, workers: usize) -> bool {
+        workers > 0 && self.descriptor.max_workers.is_none_or(|max| workers <= max)
+    }
+}
+
+/// Everybody who can take part in a command.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    contestants: Vec<Arc<Contestant>>,
+    lost: BTreeMap<String, String>,
+}
+
+/// What is kept of a program's description, so that lists need not build it.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    program: PathBuf,
+    modified_ns: u64,
+    bytes: u64,
+    description: Description,
+}
+
+impl Roster {
+    /// Builds `programs` and asks each who it is. Who cannot take part is named on standard error.
+    ///
+    /// # Errors
+    /// [`BuildError`] when Cargo did not come to compiling.
+    pub fn build(workspace: &Workspace, programs: &[&Program]) -> Result<Self, BuildError> {
+        let mut built = Builder::new(workspace).build(programs)?;
+        let mut place =
+            |program: &Program| built.remove(&program.name).unwrap_or_else(|| Err("it was not built".to_owned()));
+        let roster = Self::ask(workspace, programs.iter().copied().map(|p| (p, place(p))).collect());
+        for (name, reason) in &roster.lost {
+            note!("{BAD}{name} cannot take part{BAD:#}: {reason}");
+        }
+        Ok(roster)
+    }
+
+    /// Asks each of `built` who it is. A program that gives no sensible answer is lost, with the reason.
+    pub fn ask(workspace: &Workspace, built: Vec<(&Program, Result<PathBuf, String>)>) -> Self {
+        let mut roster = Self::default();
+        for (program, place) in built {
+            let described = place.and_then(|place| {
+                let description = describe(&place, program)?;
+                keep(workspace, program, &place, &description);
+                Ok((place, description))
+            });
+            match described {
+                Ok((place, description)) => roster.add(workspace, program, place, description),
+                Err(reason) => _ = roster.lost.insert(program.name.clone(), reason),
+            }
+        }
+        roster
+    }
+
+    /// The contestants among `programs` that were built before and have not changed since.
+    pub fn kept(workspace: &Workspace, programs: &[&Program]) -> Self {
+        let mut roster = Self::default();
+        for program in programs {
+            let kept = fs::read(kept_at(workspace, program)).ok();
+            let kept = kept.and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
+            let Some(kept) = kept else { continue };
+            let newer = modified_ns(&program.source).is_none_or(|edited| edited > kept.modified_ns);
+            if !newer && facts(&kept.program) == Some((kept.modified_ns, kept.bytes)) {
+                roster.add(workspace, program, kept.program, kept.description);
+            }
+        }
+        roster
+    }
+
+    fn add(&mut self, workspace: &Workspace, program: &Program, place: PathBuf, description: Description) {
+        let before = workspace.programs.iter().position(|other| other == program).unwrap_or(workspace.programs.len());
+        for (index, descriptor) in description.runtimes.into_iter().enumerate() {
+            self.contestants.push(Arc::new(Contestant {
+                descriptor,
+                program: place.clone(),
+                program_name: program.name.clone(),
+                position: before * PLACES + index,
+                workloads: description.workloads.clone(),
+                optimised: description.build.optimised,
+                lacks: Vec::new(),
+            }));
+        }
+    }
+
+    /// A roster of these, for tests.
+    pub fn of(contestants: Vec<Contestant>) -> Self {
+        Self { contestants: contestants.into_iter().map(Arc::new).collect(), lost: BTreeMap::new() }
+    }
+
+    /// Everybody, in the order of lists.
+    pub fn contestants(&self) -> &[Arc<Contestant>] {
+        &self.contestants
+    }
+
+    /// The contestant called `name`.
+    pub fn get(&self, name: &str) -> Option<&Arc<Contestant>> {
+        self.contestants.iter().find(|contestant| contestant.name() == name)
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<&str> {
+        self.contestants.iter().map(|contestant| contestant.name()).collect()
+    }
+
+    /// The programs that cannot take part, and why.
+    pub fn lost(&self) -> &BTreeMap<String, String> {
+        &self.lost
+    }
+
+    /// Takes a program's runtimes out, for the reason given.
+    pub fn lose(&mut self, name: &str, reason: String) {
+        self.contestants.retain(|contestant| contestant.name() != name);
+        self.lost.insert(name.to_owned(), reason);
+    }
+
+    /// Marks a contestant as one that lacks `behaviours` and is measured nevertheless.
+    pub fn mark(&mut self, name: &str, behaviours: Vec<String>) {
+        if let Some(contestant) = self.contestants.iter_mut().find(|contestant| contestant.name() == name) {
+            Arc::make_mut(contestant).lacks = behaviours;
+        }
+    }
+}
+
+fn describe(place: &Path, program: &Program) -> Result<Description, String> {
+    let client = Client::launch(place, PATIENCE).map_err(|error| chain(&error))?;
+    let description = client.description().clone();
+    let own = &program.name;
+    let main = &description.runtimes[0];
+    if main.name != *own {
+        return Err(format!("it calls itself `{}`, and must be called as its file is: `{own}`", main.name));
+    }
+    for other in &description.runtimes[1..] {
+        let within = other.name.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'));
+        if !within || other.configuration.is_empty() {
+            return Err(format!(
+                "it has a runtime `{}`, and further ones must be called `{own}-…` and say how they are configured",
+                other.name
+            ));
+        }
+    }
+    Ok(description)
+}
+
+fn kept_at(workspace: &Workspace, program: &Program) -> PathBuf {
+    workspace.stampede_dir().join("contestants").join(format!("{}.json", program.name))
+}
+
+/// Failing to keep it costs a build before the next list, no more.
+fn keep(workspace: &Workspace, program: &Program, place: &Path, description: &Description) {
+    let Some((modified_ns, bytes)) = facts(place) else { return };
+    let kept = Kept { program: place.to_owned(), modified_ns, bytes, description: description.clone() };
+    let path = kept_at(workspace, program);
+    let made = path.parent().map(fs::create_dir_all);
+    if let (Some(Ok(())), Ok(text)) = (made, serde_json::to_vec(&kept)) {
+        let _ = fs::write(path, text);
+    }
+}
+
+fn facts(place: &Path) -> Option<(u64, u64)> {
+    Some((modified_ns(place)?, fs::metadata(place).ok()?.len()))
+}
+
+fn modified_ns(place: &Path) -> Option<u64> {
+    let modified = fs::metadata(place).ok()?.modified().ok()?;
+    let since = modified.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
+}

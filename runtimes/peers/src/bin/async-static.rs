@@ -1,0 +1,10 @@
+//! The contestant `async-static`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::peers::async_static::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

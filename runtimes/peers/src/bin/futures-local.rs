@@ -1,0 +1,10 @@
+//! The contestant `futures-local`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::peers::futures_local::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

@@ -1,0 +1,10 @@
+//! The contestant `futures-pool`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::peers::futures_pool::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

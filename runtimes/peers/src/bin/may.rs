@@ -1,0 +1,10 @@
+//! The contestant `may`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::peers::may::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

@@ -1,0 +1,10 @@
+//! The contestant `local`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::schedulers::local::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

@@ -1,0 +1,10 @@
+//! The contestant `stackful-local`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::schedulers::stackful_local::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}

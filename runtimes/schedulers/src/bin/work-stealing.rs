@@ -1,0 +1,10 @@
+//! The contestant `work-stealing`.
+
+use std::process::ExitCode;
+
+use contestant::Entry;
+use runtimes::schedulers::work_stealing::{CARD, Variant};
+
+fn main() -> ExitCode {
+    contestant::main::<Variant>(&[Entry::new(&CARD)])
+}
