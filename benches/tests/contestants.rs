@@ -1,4 +1,5 @@
-//! Contestants of a small workspace of their own: found, built and asked as ours are, and broken in every way.
+//! Contestants of a small workspace of their own: found, built and asked as ours are, and broken in
+//! every way.
 
 use std::env;
 use std::fs;
@@ -14,7 +15,8 @@ use benches::params::Overrides;
 use results::schema::Outcome;
 use tempfile::TempDir;
 
-/// A contestant in a few lines: it answers each request with what stands for its type. `ME` is replaced by its name.
+/// A contestant in a few lines: it answers each request with what stands for its type. `ME` is
+/// replaced by its name.
 const SOUND: &str = r###"//! A fake.
 fn main() {
     for line in std::io::stdin().lines().map_while(Result::ok) {

@@ -1,6 +1,7 @@
 //! Small parameters, for tests of runtimes and of the workloads themselves.
 
-/// Parameters with which a workload takes milliseconds. A workload that is not listed runs as it is.
+/// Parameters with which a workload takes milliseconds. A workload that is not listed runs as it
+/// is.
 pub fn small_params(workload: &str) -> &'static [(&'static str, u64)] {
     match workload {
         "spawn_many_local" | "spawn_many_remote" => &[("tasks", 500)],

@@ -1,4 +1,5 @@
-//! The harness's side of the protocol: starts a contestant, asks it, and ends it when it falls silent.
+//! The harness's side of the protocol: starts a contestant, asks it, and ends it when it falls
+//! silent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -236,7 +237,8 @@ impl Client {
         }
     }
 
-    /// Checks `behaviours` of `runtime`, all when there are none. `event` hears what is being checked and what has been.
+    /// Checks `behaviours` of `runtime`, all when there are none. `event` hears what is being
+    /// checked and what has been.
     ///
     /// # Errors
     /// [`ClientError`]; a behaviour that hangs in the contestant ends the session.
@@ -445,7 +447,8 @@ fn listen(child: &mut Child) -> Receiver<Line> {
     receiver
 }
 
-/// Lines until the end of the stream, whatever their encoding. One that is too long comes in pieces.
+/// Lines until the end of the stream, whatever their encoding. One that is too long comes in
+/// pieces.
 fn lines(stream: impl Read) -> impl Iterator<Item = String> {
     let mut stream = BufReader::new(stream);
     let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
@@ -457,7 +460,8 @@ fn lines(stream: impl Read) -> impl Iterator<Item = String> {
     })
 }
 
-/// The last lines that a contestant prints, read as they come, so that it never waits for a full pipe.
+/// The last lines that a contestant prints, read as they come, so that it never waits for a full
+/// pipe.
 #[derive(Debug)]
 struct Printed {
     lines: Arc<Mutex<VecDeque<String>>>,

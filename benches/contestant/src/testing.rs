@@ -17,17 +17,19 @@ use workloads::Kind;
 use crate::client::{Checking, Client, ClientError};
 use crate::protocol::{Descriptor, FailureKind, Sample, Start};
 
-/// More than any behaviour or workload takes on a busy machine: the suite has its own, shorter limit.
+/// More than any behaviour or workload takes on a busy machine: the suite has its own, shorter
+/// limit.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What Cargo sets for each program of the package, followed by its name.
 const PROGRAM: &str = "CARGO_BIN_EXE_";
 
-/// Runtimes and workloads that do not go together: by its nature the runtime lacks what the workload is about.
+/// Runtimes and workloads that do not go together: by its nature the runtime lacks what the
+/// workload is about.
 pub type LeftOut = &'static [(&'static str, &'static str)];
 
-/// The `main` of an integration test without a harness, in the package whose programs are tested. Every runtime must
-/// run every workload but those in `left_out`.
+/// The `main` of an integration test without a harness, in the package whose programs are tested.
+/// Every runtime must run every workload but those in `left_out`.
 pub fn main(left_out: LeftOut) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();

@@ -37,8 +37,8 @@ impl Script {
     }
 
     fn launch(&self, deadline: Duration) -> Result<Client, ClientError> {
-        // A script that another thread of this process has just written may be open for writing in a child that the
-        // other thread forks at this moment.
+        // A script that another thread of this process has just written may be open for writing in
+        // a child that the other thread forks at this moment.
         for _ in 0..100 {
             match Client::launch(&self.program, deadline) {
                 Err(ClientError::Start { source, .. }) if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {

@@ -1,8 +1,8 @@
 //! One cell, run by a contestant in a process of its own.
 //!
-//! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a hang
-//! of an executor into one failed cell. `execute` asks the contestant step by step; `sampling` is
-//! criterion's part of it.
+//! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a
+//! hang of an executor into one failed cell. `execute` asks the contestant step by step; `sampling`
+//! is criterion's part of it.
 
 mod execute;
 mod sampling;
@@ -22,7 +22,8 @@ pub enum Task {
     /// One round of a latency workload. An iteration that fills half of this time is the round, and
     /// brings a warm-up of its own; a shorter one is the warm-up of as many as fit.
     Round(Duration),
-    /// So many iterations under the clock, counted from beginning to end. [`ONCE`] is a round of a memory workload.
+    /// So many iterations under the clock, counted from beginning to end. [`ONCE`] is a round of a
+    /// memory workload.
     Fixed {
         /// Iterations before the clock starts.
         warm_up_iterations: u64,
@@ -33,7 +34,8 @@ pub enum Task {
     Unrecorded,
 }
 
-/// A single iteration in a process in which nothing has run before, so that no freed memory is used again.
+/// A single iteration in a process in which nothing has run before, so that no freed memory is used
+/// again.
 pub const ONCE: Task = Task::Fixed { warm_up_iterations: 0, iterations: 1 };
 
 /// How long criterion measures unless its flags say otherwise.
@@ -41,7 +43,8 @@ pub const ONCE: Task = Task::Fixed { warm_up_iterations: 0, iterations: 1 };
 pub struct Timing {
     /// Samples; each is the mean of as many iterations as fit.
     pub samples: usize,
-    /// Whether `samples` may be lowered to criterion's least, 10, for a cell whose iterations are long.
+    /// Whether `samples` may be lowered to criterion's least, 10, for a cell whose iterations are
+    /// long.
     pub adapt: bool,
     /// Unrecorded iterations before the first sample.
     pub warm_up: Duration,

@@ -34,8 +34,9 @@ struct Call {
     elapsed: Duration,
 }
 
-/// Lets criterion sample the workload that `client` has started, and returns nanoseconds per iteration, one entry per
-/// sample. The arguments of this process are criterion's, see `harness::criterions_process`.
+/// Lets criterion sample the workload that `client` has started, and returns nanoseconds per
+/// iteration, one entry per sample. The arguments of this process are criterion's, see
+/// `harness::criterions_process`.
 ///
 /// # Errors
 /// The contestant's; criterion then has stored nothing.
@@ -122,8 +123,8 @@ fn drive(
 /// Unwinds out of criterion; the error itself waits in [`drive`].
 struct GaveUp;
 
-/// While it lives, what this process prints on standard output is dropped: criterion's lines, in place of which ours
-/// are shown.
+/// While it lives, what this process prints on standard output is dropped: criterion's lines, in
+/// place of which ours are shown.
 struct Silence(OwnedFd);
 
 impl Silence {

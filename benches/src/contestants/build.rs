@@ -26,7 +26,8 @@ const KEPT_LINES: usize = 40;
 /// Between two signs of life off a terminal.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Builds programs as this program was built: in the same target directory, with the profile that goes with its own.
+/// Builds programs as this program was built: in the same target directory, with the profile that
+/// goes with its own.
 #[derive(Clone, Debug)]
 pub struct Builder<'a> {
     workspace: &'a Workspace,

@@ -1,6 +1,7 @@
 //! Whether a contestant behaves as a runtime must: what does not is not timed.
 //!
-//! A program that has passed once is remembered by its content, so the suite runs when it has changed.
+//! A program that has passed once is remembered by its content, so the suite runs when it has
+//! changed.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -68,7 +69,8 @@ impl Gate {
     /// Lets `contestant` check itself; `say` hears the name of each behaviour before it is checked.
     ///
     /// # Errors
-    /// [`ClientError`] when it cannot be asked. One that crashes or hangs while it checks lacks what it was checking.
+    /// [`ClientError`] when it cannot be asked. One that crashes or hangs while it checks lacks
+    /// what it was checking.
     pub fn check(&self, contestant: &Contestant, say: &mut dyn FnMut(&str)) -> Result<Verdict, ClientError> {
         let before = content(&contestant.program);
         let verdict = check(contestant, say)?;
@@ -81,8 +83,9 @@ impl Gate {
         Ok(verdict)
     }
 
-    /// Checks those of `names` that have not passed as they are. Who does not conform is named on standard error, with
-    /// what is lacking, and leaves the roster; with `allow` it stays and is marked.
+    /// Checks those of `names` that have not passed as they are. Who does not conform is named on
+    /// standard error, with what is lacking, and leaves the roster; with `allow` it stays and is
+    /// marked.
     ///
     /// # Errors
     /// [`ClientError::Interrupted`] from the terminal.

@@ -1,7 +1,7 @@
 //! What is measured unless more is asked for: what a newcomer must see.
 
-/// The programs of this repository that the default run leaves to `--full`: relatives of another one that
-/// isolate a detail. What is in nobody's list, a new scheduler above all, is measured.
+/// The programs of this repository that the default run leaves to `--full`: relatives of another
+/// one that isolate a detail. What is in nobody's list, a new scheduler above all, is measured.
 const LEFT_TO_FULL: &[&str] = &[
     // The same policy on other queues, and without counters.
     "work-stealing-biased",
@@ -18,7 +18,8 @@ const LEFT_TO_FULL: &[&str] = &[
     "monoio",
 ];
 
-/// The order in which lists and the page show the programs that everybody is compared with; all others follow.
+/// The order in which lists and the page show the programs that everybody is compared with; all
+/// others follow.
 const FIRST: &[&str] = &["local", "global-herd", "global-queue", "work-stealing", "stackful"];
 
 /// Whether the default run measures the program called `name`.

@@ -1,4 +1,5 @@
-//! Names of runtimes and workloads as they are given on a command line: exact, a glob, or a regular expression.
+//! Names of runtimes and workloads as they are given on a command line: exact, a glob, or a regular
+//! expression.
 
 use std::fmt;
 

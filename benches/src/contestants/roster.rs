@@ -92,7 +92,8 @@ impl Roster {
         Ok(roster)
     }
 
-    /// Asks each of `built` who it is. A program that gives no sensible answer is lost, with the reason.
+    /// Asks each of `built` who it is. A program that gives no sensible answer is lost, with the
+    /// reason.
     pub fn ask(workspace: &Workspace, built: Vec<(&Program, Result<PathBuf, String>)>) -> Self {
         let mut roster = Self::default();
         for (program, place) in built {

@@ -1,7 +1,7 @@
 //! Which programs a command needs, before any is built.
 //!
-//! A program's name is that of its main runtime. Its other runtimes are known only when it is built, but
-//! their names begin with its own, so whoever names one names the program.
+//! A program's name is that of its main runtime. Its other runtimes are known only when it is
+//! built, but their names begin with its own, so whoever names one names the program.
 
 use std::collections::BTreeSet;
 
@@ -59,8 +59,8 @@ pub fn named<'a>(workspace: &'a Workspace, patterns: &[NamePattern]) -> Result<V
     Ok(workspace.programs.iter().filter(|program| meant.contains(program.name.as_str())).collect())
 }
 
-/// The names of runtimes that are known without building: of the programs, of those described before, and those that
-/// workloads name.
+/// The names of runtimes that are known without building: of the programs, of those described
+/// before, and those that workloads name.
 pub fn known_names(workspace: &Workspace) -> Vec<String> {
     let mut names: Vec<_> = workspace.programs.iter().map(|program| program.name.clone()).collect();
     let programs: Vec<_> = workspace.programs.iter().collect();

@@ -34,7 +34,8 @@ impl Program {
         text.lines().find_map(|line| Some(line.strip_prefix("//! ")?.to_owned()))
     }
 
-    /// Whether a runtime called `name` is one of this program's: itself, or `NAME-…` for another configuration.
+    /// Whether a runtime called `name` is one of this program's: itself, or `NAME-…` for another
+    /// configuration.
     fn may_have(&self, name: &str) -> bool {
         name.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
@@ -111,7 +112,8 @@ impl Workspace {
         Self::at(cargo, root, target.as_deref())
     }
 
-    /// Asks `cargo` about the workspace in `root`. `target` is the target directory if it is known already.
+    /// Asks `cargo` about the workspace in `root`. `target` is the target directory if it is known
+    /// already.
     ///
     /// # Errors
     /// [`FindError`].
@@ -137,7 +139,8 @@ impl Workspace {
         self.target.join("stampede")
     }
 
-    /// The program that has, or would have, the runtime called `name`: the one with the longest name that fits.
+    /// The program that has, or would have, the runtime called `name`: the one with the longest
+    /// name that fits.
     pub fn program_of(&self, name: &str) -> Option<&Program> {
         let fitting = self.programs.iter().filter(|program| program.may_have(name));
         fitting.max_by_key(|program| program.name.len())
@@ -161,9 +164,9 @@ fn programs_of(package: &Package) -> Vec<Program> {
     programs.map(program).collect()
 }
 
-/// Cargo's target directory, from the place of a program in it: `TARGET/PROFILE/NAME`, or a folder deeper for a
-/// test. It says more than the environment: a relative `CARGO_TARGET_DIR` would name another place from here, and
-/// `--target-dir` is not seen at all.
+/// Cargo's target directory, from the place of a program in it: `TARGET/PROFILE/NAME`, or a folder
+/// deeper for a test. It says more than the environment: a relative `CARGO_TARGET_DIR` would name
+/// another place from here, and `--target-dir` is not seen at all.
 pub(crate) fn target_of(program: &Path) -> Option<PathBuf> {
     let mut dirs = program.ancestors().skip(2).take(3);
     // Cargo marks the directory, so that backups pass over it.

@@ -1,8 +1,8 @@
 //! The process in which criterion runs: one whose arguments are criterion's.
 //!
-//! Criterion reads its flags from the arguments of the process and refuses what it does not know, so ours
-//! must not stand beside them. The harness replaces itself by the same program with criterion's flags
-//! alone; the whole command line goes along in the environment.
+//! Criterion reads its flags from the arguments of the process and refuses what it does not know,
+//! so ours must not stand beside them. The harness replaces itself by the same program with
+//! criterion's flags alone; the whole command line goes along in the environment.
 
 use std::env;
 use std::ffi::OsString;

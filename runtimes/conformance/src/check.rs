@@ -15,7 +15,8 @@ use crate::erased::Erased;
 use crate::suite::{SUITE, TYPED, typed};
 use crate::support::{Case, text_of};
 
-/// What a check may take before it counts as hung: far more than any of them needs on a busy machine.
+/// What a check may take before it counts as hung: far more than any of them needs on a busy
+/// machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A runtime that is to be checked. Its type is known only where it is made.
@@ -64,7 +65,8 @@ impl fmt::Debug for Subject {
 }
 
 impl Subject {
-    /// `R`, which `card` describes, with `configure` applied to each configuration that it is started with.
+    /// `R`, which `card` describes, with `configure` applied to each configuration that it is
+    /// started with.
     pub fn new<R: Runtime>(card: &'static Card, configure: fn(&mut Config)) -> Self {
         let typed = |subject: &Self, workers, (theme, name): (&'static str, &'static str)| {
             let check = typed::<R>(theme, name).expect("the list and the functions are made together");
@@ -73,7 +75,8 @@ impl Subject {
         Self { card, configure, start: Erased::start_as::<R>, typed }
     }
 
-    /// The names of all behaviours, `theme::behaviour`, in the order in which they should be checked.
+    /// The names of all behaviours, `theme::behaviour`, in the order in which they should be
+    /// checked.
     pub fn behaviours() -> impl Iterator<Item = String> {
         let all = TYPED.iter().copied().chain(SUITE.iter().map(|&(theme, name, _)| (theme, name)));
         all.map(|(theme, name)| format!("{theme}::{name}"))
@@ -82,7 +85,8 @@ impl Subject {
     /// Checks `behaviour`.
     ///
     /// # Errors
-    /// [`UnknownBehaviour`] when there is none of that name; inside, [`Broken`] when the runtime does not behave so.
+    /// [`UnknownBehaviour`] when there is none of that name; inside, [`Broken`] when the runtime
+    /// does not behave so.
     pub fn check(&self, behaviour: &str) -> Result<Result<(), Broken>, UnknownBehaviour> {
         let unknown = || UnknownBehaviour(behaviour.to_owned());
         let (theme, name) = behaviour.split_once("::").ok_or_else(unknown)?;
@@ -111,7 +115,8 @@ impl Subject {
     }
 }
 
-/// Runs `body` on a thread of its own and tells how it failed, also when it takes longer than [`LIMIT`].
+/// Runs `body` on a thread of its own and tells how it failed, also when it takes longer than
+/// [`LIMIT`].
 fn within(workers: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Broken> {
     watch_panics();
     let (done, finished) = mpsc::channel();

@@ -1,8 +1,8 @@
 //! A runtime whose type is hidden, so that the suite is compiled once and not once per runtime.
 //!
-//! Every future travels in a box and every output as `dyn Any`. The runtime under test then sees one
-//! type of task; what depends on a future's own size, alignment or address is in `layout`, which is
-//! compiled for the runtime itself.
+//! Every future travels in a box and every output as `dyn Any`. The runtime under test then sees
+//! one type of task; what depends on a future's own size, alignment or address is in `layout`,
+//! which is compiled for the runtime itself.
 
 use std::any::Any;
 use std::future::Future;
@@ -63,7 +63,8 @@ impl Runtime for Erased {
     type Spawner = ErasedSpawner;
     type Sockets = NetSockets;
 
-    /// Which runtime is meant is known only to [`Case`](crate::support::Case), through which all tests start theirs.
+    /// Which runtime is meant is known only to [`Case`](crate::support::Case), through which all
+    /// tests start theirs.
     fn start(_: &Config) -> Result<Self, StartError> {
         let source = std::io::ErrorKind::Unsupported.into();
         Err(StartError::Os { what: "runtime without its type", source })
@@ -154,8 +155,8 @@ impl Spawner for ErasedSpawner {
 }
 
 pin_project! {
-    /// Boxes the output. Not an `async` block: that would drop the future before its output is delivered, and when
-    /// a future is dropped is one of the things that are tested.
+    /// Boxes the output. Not an `async` block: that would drop the future before its output is
+    /// delivered, and when a future is dropped is one of the things that are tested.
     struct Boxing<F> {
         #[pin]
         future: F,

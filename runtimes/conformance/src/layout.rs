@@ -1,4 +1,5 @@
-//! What depends on a future's own type: its size, its alignment, its address. Compiled for each runtime.
+//! What depends on a future's own type: its size, its alignment, its address. Compiled for each
+//! runtime.
 
 use std::future::ready;
 
@@ -62,7 +63,8 @@ pub(crate) fn a_self_referential_future_keeps_its_references<R: Runtime>(case: &
         let handles: Vec<_> = (0..32_u64)
             .map(|seed| {
                 spawner.spawn(async move {
-                    // Borrows into the future itself live across every suspension: it is not `Unpin`.
+                    // Borrows into the future itself live across every suspension: it is not
+                    // `Unpin`.
                     let mut numbers = [seed; 64];
                     let (low, high) = numbers.split_at_mut(32);
                     for round in 0..100 {

@@ -1,11 +1,12 @@
 //! What every runtime must do, ours, the peers' and anybody else's alike.
 //!
-//! The suite is data: a list of behaviours, each with a theme, a name and a function. A contestant's
-//! program checks them on itself when it is asked to, see the package `contestant`; `cargo test` asks
-//! every program. What a peer does not promise by its own design stands in `deviations`.
+//! The suite is data: a list of behaviours, each with a theme, a name and a function. A
+//! contestant's program checks them on itself when it is asked to, see the package `contestant`;
+//! `cargo test` asks every program. What a peer does not promise by its own design stands in
+//! `deviations`.
 //!
-//! Each behaviour is checked with 1, 2 and 4 workers where a runtime has threads of its own, and with 2
-//! where its threads serve the whole process.
+//! Each behaviour is checked with 1, 2 and 4 workers where a runtime has threads of its own, and
+//! with 2 where its threads serve the whole process.
 
 mod abort;
 mod budget;

@@ -17,10 +17,12 @@ macro_rules! suite {
     };
 }
 
-/// Makes the list of what is checked on the runtime itself, and the look-up of its functions for a type.
+/// Makes the list of what is checked on the runtime itself, and the look-up of its functions for a
+/// type.
 macro_rules! typed {
     ($($theme:ident { $($name:ident,)+ })+) => {
-        /// Theme and name of the behaviours that depend on the type of the runtime or of its futures.
+        /// Theme and name of the behaviours that depend on the type of the runtime or of its
+        /// futures.
         pub(crate) const TYPED: &[(&str, &str)] = &[$($((stringify!($theme), stringify!($name)),)+)+];
 
         /// The function of `theme` that is called `name`, for `R`.
@@ -33,8 +35,8 @@ macro_rules! typed {
     };
 }
 
-// What a policy owes the engine comes first: it is checked without threads and without a clock, and whoever breaks it
-// breaks the rest in ways that say nothing.
+// What a policy owes the engine comes first: it is checked without threads and without a clock, and
+// whoever breaks it breaks the rest in ways that say nothing.
 typed! {
     contract {
         places,

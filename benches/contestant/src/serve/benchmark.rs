@@ -1,7 +1,7 @@
 //! One workload on one started runtime, with both types hidden.
 //!
-//! Only this file is compiled once per pair of runtime and workload. Everything that measures sees a
-//! `dyn Benchmark`; the price is one virtual call per run.
+//! Only this file is compiled once per pair of runtime and workload. Everything that measures sees
+//! a `dyn Benchmark`; the price is one virtual call per run.
 
 use std::marker::PhantomData;
 

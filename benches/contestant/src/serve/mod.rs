@@ -1,7 +1,7 @@
 //! The contestant's side of the protocol, for runtimes that implement [`runtimes::Runtime`].
 //!
-//! Reading order: this file (the program's channel), `session` (what it answers), `benchmark` (a runtime
-//! and a workload without their types), `measure` (what is read around a run).
+//! Reading order: this file (the program's channel), `session` (what it answers), `benchmark` (a
+//! runtime and a workload without their types), `measure` (what is read around a run).
 
 mod account;
 mod benchmark;
@@ -18,7 +18,8 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use self::session::Session;
 use crate::protocol::{MAX_LINE_BYTES, Message, Request};
 
-/// One runtime of a contestant's program: its card, and how its configuration differs from the usual one.
+/// One runtime of a contestant's program: its card, and how its configuration differs from the
+/// usual one.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     card: &'static Card,
@@ -32,8 +33,8 @@ impl Entry {
         Self { card, configure: |_| {}, configuration: &[] }
     }
 
-    /// The same engine with something of its configuration set by `configure`, and what that is in words:
-    /// `("slice_us", "1000")`.
+    /// The same engine with something of its configuration set by `configure`, and what that is in
+    /// words: `("slice_us", "1000")`.
     pub const fn configured(
         card: &'static Card,
         configuration: &'static [(&'static str, &'static str)],
@@ -45,7 +46,8 @@ impl Entry {
 
 /// The whole `main` of a contestant's program: answers the harness until it has no more requests.
 ///
-/// The runtimes are all of type `R`; the first is the main one. See `PROTOCOL.md` for what is spoken.
+/// The runtimes are all of type `R`; the first is the main one. See `PROTOCOL.md` for what is
+/// spoken.
 ///
 /// ```no_run
 /// use contestant::Entry;
@@ -88,7 +90,8 @@ fn serve<R: Runtime>(entries: &[Entry]) -> io::Result<()> {
         line.clear();
         let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
         if requests.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
-            // The harness has gone, or has all that it wants: whatever still runs need not end first.
+            // The harness has gone, or has all that it wants: whatever still runs need not end
+            // first.
             return Ok(());
         }
         let reply = match serde_json::from_slice::<Request>(&line) {
@@ -99,8 +102,8 @@ fn serve<R: Runtime>(entries: &[Entry]) -> io::Result<()> {
     }
 }
 
-/// Keeps the standard streams for the protocol. Everybody else who writes to standard output writes to
-/// standard error instead, and who reads standard input finds it empty.
+/// Keeps the standard streams for the protocol. Everybody else who writes to standard output writes
+/// to standard error instead, and who reads standard input finds it empty.
 fn claim_streams() -> io::Result<(File, File)> {
     let requests = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;

@@ -101,8 +101,8 @@ impl<'a, R: Runtime> Session<'a, R> {
         }
     }
 
-    /// After a failure the runtime is leaked, not dropped: its shutdown may hang, and the reason would be
-    /// lost. The harness ends the session then.
+    /// After a failure the runtime is leaked, not dropped: its shutdown may hang, and the reason
+    /// would be lost. The harness ends the session then.
     fn with_started(&mut self, answer: impl FnOnce(&dyn Benchmark) -> Message) -> Message {
         let Some(benchmark) = self.started.take() else { return refused("no runtime is started") };
         let reply =
@@ -143,7 +143,8 @@ fn descriptor(entry: &Entry) -> Descriptor {
     }
 }
 
-/// Checks the behaviours named, all when none is. One that hangs is the last: it may hold up any other.
+/// Checks the behaviours named, all when none is. One that hangs is the last: it may hold up any
+/// other.
 fn conform(
     subject: &Subject,
     behaviours: Vec<String>,
