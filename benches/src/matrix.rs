@@ -10,7 +10,7 @@ use regex::Regex;
 use results::format;
 use workloads::{Field, Kind};
 
-use crate::contestants::names::NamePattern;
+use crate::contestants::names::{NamePattern, near};
 use crate::contestants::{Contestant, Roster};
 
 /// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
@@ -169,7 +169,7 @@ impl Selection {
         }
         cells.retain(|cell| self.accepts(cell));
         if cells.is_empty() && !matches!(self.filter, Filter::Nothing) {
-            return Err(NothingSelected(self.describe()));
+            return Err(NothingSelected(format!("{}{}", self.describe(), self.hint(workloads, runtimes))));
         }
         Ok(cells)
     }
@@ -204,6 +204,20 @@ impl Selection {
         counts.sort_unstable();
         counts.dedup();
         counts
+    }
+
+    /// The names most like the parts of a filter that look like names.
+    fn hint(&self, workloads: &[&'static workloads::Card], runtimes: &[Arc<Contestant>]) -> String {
+        let texts: Vec<&str> = match &self.filter {
+            Filter::Patterns(patterns) => patterns.iter().map(Regex::as_str).collect(),
+            Filter::Exact(ids) => ids.iter().map(String::as_str).collect(),
+            Filter::All | Filter::Nothing => Vec::new(),
+        };
+        let names = workloads.iter().map(|card| card.name).chain(runtimes.iter().map(|runtime| runtime.name()));
+        let names: Vec<_> = names.collect();
+        let parts = texts.iter().flat_map(|text| text.split('/')).map(|part| part.trim_matches(['^', '$']));
+        let near: Vec<_> = parts.filter(|part| !names.contains(part)).flat_map(|part| near(part, &names)).collect();
+        if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
     }
 
     fn describe(&self) -> String {
@@ -359,6 +373,8 @@ mod tests {
     fn what_matches_nothing_is_named() {
         let selection = Selection { workers: vec![3], ..filter("nonesuch", false) };
         let error = selection.choose(&[&PING], &both()[..1], 2).expect_err("nothing matches");
+        let misspelt = filter("^pnig_pong/", false).choose(&[&PING], &both(), 2).expect_err("nothing matches");
+        assert!(misspelt.to_string().contains("did you mean ping_pong?"), "{misspelt}");
         assert!(error.to_string().contains("the filter `nonesuch` with workers 3"), "{error}");
         let error = Filter::new(&["[".to_owned()], false).expect_err("not a regular expression");
         assert!(error.to_string().contains("`[`"), "{error}");

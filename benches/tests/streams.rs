@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,14 @@ const COMPARE: [&str; 9] = [
 /// A cell that runs for hours.
 const ENDLESS: [&str; 3] = ["--param=yield_many.tasks=100000", "--param=yield_many.yields=1000000", "--deadline=600"];
 
+/// Who takes part is built and has passed the suite before anything is looked at.
+static READY: LazyLock<()> = LazyLock::new(|| {
+    let output = Command::new(env!("CARGO_BIN_EXE_stampede")).args(COMPARE).output().expect("the tool starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+});
+
 fn stampede(arguments: &[&str]) -> Command {
+    LazyLock::force(&READY);
     let mut command = Command::new(env!("CARGO_BIN_EXE_stampede"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

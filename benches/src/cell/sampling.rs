@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use contestant::client::{Client, ClientError};
@@ -111,9 +112,9 @@ fn drive(
         group.bench_function(id, |bencher| bencher.iter_custom(routine));
         group.finish();
     });
-    let silence = if place.visible { None } else { Silence::begin().ok() };
+    let detour = Detour::begin(place.visible);
     let ended = catch_unwind(benchmark);
-    drop(silence);
+    drop(detour);
     match ended {
         Err(payload) if !payload.is::<GaveUp>() => resume_unwind(payload),
         _ => failed.into_inner().map_or(Ok(calls.into_inner()), Err),
@@ -123,25 +124,52 @@ fn drive(
 /// Unwinds out of criterion; the error itself waits in [`drive`].
 struct GaveUp;
 
-/// While it lives, what this process prints on standard output is dropped: criterion's lines, in
-/// place of which ours are shown.
-struct Silence(OwnedFd);
+/// While it lives, criterion's lines go elsewhere than to standard output: nowhere, because ours are
+/// shown in their place, or through a pipe from which we pass them on. Criterion panics where it
+/// cannot print, and that must cost no measurement.
+struct Detour {
+    stdout: OwnedFd,
+    relay: Option<JoinHandle<()>>,
+}
 
-impl Silence {
-    fn begin() -> io::Result<Self> {
-        io::Write::flush(&mut io::stdout())?;
-        let kept = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
-        rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
-        Ok(Self(kept))
+impl Detour {
+    /// `None` when criterion may print as it does: on a terminal, which is never full.
+    fn begin(visible: bool) -> Option<Self> {
+        if visible && io::stdout().is_terminal() {
+            return None;
+        }
+        // What cannot be written now was complained about when it was said.
+        let _ = io::stdout().flush();
+        Self::redirect(visible).ok()
+    }
+
+    fn redirect(visible: bool) -> io::Result<Self> {
+        let stdout = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
+        if !visible {
+            rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+            return Ok(Self { stdout, relay: None });
+        }
+        let (reader, writer) = io::pipe()?;
+        rustix::stdio::dup2_stdout(&writer)?;
+        let mut place = File::from(stdout.try_clone()?);
+        let relay = thread::spawn(move || {
+            for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+                // Read to the end, whether or not anybody wants it: criterion must not wait.
+                let _ = place.write_all(&[&line[..], b"\n"].concat());
+            }
+        });
+        Ok(Self { stdout, relay: Some(relay) })
     }
 }
 
-impl Drop for Silence {
+impl Drop for Detour {
     fn drop(&mut self) {
-        // What criterion printed may still be in the standard library's buffer.
-        let _ = io::Write::flush(&mut io::stdout());
-        // The descriptor is open, so this cannot fail.
-        let _ = rustix::stdio::dup2_stdout(&self.0);
+        let _ = io::stdout().flush();
+        // The descriptor is open, so this cannot fail. It closes the pipe's last writing end.
+        let _ = rustix::stdio::dup2_stdout(&self.stdout);
+        if let Some(relay) = self.relay.take() {
+            let _ = relay.join();
+        }
     }
 }
 

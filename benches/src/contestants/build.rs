@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use results::format;
 use serde::Deserialize;
 
 use super::workspace::{Program, Workspace, profile_of};
@@ -184,7 +185,11 @@ fn listen(cargo: &mut Child) -> Receiver<Heard> {
 struct Watch<'a> {
     programs: &'a [&'a Program],
     progress: Progress,
+    /// What is to be said before the first step.
+    plan: Option<String>,
     built: Built,
+    /// What Cargo waits for.
+    waiting: Option<String>,
     /// Packages compiled so far.
     compiled: usize,
     compile_errors: usize,
@@ -194,11 +199,17 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(programs: &'a [&'a Program], profile: &str) -> Self {
-        let plural = if programs.len() == 1 { "" } else { "s" };
+        let plan = format!("building {} (profile {profile})", format::count(programs.len(), "contestant"));
         let progress = Progress::on_stderr(programs.len(), PLANNED);
-        progress.note(&format!("building {} contestant{plural} (profile {profile})", programs.len()));
         let (built, said) = (Built::new(), VecDeque::new());
-        Self { programs, progress, built, compiled: 0, compile_errors: 0, said }
+        Self { programs, progress, plan: Some(plan), built, waiting: None, compiled: 0, compile_errors: 0, said }
+    }
+
+    /// Says what is being done, once there is something to do: what is built already makes no words.
+    fn announce(&mut self) {
+        if let Some(plan) = self.plan.take() {
+            self.progress.note(&plan);
+        }
     }
 
     fn message(&mut self, message: CargoMessage) {
@@ -228,7 +239,17 @@ impl<'a> Watch<'a> {
         const STEPS: [&str; 8] =
             ["Compiling", "Fresh", "Finished", "Downloading", "Downloaded", "Updating", "Locking", "Adding"];
         let step = line.trim_start();
+        // Another Cargo holds a lock, mostly for an instant.
+        if step.starts_with("Blocking") {
+            self.progress.begin(step);
+            self.waiting = Some(step.to_owned());
+            return;
+        }
+        self.waiting = None;
         if STEPS.iter().any(|word| step.starts_with(word)) {
+            if !step.starts_with("Finished") {
+                self.announce();
+            }
             self.compiled += usize::from(step.starts_with("Compiling"));
             // The place in the tree says nothing that the name does not.
             let step = step.split(" (").next().unwrap_or(step);
@@ -242,7 +263,12 @@ impl<'a> Watch<'a> {
         self.said.push_back(line);
     }
 
-    fn sign_of_life(&self) {
-        self.progress.report(&format!("still building, {} packages compiled", self.compiled));
+    fn sign_of_life(&mut self) {
+        self.announce();
+        let at = self
+            .waiting
+            .clone()
+            .unwrap_or_else(|| format!("still building, {} compiled", format::count(self.compiled, "package")));
+        self.progress.report(&at);
     }
 }
