@@ -139,7 +139,10 @@ impl CriterionArgs {
     /// The arguments of a process in which criterion runs. What `timing` covers it is told by calls.
     pub fn criterions_own(&self) -> Vec<String> {
         let mut flags = vec!["--bench".to_owned(), format!("--color={}", self.color)];
-        flags.push(format!("--output-format={}", self.output_format));
+        // Whoever does not want its lines is not shown its progress on standard error either, of which
+        // the other format has none.
+        let format = if self.wants_criterions_lines() { &self.output_format } else { "bencher" };
+        flags.push(format!("--output-format={format}"));
         let switches =
             [("--verbose", self.verbose), ("--quiet", self.quiet), ("--discard-baseline", self.discard_baseline)];
         flags.extend(switches.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()));
