@@ -9,6 +9,9 @@ pub struct Card {
     pub summary: &'static str,
     /// One sentence: what its comparison with its neighbours isolates.
     pub isolates: &'static str,
+    /// Registered names of the runtimes that it is best compared with, the closest first:
+    /// `cargo stampede try` compares it with them.
+    pub relatives: &'static [&'static str],
     /// Where the code comes from.
     pub origin: Origin,
     /// Which worker counts it accepts.

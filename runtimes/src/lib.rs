@@ -29,7 +29,7 @@ mod threads;
 pub mod time;
 
 pub use card::{Body, Card, Origin, Workers};
-pub use engine::{EngineSpawner, Executor};
+pub use engine::{EngineSpawner, Executor, diagnoses};
 pub use registry::{Visitor, cards, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
 pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};

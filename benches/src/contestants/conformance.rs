@@ -175,8 +175,8 @@ fn check_theme(
                 checked += 1;
                 lacks.push(Lack { behaviour, reason: chain(&error) });
             }
-            // It has said itself what hung.
-            (Err(ClientError::Failed { .. }), None) if checked > 0 => {}
+            // It has said itself what hung. The next one might, too, and each would take its time.
+            (Err(ClientError::Failed { .. }), None) if checked > 0 => break,
             (Err(error), None) => return Err(error),
         }
         left = left.get(checked..).unwrap_or_default();

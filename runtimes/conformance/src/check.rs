@@ -15,9 +15,8 @@ use crate::erased::Erased;
 use crate::suite::{SUITE, TYPED, typed};
 use crate::support::{Case, text_of};
 
-/// What a check may take before it counts as hung: far more than any of them needs on a busy
-/// machine.
-const LIMIT: Duration = Duration::from_secs(30);
+/// What a check may take before it counts as hung. The longest takes half a second.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A runtime that is to be checked. Its type is known only where it is made.
 #[derive(Clone, Copy)]
@@ -137,8 +136,18 @@ fn within(workers: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Br
             ended.map_err(|payload| broken(text_of(&*payload).to_owned(), false))
         }
         Err(RecvTimeoutError::Disconnected) => Err(broken("its thread ended without a word".to_owned(), false)),
-        Err(RecvTimeoutError::Timeout) => Err(broken(format!("hung, no end after {} s", LIMIT.as_secs()), true)),
+        Err(RecvTimeoutError::Timeout) => Err(broken(hung(), true)),
     }
+}
+
+/// What a hang looks like: our own engines say which tasks wait, and who sleeps.
+fn hung() -> String {
+    let mut text = format!("hung, no end after {} s", LIMIT.as_secs());
+    for diagnosis in runtimes::diagnoses() {
+        text.push_str("; ");
+        text.push_str(&diagnosis);
+    }
+    text
 }
 
 thread_local! {

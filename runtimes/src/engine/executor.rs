@@ -11,7 +11,7 @@ use std::thread;
 use super::core::Core;
 use super::spawner::EngineSpawner;
 use super::worker::{Pause, Worker};
-use super::{MAX_WORKERS, barrier, block_on};
+use super::{MAX_WORKERS, barrier, block_on, diagnosis};
 use crate::contract;
 use crate::enter::enter;
 use crate::metrics::Snapshot;
@@ -137,6 +137,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
             }
         };
         let spawner = EngineSpawner::new(core.clone(), body);
+        diagnosis::register(&core);
         Ok(Self { core, spawner, seats, not_send: PhantomData })
     }
 
@@ -169,6 +170,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped. Futures that are
         // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
         unsafe { self.core.finish_shutdown(workers) };
+        diagnosis::forget(&self.core);
         // SAFETY: `stop` runs once; the workers and the futures are gone, and the seats with them.
         unsafe { B::stopped(self.spawner.body()) };
     }

@@ -105,6 +105,17 @@ struct List {
     driver: Option<usize>,
 }
 
+/// Who was idle at some moment.
+#[derive(Clone, Debug)]
+pub(super) struct Idle {
+    /// Who sleeps, or is about to.
+    pub(super) sleepers: Vec<usize>,
+    /// Who rests for a bounded time.
+    pub(super) nappers: Vec<usize>,
+    /// How many search.
+    pub(super) searching: u32,
+}
+
 /// Where a push comes from, and so whom it may wake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -364,6 +375,14 @@ impl Sleep {
     /// some recent moment.
     pub(crate) fn others_run(&self) -> bool {
         self.counts().sleepers() + self.naps.load(Relaxed) + 1 < self.workers
+    }
+
+    /// Who is idle now, for a look from outside.
+    pub(super) fn idle(&self) -> Idle {
+        let list = self.list.lock();
+        // Relaxed: a number to show.
+        let searching = self.counts.load(Relaxed) & SEARCHING;
+        Idle { sleepers: list.sleepers.clone(), nappers: list.nappers.clone(), searching }
     }
 
     /// Whether nobody searches, sleeps or naps.

@@ -23,6 +23,7 @@ pub const CARD: Card = Card {
     name: "async-executor",
     summary: "async-executor's Executor: a shared queue, bounded worker queues filled in batches, stealing of halves",
     isolates: "what queue batches do against a worker that keeps what it wakes, as in `work-stealing`",
+    relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Many,
     body: Body::Stackless,

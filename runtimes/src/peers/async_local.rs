@@ -20,6 +20,7 @@ pub const CARD: Card = Card {
     name: "async-local",
     summary: "async-executor's LocalExecutor on the caller's thread: a lock-free queue and async-task's task cell",
     isolates: "against `async-executor`: what the same executor costs without other threads",
+    relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Caller,
     body: Body::Stackless,

@@ -29,6 +29,7 @@ pub const CARD: Card = Card {
     summary: "async-executor's StaticExecutor: the same queues without a list of active tasks. It is never freed, and at \
               shutdown it cannot drop tasks that wait",
     isolates: "against `async-executor`: what being able to end every task costs",
+    relatives: &["async-executor", "work-stealing"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Many,
     body: Body::Stackless,

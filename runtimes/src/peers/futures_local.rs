@@ -20,6 +20,7 @@ pub const CARD: Card = Card {
     name: "futures-local",
     summary: "futures-executor's LocalPool on the caller's thread: all tasks in one FuturesUnordered",
     isolates: "what an intrusive ready list of boxed futures costs against one allocation per task",
+    relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "futures-executor" },
     workers: Workers::Caller,
     body: Body::Stackless,

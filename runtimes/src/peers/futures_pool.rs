@@ -33,6 +33,7 @@ pub const CARD: Card = Card {
     name: "futures-pool",
     summary: "futures-executor's ThreadPool: one mutex-protected channel feeds all threads",
     isolates: "a shared queue behind a lock, against `global-queue`",
+    relatives: &["global-queue", "tokio-mt"],
     origin: Origin::Peer { package: "futures-executor" },
     workers: Workers::Many,
     body: Body::Stackless,

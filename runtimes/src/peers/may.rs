@@ -33,6 +33,7 @@ pub const CARD: Card = Card {
     summary: "may's coroutines, each polling a future: a queue per worker, new coroutines to the workers in turn. Its \
               scheduler belongs to the process: one worker count, and its threads outlive the runtime",
     isolates: "what somebody else's stacks, switches and wake-ups cost, against `stackful`",
+    relatives: &["stackful", "tokio-mt"],
     origin: Origin::Peer { package: "may" },
     workers: Workers::Many,
     body: Body::Stackful,

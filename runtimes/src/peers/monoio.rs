@@ -28,6 +28,7 @@ pub const CARD: Card = Card {
     summary: "monoio on its epoll driver, on the caller's thread: one queue; a task that yields goes to its front and runs \
               again at once",
     isolates: "what a thread-per-core runtime costs on the same reactor as `local`",
+    relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "monoio" },
     workers: Workers::Caller,
     body: Body::Stackless,

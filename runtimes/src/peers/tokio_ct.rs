@@ -14,6 +14,7 @@ pub const CARD: Card = Card {
     name: "tokio-ct",
     summary: "tokio's current_thread scheduler: one queue on the caller's thread, an injector for other threads",
     isolates: "what a widely used single-threaded executor costs on the same reactor as `local`",
+    relatives: &["local", "async-local"],
     origin: Origin::Peer { package: "tokio" },
     workers: Workers::Caller,
     body: Body::Stackless,

@@ -17,6 +17,7 @@ pub const CARD: Card = Card {
     name: "tokio-mt",
     summary: "tokio's multi_thread scheduler: bounded worker queues with a LIFO slot, an injector, stealing of halves",
     isolates: "what the most used work-stealing executor costs on the same reactor as `work-stealing`",
+    relatives: &["work-stealing", "async-executor"],
     origin: Origin::Peer { package: "tokio" },
     workers: Workers::Many,
     body: Body::Stackless,

@@ -10,6 +10,7 @@ pub const CARD: Card = Card {
     name: WakeAll::NAME,
     summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes every sleeper.",
     isolates: "The thundering herd: same queue, same lock, only the wake-ups differ from global-queue.",
+    relatives: &["global-queue"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Stackless,

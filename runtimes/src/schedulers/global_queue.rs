@@ -16,6 +16,7 @@ pub const CARD: Card = Card {
     name: GlobalQueue::<WakeOne>::NAME,
     summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes one sleeper.",
     isolates: "A shared queue without the herd: its distance to global-herd is the herd's cost.",
+    relatives: &["global-herd", "work-stealing"],
     origin: From::Ours,
     workers: Workers::Many,
     body: Body::Stackless,

@@ -13,6 +13,7 @@ pub const CARD: Card = Card {
     name: Local::NAME,
     summary: "One thread; new tasks newest first, woken tasks in order; an inbox for other threads.",
     isolates: "The cost of a task without any synchronisation between workers.",
+    relatives: &["tokio-ct", "global-queue"],
     origin: From::Ours,
     workers: Workers::Caller,
     body: Body::Stackless,

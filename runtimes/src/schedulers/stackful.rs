@@ -13,6 +13,7 @@ pub const CARD: Card = Card {
     name: Stackful::NAME,
     summary: "The policy of work-stealing; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
     isolates: "A stack for each task against a future: its distance to work-stealing is what switching stacks costs.",
+    relatives: &["work-stealing", "may"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Stackful,

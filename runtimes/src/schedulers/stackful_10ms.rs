@@ -11,6 +11,7 @@ pub const CARD: Card = Card {
     name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 10 ms in a preemptible region.",
     isolates: "Go's default slice: its distance to stackful is what slicing changes and costs.",
+    relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Sliced,

@@ -11,6 +11,7 @@ pub const CARD: Card = Card {
     name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 1 ms in a preemptible region.",
     isolates: "A short slice: how much more often the scheduler can step in, and for how much.",
+    relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Sliced,

@@ -11,6 +11,7 @@ pub const CARD: Card = Card {
     name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 200 µs in a preemptible region.",
     isolates: "A very short slice: where the cost of a signal for each begins to show.",
+    relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Sliced,

@@ -10,6 +10,7 @@ pub const CARD: Card = Card {
     name: "stackful-global-queue",
     summary: "The policy of global-queue; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
     isolates: "Stacks that move between workers at nearly every switch: its distance to stackful is what locality is worth to them.",
+    relatives: &["global-queue", "stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Stackful,

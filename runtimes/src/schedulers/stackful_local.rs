@@ -10,6 +10,7 @@ pub const CARD: Card = Card {
     name: "stackful-local",
     summary: "The policy of local; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
     isolates: "A stack for each task without any synchronisation: its distance to local is switching alone.",
+    relatives: &["local", "stackful"],
     origin: Origin::Ours,
     workers: Workers::Caller,
     body: Body::Stackful,

@@ -9,6 +9,7 @@ pub const CARD: Card = Card {
     name: Unpooled::NAME,
     summary: "stackful without its pool: each task that starts maps and guards a stack, and unmaps it at its end.",
     isolates: "What pooling stacks saves: its distance to stackful is a mapping, a guard, a page fault and an unmapping for each task.",
+    relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Unpooled,

@@ -20,6 +20,7 @@ pub const CARD: Card = Card {
     name: <WorkStealing>::NAME,
     summary: "A pair of crossbeam-deque queues and a slot for each worker, an injector, and theft from the far end.",
     isolates: "Locality against balance: its distance to global-queue is what the shared lock costs.",
+    relatives: &["global-queue", "tokio-mt"],
     origin: From::Ours,
     workers: Workers::Many,
     body: Body::Stackless,

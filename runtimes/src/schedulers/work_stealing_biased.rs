@@ -20,6 +20,7 @@ pub const CARD: Card = Card {
     name: WorkStealing::<Rings>::NAME,
     summary: "The policy of work-stealing on plain queues under a lock biased to their owner; thieves pay with membarrier.",
     isolates: "Fences: its distance to work-stealing is what crossbeam-deque's owner pays to be robbed at any moment.",
+    relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Stackless,

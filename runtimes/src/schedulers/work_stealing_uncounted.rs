@@ -11,6 +11,7 @@ pub const CARD: Card = Card {
     name: Uncounted::NAME,
     summary: "The policy of work-stealing with the counters compiled out: it has no causes to show, only times.",
     isolates: "The price of the counters: its distance to work-stealing is what they cost all our other variants.",
+    relatives: &["work-stealing"],
     origin: Origin::Ours,
     workers: Workers::Many,
     body: Body::Stackless,

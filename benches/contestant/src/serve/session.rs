@@ -129,7 +129,7 @@ fn descriptor(entry: &Entry) -> Descriptor {
         name: card.name.to_owned(),
         summary: card.summary.to_owned(),
         isolates: card.isolates.to_owned(),
-        relatives: Vec::new(),
+        relatives: card.relatives.iter().map(|&name| name.to_owned()).collect(),
         package: match card.origin {
             Origin::Ours => None,
             Origin::Peer { package } => Some(package.to_owned()),
@@ -144,15 +144,19 @@ fn descriptor(entry: &Entry) -> Descriptor {
 }
 
 /// Checks the behaviours named, all when none is. One that hangs is the last: it may hold up any
-/// other.
+/// other. A policy that breaks its contract is not checked further: the rest would say nothing.
 fn conform(
     subject: &Subject,
     behaviours: Vec<String>,
     say: &mut dyn FnMut(&Message) -> io::Result<()>,
 ) -> io::Result<Message> {
     let behaviours = if behaviours.is_empty() { Subject::behaviours().collect() } else { behaviours };
-    let (mut passed, mut failed) = (0, 0);
+    let is_contract = |name: &str| name.starts_with("contract::");
+    let (mut passed, mut failed, mut broke_contract) = (0, 0, false);
     for name in behaviours {
+        if broke_contract && !is_contract(&name) {
+            break;
+        }
         say(&Message::Checking { name: name.clone() })?;
         let began = Instant::now();
         let broken = match subject.check(&name) {
@@ -161,6 +165,7 @@ fn conform(
         };
         let elapsed_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         *(if broken.is_none() { &mut passed } else { &mut failed }) += 1;
+        broke_contract |= broken.is_some() && is_contract(&name);
         let reason = broken.as_ref().map(ToString::to_string);
         say(&Message::Checked(Checked { name: name.clone(), passed: broken.is_none(), reason, elapsed_ns }))?;
         if broken.is_some_and(|broken| broken.hung) {
