@@ -264,7 +264,7 @@ mod tests {
 
     const fn workload(name: &'static str, kind: Kind) -> workloads::Card {
         let field = Field::Usual;
-        workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[] }
+        workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[], small: &[] }
     }
 
     /// A contestant of these names that can run every workload of these tests.

@@ -62,6 +62,19 @@ impl Overrides {
         overrides
     }
 
+    /// The parameters with which every workload takes milliseconds.
+    pub fn small() -> Self {
+        let mut overrides = Self::default();
+        for card in workloads::cards() {
+            let params = overrides.0.entry(card.name).or_insert_with(|| Params::defaults(card));
+            for &(name, value) in workloads::small_params(card.name) {
+                // The workloads' own tests hold them against the cards.
+                let _ = params.set(card, name, value);
+            }
+        }
+        overrides
+    }
+
     /// Adds arguments of the form `workload.name=value`; a later one wins over an earlier one.
     ///
     /// # Errors
@@ -121,6 +134,7 @@ mod tests {
         kind: Kind::Throughput,
         field: Field::Usual,
         params: &[Param { name: "pairs", default: 1_000, min: 1, max: 1_000_000, help: "" }],
+        small: &[],
     };
 
     fn parse(arguments: &[&str]) -> Result<Overrides, OverrideError> {

@@ -40,6 +40,7 @@ impl Workload for AcceptStorm {
             },
             Param { name: "bytes", default: 64, min: 8, max: 65_536, help: "bytes in a request and in its answer" },
         ],
+        small: &[("clients", 4), ("connections", 10)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

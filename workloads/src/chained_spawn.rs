@@ -31,6 +31,7 @@ impl Workload for ChainedSpawn {
             max: 10_000_000,
             help: "tasks in the chain of one iteration",
         }],
+        small: &[("links", 200)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

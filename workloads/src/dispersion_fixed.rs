@@ -19,6 +19,7 @@ impl Workload for DispersionFixed {
         kind: Kind::Latency,
         field: FIELD,
         params: &PARAMS,
+        small: &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -54,6 +54,7 @@ impl Workload for DriverGap {
             },
             Param { name: "rounds", default: 80, min: 1, max: 1_000_000, help: "pairs of events in one iteration" },
         ],
+        small: &[("rounds", 6), ("compute_us", 500), ("gap_us", 100)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

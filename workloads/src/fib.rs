@@ -25,6 +25,7 @@ impl Workload for Fib {
         kind: Kind::Throughput,
         field: Field::Usual,
         params: &[Param { name: "n", default: 20, min: 2, max: 35, help: "which Fibonacci number is computed" }],
+        small: &[("n", 11)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -70,6 +70,7 @@ impl Workload for Flood {
                 help: "mebibytes for each iteration after which the flood ends in any case",
             },
         ],
+        small: &[("pings", 5), ("interval_us", 1_000), ("flood_ms", 20)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -40,6 +40,7 @@ impl Workload for GreedyClasses {
                 help: "rounds after which the second class yields",
             },
         ],
+        small: &[("rounds", 200), ("turn", 40)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -27,6 +27,7 @@ impl Workload for HogLatency {
         kind: Kind::Latency,
         field: FIELD,
         params: &PARAMS,
+        small: &[("requests", 100), ("hog_ms", 5)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

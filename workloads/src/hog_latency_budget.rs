@@ -25,6 +25,7 @@ impl Workload for HogLatencyBudget {
             let [rate, service, requests, hogs, hog, seed] = PARAMS;
             [rate, service, requests, hogs, hog, seed, BUDGET]
         },
+        small: &[("requests", 100), ("hog_ms", 5)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -42,6 +42,8 @@ impl Workload for HogLatencySpare {
             let [rate, service, requests, hogs, hog, seed] = PARAMS;
             [rate, service, Param { default: 400, ..requests }, Param { default: 1, ..hogs }, hog, seed]
         },
+        // Two hogs, so that the third task is one of them for the tests of faults.
+        small: &[("requests", 100), ("hog_ms", 5), ("hogs", 2)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

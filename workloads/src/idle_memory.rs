@@ -57,6 +57,7 @@ impl Workload for IdleMemory {
         kind: Kind::Memory,
         field: Field::Usual,
         params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
+        small: &[("tasks", 2_500)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

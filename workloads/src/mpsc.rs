@@ -28,6 +28,7 @@ impl Workload for Mpsc {
             Param { name: "messages", default: 1_000, min: 1, max: 1_000_000, help: "messages of each producer" },
             Param { name: "capacity", default: 100, min: 1, max: 1_000_000, help: "messages the channel holds" },
         ],
+        small: &[("messages", 100), ("capacity", 7)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -32,6 +32,7 @@ impl Workload for NestedCompute {
             Param { name: "yields", default: 100, min: 0, max: 1_000_000, help: "yields before the work" },
             STEPS,
         ],
+        small: &[("steps", 1_000)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -30,6 +30,7 @@ impl Workload for PairCompute {
         kind: Kind::Throughput,
         field: Field::Usual,
         params: &[STEPS],
+        small: &[("steps", 1_000)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -30,6 +30,7 @@ impl Workload for PingPong {
             max: 1_000_000,
             help: "pairs of tasks in one iteration",
         }],
+        small: &[("pairs", 100)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

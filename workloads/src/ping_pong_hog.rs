@@ -46,6 +46,7 @@ impl Workload for PingPongHog {
                 help: "milliseconds for which the hog computes",
             },
         ],
+        small: &[("trips", 200), ("hog_ms", 10)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

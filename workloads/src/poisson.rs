@@ -65,6 +65,8 @@ impl Workload for Poisson {
                 help: "change of the processor's speed above which the run is void; its calibration may misfit by twice as much",
             },
         ],
+        // At 20 %, so that the run is short of overload even when all tests share two cores.
+        small: &[("requests", 1_000), ("load_percent", 20), ("max_drift_percent", 100)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

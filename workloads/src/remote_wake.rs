@@ -42,6 +42,7 @@ impl Workload for RemoteWake {
                 help: "times that it wakes them in one iteration",
             },
         ],
+        small: &[("threads", 2), ("tasks", 20), ("bursts", 5)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -27,6 +27,7 @@ impl Workload for Ring {
             Param { name: "tasks", default: 300, min: 2, max: 100_000, help: "tasks in the ring" },
             Param { name: "laps", default: 300, min: 1, max: 1_000_000, help: "times round in one iteration" },
         ],
+        small: &[("tasks", 20), ("laps", 20)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -31,6 +31,7 @@ impl Workload for Skynet {
             max: 7,
             help: "levels below the root: 10 to that power leaves (6 is the original's million)",
         }],
+        small: &[("levels", 3)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

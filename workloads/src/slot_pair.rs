@@ -41,6 +41,7 @@ impl Workload for SlotPair {
             },
             Param { name: "rounds", default: 100, min: 1, max: 1_000_000, help: "wakes in one iteration" },
         ],
+        small: &[("rounds", 10), ("compute_us", 100)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -28,6 +28,7 @@ impl Workload for SpawnManyLocal {
             max: 10_000_000,
             help: "tasks spawned in one iteration",
         }],
+        small: &[("tasks", 500)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -29,6 +29,7 @@ impl Workload for SpawnManyRemote {
             max: 10_000_000,
             help: "tasks spawned in one iteration",
         }],
+        small: &[("tasks", 500)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -56,6 +56,7 @@ impl Workload for SpawnRemoteBusy {
                 help: "steps that a hog computes before it yields; 6,000 take some 10 µs",
             },
         ],
+        small: &[("tasks", 20), ("steps", 1_000)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -28,6 +28,7 @@ impl Workload for SwitchCost {
         kind: Kind::Throughput,
         field: Field::Only { runtimes: &["local", "work-stealing", "stackful", "tokio-mt", "may"], workers: 1 },
         params: &PARAMS,
+        small: &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
     };
 
     fn config(workers: usize) -> Config {

@@ -24,6 +24,7 @@ impl Workload for SwitchCostDirect {
         kind: Kind::Throughput,
         field: Field::Only { runtimes: &["stackful", "may"], workers: 1 },
         params: &PARAMS,
+        small: &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
     };
 
     fn config(workers: usize) -> Config {

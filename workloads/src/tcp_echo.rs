@@ -36,6 +36,7 @@ impl Workload for TcpEcho {
                 help: "messages on each connection in one iteration",
             },
         ],
+        small: &[("connections", 8), ("round_trips", 10)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -38,6 +38,7 @@ impl Workload for TcpEchoOwn {
                 help: "messages on each connection in one iteration",
             },
         ],
+        small: &[("connections", 8), ("round_trips", 10)],
     };
 
     fn config(workers: usize) -> Config {

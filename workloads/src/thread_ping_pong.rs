@@ -38,6 +38,7 @@ impl Workload for ThreadPingPong {
             max: 10_000_000,
             help: "round trips in one iteration",
         }],
+        small: &[("round_trips", 20)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

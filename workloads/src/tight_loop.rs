@@ -35,6 +35,7 @@ impl Workload for TightLoop {
             Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "tasks that wait" },
             Param { name: "loop_ms", default: 300, min: 1, max: 60_000, help: "milliseconds of work in the loop" },
         ],
+        small: &[("tasks", 50), ("loop_ms", 10)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

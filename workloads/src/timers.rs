@@ -41,6 +41,7 @@ impl Workload for Timers {
                 help: "milliseconds from first to last deadline",
             },
         ],
+        small: &[("timers", 500), ("lead_ms", 5), ("spread_ms", 20)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

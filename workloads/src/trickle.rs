@@ -52,6 +52,7 @@ impl Workload for Trickle {
             },
             Param { name: "idle_ms", default: 200, min: 1, max: 60_000, help: "milliseconds of idleness before" },
         ],
+        small: &[("tasks", 10), ("wakes", 25), ("interval_us", 200), ("idle_ms", 2)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

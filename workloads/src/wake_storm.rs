@@ -27,6 +27,7 @@ impl Workload for WakeStorm {
             Param { name: "waiters", default: 100, min: 1, max: 100_000, help: "tasks that wait" },
             Param { name: "storms", default: 100, min: 1, max: 1_000_000, help: "events fired in one iteration" },
         ],
+        small: &[("waiters", 20), ("storms", 10)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -24,6 +24,8 @@ pub struct Card {
     pub field: Field,
     /// Its parameters, in the order in which they are shown.
     pub params: &'static [Param],
+    /// Values with which an iteration takes milliseconds, for tests; what is not here stays as it is.
+    pub small: &'static [(&'static str, u64)],
 }
 
 /// How a workload is measured.
@@ -275,12 +277,38 @@ pub(crate) fn io(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
     move |source| Failure::Io { what, source }
 }
 
+/// Lets tests falsify what a workload checks: whether it checks anything, and whether it then fails.
+/// In a module of its own, so that what is measured has no trace of it.
+pub mod faults {
+    #[cfg(feature = "faults")]
+    thread_local! {
+        static FALSE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+
+    /// From now on, everything that is checked on this thread is taken for wrong.
+    #[cfg(feature = "faults")]
+    pub fn falsify() {
+        FALSE.set(true);
+    }
+
+    #[cfg(feature = "faults")]
+    pub(super) fn falsified() -> bool {
+        FALSE.get()
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[inline]
+    pub(super) fn falsified() -> bool {
+        false
+    }
+}
+
 /// `Ok` when `got == want`, else the [`Failure`] that says what differs.
 ///
 /// # Errors
 /// [`Failure::Wrong`].
 pub fn check<T: PartialEq + fmt::Debug>(what: &'static str, got: T, want: T) -> Result<(), Failure> {
-    if got == want {
+    if got == want && !faults::falsified() {
         return Ok(());
     }
     Err(Failure::Wrong { what, got: format!("{got:?}"), want: format!("{want:?}") })

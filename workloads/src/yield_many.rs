@@ -27,6 +27,7 @@ impl Workload for YieldMany {
             Param { name: "tasks", default: 200, min: 1, max: 1_000_000, help: "tasks that yield side by side" },
             Param { name: "yields", default: 1_000, min: 1, max: 1_000_000, help: "yields of each task" },
         ],
+        small: &[("tasks", 20), ("yields", 50)],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -69,6 +69,7 @@ mod tests {
         kind: Kind::Throughput,
         field: Field::Usual,
         params: &[],
+        small: &[],
     };
     fn line(outcome: &Outcome) -> String {
         let runtime = std::sync::Arc::new(contestant("local", Some(1)));

@@ -16,16 +16,31 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// # Panics
 /// When the runtime does not start or the run takes longer than `PATIENCE`.
 pub(crate) fn run<R: Runtime, W: Workload>(workers: usize, iterations: u64) -> Result<Sample, Failure> {
+    run_between::<R, W, ()>(workers, iterations, || {}, || {}).0
+}
+
+/// The same with `before` and `after` called around the run, on its thread.
+pub(crate) fn run_between<R: Runtime, W: Workload, T: Send + 'static>(
+    workers: usize,
+    iterations: u64,
+    before: fn(),
+    after: fn() -> T,
+) -> (Result<Sample, Failure>, T) {
     let start = Instant::now();
     loop {
-        match run_once::<R, W>(workers, iterations) {
-            Err(Failure::Void(_)) if start.elapsed() < PATIENCE => {}
+        match run_once::<R, W, T>(workers, iterations, before, after) {
+            (Err(Failure::Void(_)), _) if start.elapsed() < PATIENCE => {}
             result => return result,
         }
     }
 }
 
-fn run_once<R: Runtime, W: Workload>(workers: usize, iterations: u64) -> Result<Sample, Failure> {
+fn run_once<R: Runtime, W: Workload, T: Send + 'static>(
+    workers: usize,
+    iterations: u64,
+    before: fn(),
+    after: fn() -> T,
+) -> (Result<Sample, Failure>, T) {
     let (report, result) = mpsc::channel();
     let thread = thread::Builder::new().name(W::CARD.name.to_owned());
     let runner = thread.spawn(move || {
@@ -34,7 +49,9 @@ fn run_once<R: Runtime, W: Workload>(workers: usize, iterations: u64) -> Result<
             params.set(&W::CARD, name, value).expect("the table of small parameters is right");
         }
         let runtime = R::start(&W::config(workers)).expect("the runtime starts");
+        before();
         let result = W::run(&runtime, &params, iterations);
+        let result = (result, after());
         runtime.shutdown();
         report.send(result).expect("the test waits");
     });
