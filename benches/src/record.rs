@@ -43,6 +43,7 @@ fn runtime_info(contestant: &Contestant) -> RuntimeInfo {
         position: contestant.position,
         summary: summary(contestant),
         isolates: descriptor.isolates.clone(),
+        newcomer: false,
         peer: descriptor.package.as_deref().map(peer),
     }
 }

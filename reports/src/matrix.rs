@@ -220,7 +220,7 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
         }
     }
     let mut runtimes: Vec<&RuntimeInfo> = newest.into_values().map(|record| &record.runtime).collect();
-    runtimes.sort_by_key(|runtime| (runtime.peer.is_some(), runtime.position, &runtime.name));
+    runtimes.sort_by_key(|runtime| (runtime.peer.is_some(), !runtime.newcomer, runtime.position, &runtime.name));
     let ours = runtimes.iter().filter(|runtime| runtime.peer.is_none()).count();
 
     let mut columns = Vec::new();
@@ -228,14 +228,19 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
         let counts = &workers[runtime.name.as_str()];
         for &workers in counts {
             let name = match counts.len() {
-                1 => runtime.name.clone(),
-                _ => format!("{} with {}", runtime.name, format::count(workers, "worker")),
+                1 => label(runtime),
+                _ => format!("{} with {}", label(runtime), format::count(workers, "worker")),
             };
             let shade = if place < ours { place } else { place - ours };
             columns.push(Column { runtime, workers, name, shade });
         }
     }
     columns
+}
+
+/// A runtime's name as it is shown: the one that the page is about has a star.
+pub(crate) fn label(runtime: &RuntimeInfo) -> String {
+    if runtime.newcomer { format!("★ {}", runtime.name) } else { runtime.name.clone() }
 }
 
 /// `records` are the cells of one workload: at least one.
@@ -314,6 +319,18 @@ mod tests {
         let names: Vec<&str> = matrix.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["b with 1 worker", "b with 2 workers", "a", "peer-x"]);
         assert_eq!(matrix.columns.iter().map(|column| column.shade).collect::<Vec<_>>(), [0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_one_that_the_page_is_about_stands_first_and_is_marked() {
+        let mut records = vec![cell("peer-x", 1, 1.0), cell("a", 1, 1.0), cell("new", 2, 1.0), cell("new", 1, 1.0)];
+        for record in &mut records[2..] {
+            record.runtime.newcomer = true;
+            record.runtime.position = 9;
+        }
+        let matrix = Matrix::new(&records);
+        let names: Vec<&str> = matrix.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["★ new with 1 worker", "★ new with 2 workers", "a", "peer-x"]);
     }
 
     #[test]

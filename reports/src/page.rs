@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::analysis::{self, Finding};
 use crate::charts::palette;
 use crate::facts::{Facts, facts};
-use crate::matrix::{Column, Matrix};
+use crate::matrix::{Column, Matrix, label};
 use crate::render::RenderError;
 use crate::section::Section;
 use crate::summary;
@@ -179,7 +179,7 @@ fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
         let of_runtime = |c: &Column<'_>| c.runtime.name == runtime.name;
         let first = !columns[..i].iter().any(of_runtime);
         Head {
-            runtime: runtime.name.clone(),
+            runtime: label(runtime),
             workers: column.workers,
             name: column.name.clone(),
             peer: runtime.peer.is_some(),
@@ -194,7 +194,7 @@ fn runtimes(matrix: &Matrix<'_>) -> Vec<RuntimeLine> {
     let mut runtimes: Vec<&RuntimeInfo> = matrix.columns.iter().map(|column| column.runtime).collect();
     runtimes.dedup_by_key(|runtime| &runtime.name);
     let line = |runtime: &RuntimeInfo| RuntimeLine {
-        name: runtime.name.clone(),
+        name: label(runtime),
         summary: runtime.summary.clone(),
         isolates: runtime.isolates.clone(),
         peer: runtime.peer.clone(),

@@ -53,6 +53,7 @@ pub(crate) fn spread_cell(runtime: &str, workers: usize, ns: f64, half: f64) -> 
             position: 0,
             summary: String::new(),
             isolates: String::new(),
+            newcomer: false,
             peer: runtime.starts_with("peer").then(|| "peer 1.0.0".to_owned()),
         },
         workers,

@@ -16,8 +16,3 @@ pub mod testing;
 
 #[cfg(feature = "serve")]
 pub use serve::{Entry, main};
-
-/// Compiles the example in the guide.
-#[cfg(all(doctest, feature = "serve"))]
-#[doc = include_str!("../../../runtimes/ADDING.md")]
-struct Adding;

@@ -3,7 +3,9 @@
 mod compare;
 mod conform;
 mod list;
+mod new;
 mod report;
+mod try_one;
 mod verify;
 
 use std::ffi::OsString;
@@ -20,6 +22,8 @@ pub(crate) use report::place;
 
 const EXAMPLES: &str = "\
 Examples:
+  cargo stampede new my-scheduler         the file of a scheduler, to be changed
+  cargo stampede try my-scheduler         build, check and compare it, in a minute
   cargo stampede list                     what there is to measure, and on what
   cargo stampede verify                   every workload once on every runtime
   cargo stampede verify '^ring/'          one workload
@@ -40,8 +44,10 @@ enum Command {
     Compare(compare::Compare),
     Conform(conform::Conform),
     List(list::List),
+    New(new::New),
     Verify(verify::Verify),
     Report(report::Report),
+    Try(try_one::Try),
     /// Be a harness of `cargo bench`
     #[command(name = harness::SUBCOMMAND, hide = true, disable_help_flag = true)]
     Bench {
@@ -74,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Compare(compare) => compare.run(),
         Command::Conform(conform) => conform.run(),
         Command::List(list) => list.run(),
+        Command::New(new) => new.run(),
+        Command::Try(try_one) => try_one.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Bench { kind: HarnessKind::Throughput, flags } => harness::main(Kind::Throughput, &flags),

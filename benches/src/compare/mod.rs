@@ -9,5 +9,6 @@ pub mod file;
 pub mod noise;
 pub mod run;
 pub mod sheet;
+pub mod standing;
 pub mod table;
 pub mod verdict;

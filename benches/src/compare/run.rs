@@ -16,7 +16,7 @@ use super::sheet::{Block, Figures, Run, Sheet};
 use super::verdict::{Comparison, Verdict, judge};
 use crate::cell::{Launcher, ONCE, Task};
 use crate::interrupt::Interrupt;
-use crate::matrix::shuffle;
+use crate::matrix::{Cell, shuffle};
 use crate::params::Overrides;
 use crate::progress::Progress;
 use results::percentile::TAIL;
@@ -51,6 +51,8 @@ pub struct Race<'a> {
     interrupt: &'a Interrupt,
     file: Option<Output>,
     sheets: Vec<Sheet>,
+    /// Every run that counts or failed, where somebody wants to see them again.
+    kept: Option<Vec<(Cell, Outcome)>>,
 }
 
 impl<'a> Race<'a> {
@@ -63,7 +65,17 @@ impl<'a> Race<'a> {
         file: Option<Output>,
     ) -> Self {
         let sheets = contest.endpoints.iter().cloned().map(Sheet::new).collect();
-        Self { options, launcher, interrupt, file, sheets }
+        Self { options, launcher, interrupt, file, sheets, kept: None }
+    }
+
+    /// Keeps what each run of a round comes to, for [`take_outcomes`](Self::take_outcomes).
+    pub fn keep_outcomes(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// What the runs of the rounds came to, one by one, if they were kept.
+    pub fn take_outcomes(&mut self) -> Vec<(Cell, Outcome)> {
+        self.kept.take().unwrap_or_default()
     }
 
     /// Everything measured so far, in the order of the contest.
@@ -194,7 +206,12 @@ impl<'a> Race<'a> {
             Kind::Latency => Task::Fixed { warm_up_iterations: 0, iterations: sheet.iterations },
             Kind::Memory => ONCE,
         };
-        let failure = match self.launch(index, lane, task) {
+        let cell = sheet.endpoint.cell(lane);
+        let outcome = self.launch(index, lane, task);
+        if let (Some(kept), Some(outcome)) = (&mut self.kept, &outcome) {
+            kept.push((cell, outcome.clone()));
+        }
+        let failure = match outcome {
             None => return Ok(Run::Missing),
             Some(Outcome::Void { reason }) => return Ok(Run::Void(format!("void: {reason}"))),
             Some(Outcome::Skipped { reason }) => return Ok(Run::Void(reason)),

@@ -165,6 +165,16 @@ impl Roster {
         &self.lost
     }
 
+    /// Adds those of `other` that are not here yet.
+    pub fn extend(&mut self, other: Self) {
+        for contestant in other.contestants {
+            if self.get(contestant.name()).is_none() {
+                self.contestants.push(contestant);
+            }
+        }
+        self.lost.extend(other.lost);
+    }
+
     /// Takes a program's runtimes out, for the reason given.
     pub fn lose(&mut self, name: &str, reason: String) {
         self.contestants.retain(|contestant| contestant.name() != name);

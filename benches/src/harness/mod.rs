@@ -8,7 +8,7 @@ mod criterion_args;
 mod criterions_process;
 mod line;
 mod plan;
-mod rounds;
+pub(crate) mod rounds;
 mod run;
 
 use std::ffi::OsString;

@@ -5,22 +5,27 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use results::histogram;
 use results::percentile::TAIL;
-use results::schema::{Measurement, Outcome};
+use results::schema::{Measurement, Outcome, Record};
 use results::text::chain;
+
+use crate::matrix::Cell;
+use crate::params::Overrides;
+use crate::record::record;
+use crate::session::Session;
 
 /// The outcomes so far of one cell's rounds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rounds(Vec<Outcome>);
+pub(crate) struct Rounds(Vec<Outcome>);
 
 impl Rounds {
     /// Adds the next round.
-    pub(super) fn push(&mut self, outcome: Outcome) {
+    pub(crate) fn push(&mut self, outcome: Outcome) {
         self.0.push(outcome);
     }
 
     /// One outcome for all: failed when a round failed, else the sum of the rounds that count; void,
     /// or skipped, when none does.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         let mut measured = Vec::new();
         let mut without = None;
         for (number, outcome) in (1..).zip(&self.0) {
@@ -36,6 +41,23 @@ impl Rounds {
             Err(reason) => Outcome::Failed { reason },
         }
     }
+}
+
+/// The records of cells that were run in rounds, one run after the other: each run is a sample.
+pub(crate) fn records(session: &Session, runs: &[(Cell, Outcome)], overrides: &Overrides) -> Vec<Record> {
+    let mut cells: BTreeMap<String, (&Cell, Rounds)> = BTreeMap::new();
+    for (cell, outcome) in runs {
+        cells.entry(cell.id()).or_insert_with(|| (cell, Rounds::default())).1.push(outcome.clone());
+    }
+    let of_cell = |(cell, rounds): &(&Cell, Rounds)| {
+        let mut outcome = rounds.outcome();
+        if let Outcome::Measured(sum) = &mut outcome {
+            let measured = rounds.0.iter().filter_map(Outcome::measured);
+            sum.samples_ns = measured.flat_map(|round| round.samples_ns.iter().copied()).collect();
+        }
+        record(session, cell, overrides, outcome)
+    };
+    cells.values().map(of_cell).collect()
 }
 
 fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, String> {

@@ -113,6 +113,9 @@ pub struct RuntimeInfo {
     pub isolates: String,
     /// The peer's package and version ("tokio 1.54.1"), or `None` for one of ours.
     pub peer: Option<String>,
+    /// Whether the page is about this one: it stands first and is marked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newcomer: bool,
 }
 
 /// What came of a cell.

@@ -37,6 +37,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
             position: 0,
             summary: "A policy.".to_owned(),
             isolates: "A difference.".to_owned(),
+            newcomer: false,
             peer: None,
         },
         workers,
