@@ -13,8 +13,11 @@
 //!   busy times stay short.
 //!
 //! **Polls are long** for some time after any worker of the runtime has seen it ([`Pace`]): in a busy
-//! time of its own, or while it napped and others ran, polls took a microsecond or more on average.
-//! Then a task that waits for a napper would wait in vain, however short the napper's own tasks were.
+//! time of its own, or while it napped and others ran, polls took a microsecond or more on
+//! average. Then a task that waits for a napper would wait in vain, however short the napper's own
+//! tasks were. One thing weighs more: a **batch** of stolen tasks that was done in a short time. Who
+//! is in a long poll may be spawning short tasks by the thousand, and a thief that comes back for each
+//! batch takes more of its time than it saves. So then there is a nap all the same.
 //!
 //! A nap ends by itself and is followed by the look round and the sleep that every idle worker goes
 //! through, so no wake-up hides behind it; what it costs is at most its length, once, when work that
@@ -37,6 +40,9 @@ const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(200);
 /// Polls that take this long on average are worth a steal each, about a microsecond for both sides.
 const LONG_POLL_NS: u64 = 1_000;
+/// Stolen at once, so many tasks are a sample of what their owner has in its queue: more than a
+/// worker spawns that hands a few pieces of its work to others.
+const BATCH: u32 = 16;
 /// Shorter times say nothing about the polls in them: caches are cold after a steal.
 const TELLING: Duration = Duration::from_micros(20);
 /// For how many times their length long polls are remembered, and for how many nanoseconds at least
@@ -77,13 +83,22 @@ impl Pace {
     }
 }
 
+/// A time that a worker has had work.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    since: Instant,
+    /// The worker's tick then.
+    tick: u32,
+    /// Whether it began with a [`BATCH`] of another's tasks.
+    batch: bool,
+}
+
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
 pub(super) struct Temper {
     /// It is the only worker: there is nobody to leave work to, so it need not look at the clock.
     alone: bool,
-    /// When it got work, if it has, and its tick then.
-    busy_since: Cell<Option<(Instant, u32)>>,
+    busy: Cell<Option<Busy>>,
     /// The length of the last nap; zero after a busy time that was worth while.
     nap: Cell<Duration>,
     /// Whether a nap is due.
@@ -92,12 +107,12 @@ pub(super) struct Temper {
 
 impl Temper {
     pub(super) fn new(alone: bool) -> Self {
-        Self { alone, busy_since: Cell::new(None), nap: Cell::new(Duration::ZERO), tired: Cell::new(false) }
+        Self { alone, busy: Cell::new(None), nap: Cell::new(Duration::ZERO), tired: Cell::new(false) }
     }
 
-    /// It got work after it had none.
-    pub(super) fn got_work(&self, tick: u32) {
-        self.busy_since.set(self.now().map(|now| (now, tick)));
+    /// It got work after it had none: so many tasks of another worker's, if it stole them.
+    pub(super) fn got_work(&self, tick: u32, stolen: u32) {
+        self.busy.set(self.now().map(|since| Busy { since, tick, batch: stolen >= BATCH }));
         self.tired.set(false);
     }
 
@@ -105,16 +120,16 @@ impl Temper {
     /// unless it is alone.
     pub(super) fn ran_dry(&self, called: bool, tick: u32, pace: &Pace) -> Option<Instant> {
         let now = self.now()?;
-        let short = match self.busy_since.take() {
-            Some((since, first)) => {
-                let time = now.duration_since(since);
-                pace.saw(tick.wrapping_sub(first), time, now);
-                time < WORTH_WHILE
+        let (short, batch) = match self.busy.take() {
+            Some(busy) => {
+                let time = now.duration_since(busy.since);
+                pace.saw(tick.wrapping_sub(busy.tick), time, now);
+                (time < WORTH_WHILE, busy.batch)
             }
-            None if called => true,
+            None if called => (true, false),
             None => return Some(now),
         };
-        let tired = short && !pace.is_long(now);
+        let tired = short && (batch || !pace.is_long(now));
         self.tired.set(tired);
         self.nap.set(if tired { (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP) } else { Duration::ZERO });
         Some(now)

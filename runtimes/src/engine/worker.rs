@@ -249,7 +249,7 @@ impl<S: Scheduler> Worker<S> {
             }
             if let Some(found) = self.next(tick) {
                 if std::mem::take(&mut idle) {
-                    self.get_to_work(&mut state);
+                    self.get_to_work(found.origin(), &mut state);
                 }
                 self.execute(found);
             } else if ready(true) {
@@ -257,7 +257,7 @@ impl<S: Scheduler> Worker<S> {
                 return Pause::Ready;
             } else if let Some(found) = self.seek(tick, &mut state, &ready) {
                 idle = false;
-                self.get_to_work(&mut state);
+                self.get_to_work(found.origin(), &mut state);
                 self.execute(found);
             } else {
                 idle = true;
@@ -265,7 +265,7 @@ impl<S: Scheduler> Worker<S> {
                 (state, found) = self.sleep(state, &ready);
                 if let Some(found) = found {
                     idle = false;
-                    self.get_to_work(&mut state);
+                    self.get_to_work(found.origin(), &mut state);
                     self.execute(found);
                 }
                 if self.core.stopping.load(Acquire) {
@@ -277,8 +277,9 @@ impl<S: Scheduler> Worker<S> {
     }
 
     /// Ends a time without work.
-    fn get_to_work(&self, state: &mut Search) {
-        self.temper.got_work(self.tick.get());
+    fn get_to_work(&self, origin: Origin, state: &mut Search) {
+        let stolen = if let Origin::Stolen { moved } = origin { moved } else { 0 };
+        self.temper.got_work(self.tick.get(), stolen);
         self.leave(std::mem::replace(state, Search::No));
         self.core.sleep.depart(self.core.reactor().is_active(), |worker| self.core.unpark_by(worker, Some(self)));
     }

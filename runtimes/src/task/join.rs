@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::cell::{self, Header};
-use super::state::{Await, Engine, Reference, Release};
+use super::state::{Await, Engine, Reference};
 use super::{JoinError, waker};
 use crate::runtime::Join;
 
@@ -130,19 +130,10 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: reclaimed, so the slot is the handle's, and it holds a waker.
             unsafe { (*cell::awaiter(task)).assume_init_drop() };
         }
-        let mut output_gone = self.taken;
-        let drop = |engine: Engine| -> Release {
-            loop {
-                // SAFETY: as above.
-                if let Some(release) = unsafe { task.as_ref() }.state.drop_handle(output_gone, engine) {
-                    return release;
-                }
-                // SAFETY: DONE, and the output was not taken.
-                unsafe { cell::drop_output_raw(task) };
-                output_gone = true;
-            }
-        };
-        // SAFETY: the value owns the handle bit, and is dropped once.
-        unsafe { waker::settle(task, Reference::Handle, drop) };
+        // SAFETY: the value owns the handle bit, and is dropped once; an output that was taken is
+        // gone.
+        let release = unsafe { waker::drop_handle(task, self.taken, Engine::MayBeOpen) };
+        // SAFETY: as above, and this is what the word said.
+        unsafe { waker::settle(task, Reference::Handle, release) };
     }
 }

@@ -61,33 +61,36 @@ unsafe fn admit<H: Home>(task: NonNull<Header>, step: impl FnOnce(&State) -> Wak
 unsafe fn drop_waker(data: *const ()) {
     let task = header(data);
     // SAFETY: the dropped waker counts, so the task is alive until the count goes down.
-    let drop = |engine| unsafe { task.as_ref() }.state.drop_waker(engine);
-    // SAFETY: as above; the results come from this task's state word.
-    unsafe { settle(task, Reference::Waker, drop) };
+    let release = unsafe { task.as_ref() }.state.drop_waker(Engine::MayBeOpen);
+    // SAFETY: as above, and this is what the word said.
+    unsafe { settle(task, Reference::Waker, release) };
 }
 
-/// Drops a reference to `task` with `drop`, and does what that leaves to do.
+/// Does what is left to do after the `last` reference to `task`, so it may be, was to be dropped.
 ///
 /// # Safety
-/// The caller owns such a reference, and `drop` drops it as the state word does.
+/// The caller owns such a reference, and `release` is what the state word answered when it dropped
+/// it, with an engine that may be open. If that was the handle, and the task is done, its output is
+/// gone.
 #[inline]
-pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, mut drop: impl FnMut(Engine) -> Release) {
-    match drop(Engine::MayBeOpen) {
+pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, release: Release) {
+    match release {
         Release::Kept => {}
         // SAFETY: the state word says that this thread is the last.
         Release::Free => unsafe { cell::free_raw(task) },
-        // SAFETY: the caller's.
-        Release::Ask => unsafe { reap(task, last, &mut drop) },
+        // SAFETY: the word has kept the reference: it is the caller's still.
+        Release::Ask => unsafe { reap(task, last) },
     }
 }
 
-/// The rest of [`settle`], for the last reference to an idle task.
+/// The rest of [`settle`], for the last reference to a task that was idle: the engine is asked. What is
+/// rare is apart, so that the paths of those who drop one of many references stay short.
 ///
 /// # Safety
-/// As for [`settle`].
+/// The caller owns such a reference.
 #[cold]
 #[inline(never)]
-unsafe fn reap(task: NonNull<Header>, last: Reference, drop: &mut dyn FnMut(Engine) -> Release) {
+unsafe fn reap(task: NonNull<Header>, last: Reference) {
     loop {
         // Whether the reference is gone.
         let mut reaped = false;
@@ -101,11 +104,38 @@ unsafe fn reap(task: NonNull<Header>, last: Reference, drop: &mut dyn FnMut(Engi
         if reaped {
             return;
         }
-        match drop(if open { Engine::MayBeOpen } else { Engine::Closed }) {
+        let engine = if open { Engine::MayBeOpen } else { Engine::Closed };
+        // SAFETY: the reference keeps the task alive up to this step.
+        let state = unsafe { &task.as_ref().state };
+        let release = match last {
+            Reference::Waker => state.drop_waker(engine),
+            // SAFETY: the caller's reference is the handle.
+            Reference::Handle => unsafe { drop_handle(task, false, engine) },
+        };
+        match release {
             Release::Kept => return,
             // SAFETY: the state word says that this thread is the last.
             Release::Free => return unsafe { cell::free_raw(task) },
             Release::Ask => {}
         }
+    }
+}
+
+/// Drops the handle, and before it the output, unless that is gone.
+///
+/// # Safety
+/// The caller owns the handle of `task`; it is alive no longer than `Release` says.
+#[inline]
+pub(super) unsafe fn drop_handle(task: NonNull<Header>, output_gone: bool, engine: Engine) -> Release {
+    // SAFETY: the handle keeps the task alive until it is dropped.
+    let state = unsafe { &task.as_ref().state };
+    if let Some(release) = state.drop_handle(output_gone, engine) {
+        return release;
+    }
+    // SAFETY: DONE, and the output was not taken.
+    unsafe { cell::drop_output_raw(task) };
+    match state.drop_handle(true, engine) {
+        Some(release) => release,
+        None => unreachable!("a handle whose output is gone can be dropped"),
     }
 }
