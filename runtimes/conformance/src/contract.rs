@@ -29,6 +29,7 @@ rules! {
     places: Places,
     announces: Announces,
     notifies: Notifies,
+    rescues: Rescues,
     conserves: Conserves,
     serves: Serves,
     counts: Counts,

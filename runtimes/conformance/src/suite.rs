@@ -42,6 +42,7 @@ typed! {
         places,
         announces,
         notifies,
+        rescues,
         conserves,
         serves,
         counts,

@@ -100,6 +100,11 @@ impl<S: Scheduler> Bench<S> {
         self.next(worker).or_else(|| self.policy.search(&mut self.locals[worker]))
     }
 
+    /// What `worker` gets when it comes for what `stalled` keeps for itself.
+    pub(super) fn rescue(&mut self, worker: usize, stalled: usize) -> Option<Found> {
+        self.policy.rescue(&mut self.locals[worker], stalled)
+    }
+
     pub(super) fn has_work(&self, worker: usize) -> bool {
         self.policy.has_work(&self.locals[worker])
     }

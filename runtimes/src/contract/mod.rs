@@ -11,6 +11,7 @@
 //! | [`places`](Rule::Places) | makes another number of local parts than there are workers |
 //! | [`announces`](Rule::Announces) | lets a worker sleep beside a task, or never lets it sleep |
 //! | [`notifies`](Rule::Notifies) | leaves a task where nobody who is awake will look |
+//! | [`rescues`](Rule::Rescues) | keeps a task for a worker that is stalled, whoever comes for it |
 //! | [`conserves`](Rule::Conserves) | loses, drops or keeps tasks |
 //! | [`serves`](Rule::Serves) | lets a task wait for as long as others keep coming |
 //! | [`counts`](Rule::Counts) | says that nothing is queued and then returns a task |
@@ -24,6 +25,8 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+#[cfg(doc)]
+use crate::scheduler::Notify;
 use crate::scheduler::Scheduler;
 
 /// What a policy promises; see the module.
@@ -35,6 +38,9 @@ pub enum Rule {
     Announces,
     /// Whoever `schedule` names, together with the worker that called it, gets the task.
     Notifies,
+    /// What is pushed with [`Notify::Later`] comes out of the pusher's `next`, or out of `rescue` if
+    /// another worker asks for it first.
+    Rescues,
     /// What goes in comes out, once.
     Conserves,
     /// The oldest task comes out within a bound while others keep coming.
@@ -47,8 +53,16 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which they are checked.
-    pub const ALL: [Self; 7] =
-        [Self::Places, Self::Announces, Self::Notifies, Self::Conserves, Self::Serves, Self::Counts, Self::Releases];
+    pub const ALL: [Self; 8] = [
+        Self::Places,
+        Self::Announces,
+        Self::Notifies,
+        Self::Rescues,
+        Self::Conserves,
+        Self::Serves,
+        Self::Counts,
+        Self::Releases,
+    ];
 
     /// Its name in lists and messages.
     pub fn name(self) -> &'static str {
@@ -56,6 +70,7 @@ impl Rule {
             Self::Places => "places",
             Self::Announces => "announces",
             Self::Notifies => "notifies",
+            Self::Rescues => "rescues",
             Self::Conserves => "conserves",
             Self::Serves => "serves",
             Self::Counts => "counts",
@@ -69,6 +84,9 @@ impl Rule {
             Self::Places => "`new` makes one local part for each worker",
             Self::Announces => "`has_work` says yes exactly when `next` or `search` of that worker finds a task",
             Self::Notifies => "whoever `schedule` names, or the worker that called it, gets the task it was given",
+            Self::Rescues => {
+                "a task pushed with Notify::Later comes out of the pusher's `next`, or out of `rescue` for any other worker"
+            }
             Self::Conserves => "every task that goes in comes out, once",
             Self::Serves => "the oldest task comes out within a bound while others keep coming",
             Self::Counts => "`queued` is 0 only if `next` returns nothing",
@@ -115,6 +133,7 @@ pub fn check_rule<S: Scheduler>(rule: Rule) -> Result<(), Broken> {
         Rule::Places => rules::places::<S>(),
         Rule::Announces => rules::announces::<S>(),
         Rule::Notifies => rules::notifies::<S>(),
+        Rule::Rescues => rules::rescues::<S>(),
         Rule::Conserves => rules::conserves::<S>(),
         Rule::Serves => rules::serves::<S>(),
         Rule::Counts => rules::counts::<S>(),

@@ -118,6 +118,102 @@ fn notifies_whom<S: Scheduler>(workers: usize, push: Push, count: usize, woken: 
     ))
 }
 
+pub(super) fn rescues<S: Scheduler>() -> Verdict {
+    for &workers in worker_counts::<S>() {
+        for push in pushes(workers) {
+            let Pusher::Worker(pusher) = push.by else { continue };
+            for count in IN_A_ROW {
+                keeps_for_itself::<S>(workers, push, count, pusher)?;
+                let others = (0..workers).filter(|&other| other != pusher);
+                others.into_iter().try_for_each(|rescuer| rescues_from::<S>(workers, push, count, pusher, rescuer))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pushes in a row. Returns which of the tasks were announced with [`Notify::Later`], and whether the
+/// engine would have woken somebody for the others.
+fn push_some<S: Scheduler>(bench: &mut Bench<S>, push: Push, count: usize) -> (Vec<usize>, bool) {
+    let (mut kept, mut woke) = (Vec::new(), false);
+    for _ in 0..count {
+        match bench.push(push) {
+            (number, Notify::Later) => kept.push(number),
+            (_, Notify::Nobody) => {}
+            (_, Notify::One | Notify::All | Notify::Worker(_)) => woke = true,
+        }
+    }
+    (kept, woke)
+}
+
+/// How many of `tasks` have not run.
+fn waiting<S: Scheduler>(bench: &Bench<S>, tasks: &[usize]) -> usize {
+    tasks.iter().filter(|&&number| bench.log.fate(number) != Fate::Ran).count()
+}
+
+/// Nobody comes: the pusher must find what was kept for it without a search, which the engine may
+/// not let it do.
+fn keeps_for_itself<S: Scheduler>(workers: usize, push: Push, count: usize, pusher: usize) -> Verdict {
+    let mut bench = Bench::<S>::new(workers);
+    let (kept, _) = push_some(&mut bench, push, count);
+    while let Some(found) = (0..LOOKS).find_map(|_| bench.next(pusher)) {
+        found.task.run();
+    }
+    match waiting(&bench, &kept) {
+        0 => Ok(()),
+        left => Err(format!(
+            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and the pusher's `next` \
+             returned nothing more while {left} of those waited: `Later` is for what that worker runs next",
+            kept.len()
+        )),
+    }
+}
+
+/// The pusher is in a poll that does not end; `rescuer` comes for what it keeps. Three times, because
+/// the first time must leave the policy as it was.
+fn rescues_from<S: Scheduler>(workers: usize, push: Push, count: usize, pusher: usize, rescuer: usize) -> Verdict {
+    let mut bench = Bench::<S>::new(workers);
+    for time in 1..=3 {
+        let (kept, woke) = push_some(&mut bench, push, count);
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let scene = format!(
+            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and worker {rescuer} came \
+             for what worker {pusher} keeps (time {time})",
+            kept.len()
+        );
+        let mut rescued = 0;
+        while let Some(found) = (0..LOOKS).find_map(|_| bench.rescue(rescuer, pusher)) {
+            found.task.run();
+            rescued += 1;
+        }
+        // A rescue may move others along, and for those that were displaced somebody was woken.
+        while (woke || rescued > 0)
+            && let Some(found) = bench.find(rescuer)
+        {
+            found.task.run();
+        }
+        let left = waiting(&bench, &kept);
+        if left > 0 {
+            return Err(format!(
+                "{scene}: `rescue` left {left} of them, which wait for as long as worker {pusher} computes, though \
+                 others are idle. A policy that wraps another must pass `rescue` on"
+            ));
+        }
+        while let Some(found) = (0..LOOKS).find_map(|_| bench.find(pusher)) {
+            found.task.run();
+        }
+        if bench.has_work(pusher) {
+            return Err(format!(
+                "{scene}: it got {rescued}, and then `has_work` still told worker {pusher} that there was work, though \
+                 it finds none: it would look round without end instead of sleeping"
+            ));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn conserves<S: Scheduler>() -> Verdict {
     for &workers in worker_counts::<S>() {
         let mut bench = Bench::<S>::new(workers);
@@ -132,6 +228,14 @@ pub(super) fn conserves<S: Scheduler>() -> Verdict {
                 if let Some(found) = bench.find((i + pop * 3) % workers) {
                     found.task.run();
                 }
+            }
+            // Now and then somebody comes for what another keeps.
+            let (rescuer, stalled) = (i % workers, (i / 5) % workers);
+            if i % 3 == 0
+                && rescuer != stalled
+                && let Some(found) = bench.rescue(rescuer, stalled)
+            {
+                found.task.run();
             }
         }
         bench.drain(&(0..workers).collect::<Vec<_>>());

@@ -9,6 +9,7 @@ use crate::schedulers::global_queue::{GlobalQueue, WakeOne};
 use crate::schedulers::local::Local;
 use crate::schedulers::work_stealing::WorkStealing;
 use crate::schedulers::work_stealing_biased::Rings;
+use crate::schedulers::work_stealing_uncounted::Uncounted;
 use crate::task::Runnable;
 
 /// A policy with a queue for each worker, a shared one and a slot, right but for one mistake.
@@ -16,11 +17,14 @@ struct Faulty<const MISTAKE: u8> {
     shared: Mutex<VecDeque<Runnable>>,
     /// Where each worker's queue can be stolen from.
     queues: Vec<Mutex<VecDeque<Runnable>>>,
+    /// Where what each worker keeps can be rescued from.
+    slots: Vec<Mutex<Option<Runnable>>>,
 }
 
 struct Own {
     index: usize,
-    slot: Option<Runnable>,
+    /// Whether it put a task into its slot and has not taken it out again.
+    believes_full: bool,
 }
 
 const NONE: u8 = 0;
@@ -40,6 +44,13 @@ const ONE_LOCAL_PART_TOO_FEW: u8 = 13;
 const PANICS: u8 = 14;
 const KEEPS_ONE_BACK: u8 = 15;
 const WAKES_A_NEIGHBOUR_WHO_CANNOT_STEAL: u8 = 16;
+const FORGETS_TO_RESCUE: u8 = 17;
+const RESCUES_FROM_ITSELF: u8 = 18;
+const RESCUES_TO_ONE_WORKER_ONLY: u8 = 19;
+const KEEPS_TASKS_FOR_ANOTHER: u8 = 20;
+const BELIEVES_THAT_IT_HAS_WHAT_WAS_RESCUED: u8 = 21;
+const LEAKS_WHAT_IS_RESCUED: u8 = 22;
+const LEAKS_WHAT_IS_RESCUED_BESIDE_OTHERS: u8 = 23;
 
 impl<const MISTAKE: u8> Faulty<MISTAKE> {
     fn queue(&self, index: usize) -> std::sync::MutexGuard<'_, VecDeque<Runnable>> {
@@ -48,6 +59,16 @@ impl<const MISTAKE: u8> Faulty<MISTAKE> {
 
     fn shared(&self) -> std::sync::MutexGuard<'_, VecDeque<Runnable>> {
         self.shared.lock().unwrap()
+    }
+
+    fn slot(&self, index: usize) -> std::sync::MutexGuard<'_, Option<Runnable>> {
+        self.slots[index].lock().unwrap()
+    }
+
+    fn take_slot(&self, own: &mut Own) -> Option<Runnable> {
+        let task = self.slot(own.index).take()?;
+        own.believes_full = false;
+        Some(task)
     }
 
     fn steals(&self) -> bool {
@@ -61,8 +82,12 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
 
     fn new(workers: usize) -> (Self, Vec<Own>) {
         let locals = workers - usize::from(MISTAKE == ONE_LOCAL_PART_TOO_FEW);
-        let policy = Self { shared: Mutex::default(), queues: (0..workers).map(|_| Mutex::default()).collect() };
-        (policy, (0..locals).map(|index| Own { index, slot: None }).collect())
+        let policy = Self {
+            shared: Mutex::default(),
+            queues: (0..workers).map(|_| Mutex::default()).collect(),
+            slots: (0..workers).map(|_| Mutex::default()).collect(),
+        };
+        (policy, (0..locals).map(|index| Own { index, believes_full: false }).collect())
     }
 
     fn schedule(&self, at: Site<'_, Own>, task: Runnable, cause: Cause) -> Notify {
@@ -80,7 +105,12 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
             };
         };
         if cause == Cause::Woken {
-            let Some(displaced) = own.slot.replace(task) else { return Notify::Nobody };
+            if MISTAKE == KEEPS_TASKS_FOR_ANOTHER {
+                self.queue((own.index + 1) % self.queues.len()).push_back(task);
+                return Notify::Later;
+            }
+            own.believes_full = true;
+            let Some(displaced) = self.slot(own.index).replace(task) else { return Notify::Later };
             if MISTAKE != DROPS_WHAT_IT_DISPLACES {
                 self.queue(own.index).push_back(displaced);
             }
@@ -104,7 +134,7 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
             return Some(found);
         }
         if (!tick.is_multiple_of(5) || MISTAKE == SLOT_WITHOUT_BOUND)
-            && let Some(task) = own.slot.take()
+            && let Some(task) = self.take_slot(own)
         {
             return Some(Found::new(task, Origin::Slot));
         }
@@ -116,7 +146,7 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
             _ => queue.pop_front(),
         };
         drop(queue);
-        if let Some(task) = task.or_else(|| own.slot.take()) {
+        if let Some(task) = task.or_else(|| self.take_slot(own)) {
             return Some(Found::new(task, Origin::Local));
         }
         from_shared()
@@ -128,11 +158,31 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         Some(Found::new(task, Origin::Stolen { moved: 1 }))
     }
 
+    fn rescue(&self, own: &mut Own, stalled: usize) -> Option<Found> {
+        let place = match MISTAKE {
+            FORGETS_TO_RESCUE => return None,
+            RESCUES_FROM_ITSELF => own.index,
+            RESCUES_TO_ONE_WORKER_ONLY if own.index != 0 => return None,
+            _ => stalled,
+        };
+        let task = self.slot(place).take()?;
+        let leaks = match MISTAKE {
+            LEAKS_WHAT_IS_RESCUED => true,
+            LEAKS_WHAT_IS_RESCUED_BESIDE_OTHERS => self.shared().len() > 5,
+            _ => false,
+        };
+        if leaks {
+            std::mem::forget(task);
+            return None;
+        }
+        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+    }
+
     fn queued(&self, own: &Own) -> usize {
         if MISTAKE == COUNTS_NOTHING {
             return 0;
         }
-        self.queue(own.index).len() + usize::from(own.slot.is_some()) + self.shared().len()
+        self.queue(own.index).len() + usize::from(self.slot(own.index).is_some()) + self.shared().len()
     }
 
     fn has_work(&self, own: &Own) -> bool {
@@ -142,8 +192,45 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
             _ => others.any(|i| !self.queue(i).is_empty()),
         };
         let in_shared = MISTAKE != FORGETS_THE_SHARED_QUEUE && !self.shared().is_empty();
-        let in_slot = MISTAKE != FORGETS_ITS_SLOT && own.slot.is_some();
+        let in_slot = match MISTAKE {
+            FORGETS_ITS_SLOT => false,
+            BELIEVES_THAT_IT_HAS_WHAT_WAS_RESCUED => own.believes_full,
+            _ => self.slot(own.index).is_some(),
+        };
         in_queues || in_shared || in_slot || MISTAKE == ALWAYS_SEES_WORK
+    }
+}
+
+/// A policy that wraps another and forgets the one method that has a default.
+struct Wrapper(WorkStealing);
+
+impl Scheduler for Wrapper {
+    const NAME: &'static str = "wrapper";
+    type Local = <WorkStealing as Scheduler>::Local;
+
+    fn new(workers: usize) -> (Self, Vec<Self::Local>) {
+        let (policy, locals) = WorkStealing::new(workers);
+        (Self(policy), locals)
+    }
+
+    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
+        self.0.schedule(at, task, cause)
+    }
+
+    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<Found> {
+        self.0.next(local, tick)
+    }
+
+    fn search(&self, local: &mut Self::Local) -> Option<Found> {
+        self.0.search(local)
+    }
+
+    fn queued(&self, local: &Self::Local) -> usize {
+        self.0.queued(local)
+    }
+
+    fn has_work(&self, local: &Self::Local) -> bool {
+        self.0.has_work(local)
     }
 }
 
@@ -161,6 +248,7 @@ fn our_policies_keep_it() {
     assert_eq!(check::<GlobalQueue<WakeOne>>(), Ok(()));
     assert_eq!(check::<WorkStealing>(), Ok(()));
     assert_eq!(check::<WorkStealing<Rings>>(), Ok(()));
+    assert_eq!(check::<Uncounted>(), Ok(()));
     assert_eq!(check::<Faulty<NONE>>(), Ok(()));
 }
 
@@ -191,6 +279,47 @@ fn whoever_is_woken_must_find_the_task() {
     ] {
         assert_eq!(broken.rule, Rule::Notifies, "{broken}");
     }
+}
+
+#[test]
+fn what_a_stalled_worker_keeps_is_handed_over() {
+    for broken in [
+        broken::<FORGETS_TO_RESCUE>(),
+        broken::<RESCUES_FROM_ITSELF>(),
+        broken::<RESCUES_TO_ONE_WORKER_ONLY>(),
+        broken::<LEAKS_WHAT_IS_RESCUED>(),
+    ] {
+        assert_eq!(broken.rule, Rule::Rescues, "{broken}");
+        assert!(broken.to_string().contains("wait for as long as worker"), "{broken}");
+    }
+}
+
+#[test]
+fn a_wrapper_passes_rescue_on() {
+    let broken = check::<Wrapper>().expect_err("it does not");
+    assert_eq!(broken.rule, Rule::Rescues, "{broken}");
+    assert!(broken.to_string().contains("must pass `rescue` on"), "{broken}");
+}
+
+#[test]
+fn what_is_announced_for_later_is_the_pushers_own() {
+    let broken = broken::<KEEPS_TASKS_FOR_ANOTHER>();
+    assert_eq!(broken.rule, Rule::Rescues, "{broken}");
+    assert!(broken.to_string().contains("`Later` is for what that worker runs next"), "{broken}");
+}
+
+#[test]
+fn what_was_rescued_is_out_of_the_pushers_reach() {
+    let broken = broken::<BELIEVES_THAT_IT_HAS_WHAT_WAS_RESCUED>();
+    assert_eq!(broken.rule, Rule::Rescues, "{broken}");
+    assert!(broken.to_string().contains("still told worker"), "{broken}");
+}
+
+#[test]
+fn a_rescue_among_many_tasks_loses_none() {
+    let broken = broken::<LEAKS_WHAT_IS_RESCUED_BESIDE_OTHERS>();
+    assert_eq!(broken.rule, Rule::Conserves, "{broken}");
+    assert!(broken.to_string().contains("leaked"), "{broken}");
 }
 
 #[test]

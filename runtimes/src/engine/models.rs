@@ -532,6 +532,7 @@ fn who_leaves_the_reactor_leaves_somebody_there() {
                 rest.begin(true);
                 rest.end();
                 // What it was sent to work for, it queues here: others look for the reactor in vain.
+                shared.pool.queue.fetch_add(1, Relaxed);
                 drop(driver);
             },
         );
