@@ -9,13 +9,13 @@
 //! same and calls it "coop"; an `.await` that really waits costs nothing here.
 //!
 //! # Who refills it
-//! Whoever polls a task says so with [`refill`]: the engine for its tasks and for the futures of
+//! Whoever polls a task says so with `refill`: the engine for its tasks and for the futures of
 //! its `block_on`, and [`each_poll`] for those that a peer polls. A thread that runs no runtime has
 //! no budget, and nothing on it is ever sent away: it serves one future, and there is nobody to
 //! give way to.
 //!
 //! # What is never lost
-//! - *A wake-up.* A refusal changes nothing but the future's own [`Share`]: readiness, timer and
+//! - *A wake-up.* A refusal changes nothing but the future's own `Share`: readiness, timer and
 //!   stored waker stay as they are, and the task is woken before `Pending` is returned.
 //! - *Progress.* A future that has been sent away once completes at its next poll even if its
 //!   siblings in the same task have used up the new budget by then, so that a greedy branch of a

@@ -2,7 +2,7 @@
 //!
 //! The conformance suite runs whole executors, so whether it meets a policy's mistake depends on
 //! which thread comes first, and what it reports is a hang. Here a policy is a plain data structure:
-//! one thread pushes real [`Runnable`]s into it, plays each of its workers in turn, and compares what
+//! one thread pushes real [`Runnable`](crate::Runnable)s into it, plays each of its workers in turn, and compares what
 //! the policy promises with what it does. The same policy gives the same verdict every time, in
 //! milliseconds, and the verdict names the promise.
 //!
