@@ -63,8 +63,8 @@ engine/gate.rs | s/(impl Drop.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_
 engine/gate.rs | s/(fn leave_uncounted.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
 engine/gate.rs | s/while self.0.load\(Acquire\)/while self.0.load(Relaxed)/ | a_closed_gate
 engine/gate.rs | s/let before = self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\)/let before = self.0.load(Acquire); self.0.fetch_add(ENTERED + INSIDE, Acquire)/ | a_closed_gate
-engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | no_token_is_lost
-engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.store(EMPTY, Release)/ | a_worker_that_blocks_on_a_future
+engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/({ let token = self.0.load(Relaxed); self.0.store(EMPTY, Release); token })/ | no_token_is_lost
+engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/({ let token = self.0.load(Relaxed); self.0.store(EMPTY, Release); token })/ | a_worker_that_blocks_on_a_future
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.swap(EMPTY, Relaxed)/ | no_token_is_lost
 engine/park.rs | s/self.0.swap\(NOTIFIED, Release\)/self.0.swap(NOTIFIED, Relaxed)/ | no_token_is_lost
 engine/park.rs | s/ON_FUTEX => self.0.wake_one\(\)/ON_FUTEX => {}/ | no_token_is_lost
