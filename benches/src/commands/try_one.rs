@@ -136,7 +136,11 @@ impl Try {
             return Ok(ExitCode::from(interrupt.exit_code()));
         }
         checked?;
-        if roster.get(name).is_none() || !verify(&roster, name, &launcher)? {
+        if roster.get(name).is_none() {
+            return Ok(ExitCode::FAILURE);
+        }
+        say!("{name} conforms");
+        if !verify(&roster, name, &launcher)? {
             return Ok(ExitCode::FAILURE);
         }
         gate.admit(&mut roster, &rivals, false)?;
