@@ -1,8 +1,8 @@
 //! The matrix runtime × workload × workers: what measures it and what shows it on a terminal.
 //!
-//! Reading order: [`contestants`] (the programs with the runtimes), [`matrix`] (which cells there are),
-//! [`cell`] (how one is run), [`harness`] (how `cargo bench` runs many), [`compare`] (runtimes side by
-//! side), [`commands`] (the tool `cargo stampede`).
+//! Reading order: [`contestants`] (the programs with the runtimes), [`matrix`] (which cells there
+//! are), [`cell`] (how one is run), [`harness`] (how `cargo bench` runs many), [`compare`]
+//! (runtimes side by side), [`commands`] (the tool `cargo stampede`).
 #![forbid(unsafe_code)]
 
 pub mod cell;

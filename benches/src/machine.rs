@@ -9,10 +9,18 @@ use results::schema::Machine;
 use results::text::visible;
 
 /// Packages that decide what is measured or how, beside the peers.
-const PACKAGES: &[&str] =
-    &["async-channel", "corosensei", "criterion", "crossbeam-deque", "futures-util", "hdrhistogram", "rustix"];
+const PACKAGES: &[&str] = &[
+    "async-channel",
+    "corosensei",
+    "criterion",
+    "crossbeam-deque",
+    "futures-util",
+    "hdrhistogram",
+    "rustix",
+];
 
-/// Reads the facts of this machine and this build, the versions of `peers` among them. What cannot be read is "unknown" or absent.
+/// Reads the facts of this machine and this build, the versions of `peers` among them. What cannot
+/// be read is "unknown" or absent.
 pub fn facts(peers: &[&str]) -> Machine {
     Machine {
         cpu: visible(&cpu_model(&read("/proc/cpuinfo"))),
@@ -32,7 +40,8 @@ pub fn cores() -> usize {
 
 /// The version of `package` that this build is made of; of several, the newest.
 pub fn version(package: &str) -> Option<&'static str> {
-    let mut packages = env!("STAMPEDE_PACKAGES").split(' ').filter_map(|entry| entry.split_once('='));
+    let mut packages =
+        env!("STAMPEDE_PACKAGES").split(' ').filter_map(|entry| entry.split_once('='));
     // The lock file lists the versions of one package in ascending order.
     packages.rfind(|(name, _)| *name == package).map(|(_, version)| version)
 }
@@ -47,7 +56,8 @@ fn read(path: &str) -> String {
 }
 
 fn cpu_model(cpuinfo: &str) -> String {
-    // x86 has "model name"; Arm kernels name only the implementation, some add "Model" for the board.
+    // x86 has "model name"; Arm kernels name only the implementation, some add "Model" for the
+    // board.
     let value = |key: &str| {
         let mut fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
         fields.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
@@ -68,7 +78,8 @@ fn memory_bytes(meminfo: &str) -> u64 {
 fn revision() -> Option<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest.parent()?;
-    // Unpacked from an archive inside somebody else's repository, we would name that one's revision.
+    // Unpacked from an archive inside somebody else's repository, we would name that one's
+    // revision.
     let top = git(root, &["rev-parse", "--show-toplevel"])?;
     if fs::canonicalize(top).ok()? != fs::canonicalize(root).ok()? {
         return None;

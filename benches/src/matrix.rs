@@ -1,4 +1,5 @@
-//! The matrix: which workload on which runtime with how many workers, and which part of it is meant.
+//! The matrix: which workload on which runtime with how many workers, and which part of it is
+//! meant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use regex::Regex;
 use results::format;
-use workloads::{Field, Kind};
+use workloads::{DefaultRuntimes, Kind};
 
 use crate::contestants::names::{NamePattern, near};
 use crate::contestants::{Contestant, Roster};
 
-/// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left out.
+/// The worker counts of the matrix unless told otherwise; those beyond the machine's cores are left
+/// out.
 const DEFAULT_WORKERS: [usize; 2] = [1, 2];
 
 /// The worker counts that are measured on a machine with `cores` cores unless told otherwise.
@@ -25,7 +27,7 @@ pub fn default_workers(cores: usize) -> Vec<usize> {
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// What is run.
-    pub workload: &'static workloads::Card,
+    pub workload: &'static workloads::Definition,
     /// What runs it.
     pub runtime: Arc<Contestant>,
     /// Threads that run tasks.
@@ -47,7 +49,13 @@ pub fn id(workload: &str, runtime: &str, workers: usize) -> String {
 /// In words, for progress lines: `ping_pong · work-stealing · 2 workers`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} · {} · {}", self.workload.name, self.runtime.name(), format::count(self.workers, "worker"))
+        write!(
+            f,
+            "{} · {} · {}",
+            self.workload.name,
+            self.runtime.name(),
+            format::count(self.workers, "worker")
+        )
     }
 }
 
@@ -77,7 +85,9 @@ impl Filter {
         if exact {
             return Ok(Self::Exact(texts.to_vec()));
         }
-        let pattern = |text: &String| Regex::new(text).map_err(|source| FilterError { text: text.clone(), source });
+        let pattern = |text: &String| {
+            Regex::new(text).map_err(|source| FilterError { text: text.clone(), source })
+        };
         Ok(Self::Patterns(texts.iter().map(pattern).collect::<Result<_, _>>()?))
     }
 
@@ -111,7 +121,7 @@ pub struct Selection {
     pub workers: Vec<usize>,
     /// Ids that hold one of these are left out, as libtest's `--skip` has it.
     pub skip: Vec<String>,
-    /// Whether a runtime is measured where its workload does not name it, see [`Field`].
+    /// Whether a runtime is measured where its workload does not name it, see [`DefaultRuntimes`].
     pub everywhere: bool,
 }
 
@@ -126,71 +136,92 @@ impl Selection {
     /// # Errors
     /// [`NothingSelected`], which names the conditions.
     pub fn cells(&self, roster: &Roster, cores: usize) -> Result<Vec<Cell>, NothingSelected> {
-        self.choose(&workloads::cards(), roster.contestants(), cores)
+        self.choose(&workloads::definitions(), roster.contestants(), cores)
     }
 
     /// Whether a runtime called `name`, which need not be built yet, may have cells that are meant.
     pub fn may_mean(&self, name: &str, cores: usize) -> bool {
         let counts = self.counts(cores);
-        let mut ids =
-            workloads::cards().into_iter().flat_map(|card| counts.iter().map(move |&count| id(card.name, name, count)));
-        self.runtime.as_ref().is_none_or(|names| names.matches(name)) && ids.any(|id| self.filter.accepts(&id))
+        let mut ids = workloads::definitions().into_iter().flat_map(|definition| {
+            counts.iter().map(move |&count| id(definition.name, name, count))
+        });
+        self.runtime.as_ref().is_none_or(|names| names.matches(name))
+            && ids.any(|id| self.filter.accepts(&id))
     }
 
     /// The same for workloads of `kind`.
     pub fn may_mean_kind(&self, name: &str, kind: Kind, cores: usize) -> bool {
         let counts = self.counts(cores);
-        let cards = workloads::cards().into_iter().filter(|card| card.kind == kind);
-        let mut ids = cards.flat_map(|card| counts.iter().map(move |&count| id(card.name, name, count)));
+        let definitions =
+            workloads::definitions().into_iter().filter(|definition| definition.kind == kind);
+        let mut ids = definitions.flat_map(|definition| {
+            counts.iter().map(move |&count| id(definition.name, name, count))
+        });
         ids.any(|id| self.filter.accepts(&id)) || self.names_a_configuration_of(name)
     }
 
-    /// Whether the filter may mean another configuration of the program called `name`, which need not be built yet.
+    /// Whether the filter may mean another configuration of the program called `name`, which need
+    /// not be built yet.
     fn names_a_configuration_of(&self, name: &str) -> bool {
         match &self.filter {
             Filter::Exact(ids) => ids.iter().any(|id| id.contains(&format!("/{name}-"))),
-            Filter::Patterns(patterns) => patterns.iter().any(|p| p.as_str().contains(&format!("{name}-"))),
+            Filter::Patterns(patterns) => {
+                patterns.iter().any(|p| p.as_str().contains(&format!("{name}-")))
+            }
             Filter::All | Filter::Nothing => false,
         }
     }
 
     fn choose(
         &self,
-        workloads: &[&'static workloads::Card],
+        workloads: &[&'static workloads::Definition],
         runtimes: &[Arc<Contestant>],
         cores: usize,
     ) -> Result<Vec<Cell>, NothingSelected> {
         let mut cells = Vec::new();
         for &workload in workloads {
-            for runtime in runtimes.iter().filter(|runtime| runtime.workloads.iter().any(|w| w == workload.name)) {
+            for runtime in runtimes
+                .iter()
+                .filter(|runtime| runtime.workloads.iter().any(|w| w == workload.name))
+            {
                 let counts = self.counts(cores).into_iter().filter(|&count| runtime.takes(count));
-                cells.extend(counts.map(|workers| Cell { workload, runtime: Arc::clone(runtime), workers }));
+                cells.extend(counts.map(|workers| Cell {
+                    workload,
+                    runtime: Arc::clone(runtime),
+                    workers,
+                }));
             }
         }
         cells.retain(|cell| self.accepts(cell));
         if cells.is_empty() && !matches!(self.filter, Filter::Nothing) {
-            return Err(NothingSelected(format!("{}{}", self.describe(), self.hint(workloads, runtimes))));
+            return Err(NothingSelected(format!(
+                "{}{}",
+                self.describe(),
+                self.hint(workloads, runtimes)
+            )));
         }
         Ok(cells)
     }
 
     fn accepts(&self, cell: &Cell) -> bool {
         let id = cell.id();
-        let named = self.everywhere || self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
+        let named =
+            self.everywhere || self.runtime.is_some() || matches!(self.filter, Filter::Exact(_));
         self.filter.accepts(&id)
             && !self.skip.iter().any(|part| id.contains(part.as_str()))
             && self.runtime.as_ref().is_none_or(|names| names.matches(cell.runtime.name()))
             && (named || self.fields(cell))
     }
 
-    /// Whether the cell is measured unasked, see [`Field`].
+    /// Whether the cell is measured unasked, see [`DefaultRuntimes`].
     fn fields(&self, cell: &Cell) -> bool {
         let usual = cell.runtime.is_main();
-        match cell.workload.field {
-            Field::Usual => usual,
-            Field::UsualAnd(also) => usual || also.contains(&cell.runtime.name()),
-            Field::Only { runtimes, workers } => {
-                runtimes.contains(&cell.runtime.name()) && (cell.workers <= workers || !self.workers.is_empty())
+        match cell.workload.runtimes {
+            DefaultRuntimes::All => usual,
+            DefaultRuntimes::AllAnd(also) => usual || also.contains(&cell.runtime.name()),
+            DefaultRuntimes::Only { runtimes, workers } => {
+                runtimes.contains(&cell.runtime.name())
+                    && (cell.workers <= workers || !self.workers.is_empty())
             }
         }
     }
@@ -207,17 +238,32 @@ impl Selection {
     }
 
     /// The names most like the parts of a filter that look like names.
-    fn hint(&self, workloads: &[&'static workloads::Card], runtimes: &[Arc<Contestant>]) -> String {
+    fn hint(
+        &self,
+        workloads: &[&'static workloads::Definition],
+        runtimes: &[Arc<Contestant>],
+    ) -> String {
         let texts: Vec<&str> = match &self.filter {
             Filter::Patterns(patterns) => patterns.iter().map(Regex::as_str).collect(),
             Filter::Exact(ids) => ids.iter().map(String::as_str).collect(),
             Filter::All | Filter::Nothing => Vec::new(),
         };
-        let names = workloads.iter().map(|card| card.name).chain(runtimes.iter().map(|runtime| runtime.name()));
+        let names = workloads
+            .iter()
+            .map(|definition| definition.name)
+            .chain(runtimes.iter().map(|runtime| runtime.name()));
         let names: Vec<_> = names.collect();
-        let parts = texts.iter().flat_map(|text| text.split('/')).map(|part| part.trim_matches(['^', '$']));
-        let near: Vec<_> = parts.filter(|part| !names.contains(part)).flat_map(|part| near(part, &names)).collect();
-        if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
+        let parts =
+            texts.iter().flat_map(|text| text.split('/')).map(|part| part.trim_matches(['^', '$']));
+        let near: Vec<_> = parts
+            .filter(|part| !names.contains(part))
+            .flat_map(|part| near(part, &names))
+            .collect();
+        if near.is_empty() {
+            String::new()
+        } else {
+            format!(" (did you mean {}?)", near.join(" or "))
+        }
     }
 
     fn describe(&self) -> String {
@@ -262,9 +308,18 @@ mod tests {
 
     use super::*;
 
-    const fn workload(name: &'static str, kind: Kind) -> workloads::Card {
-        let field = Field::Usual;
-        workloads::Card { name, summary: "", shows: "", unit: "things", kind, field, params: &[], small: &[] }
+    const fn workload(name: &'static str, kind: Kind) -> workloads::Definition {
+        let runtimes = DefaultRuntimes::All;
+        workloads::Definition {
+            name,
+            summary: "",
+            shows: "",
+            unit: "things",
+            kind,
+            runtimes,
+            params: &[],
+            small: &[],
+        }
     }
 
     /// A contestant of these names that can run every workload of these tests.
@@ -280,7 +335,8 @@ mod tests {
     /// The same engine configured otherwise.
     fn configured(name: &str) -> Arc<Contestant> {
         let mut contestant = contestant(name, None);
-        contestant.descriptor.configuration = BTreeMap::from([("slice_us".to_owned(), "1".to_owned())]);
+        contestant.descriptor.configuration =
+            BTreeMap::from([("slice_us".to_owned(), "1".to_owned())]);
         Arc::new(contestant)
     }
 
@@ -288,8 +344,8 @@ mod tests {
         [runtime("local", Some(1)), runtime("work-stealing", None)]
     }
 
-    static PING: workloads::Card = workload("ping_pong", Kind::Throughput);
-    static TIMERS: workloads::Card = workload("timers", Kind::Latency);
+    static PING: workloads::Definition = workload("ping_pong", Kind::Throughput);
+    static TIMERS: workloads::Definition = workload("timers", Kind::Latency);
 
     fn ids(selection: &Selection, cores: usize) -> Vec<String> {
         let cells = selection.choose(&[&PING, &TIMERS], &both(), cores).expect("some match");
@@ -328,7 +384,10 @@ mod tests {
         assert_eq!(ids(&filter("^ping.*stealing/w2$", false), 2), ["ping_pong/work-stealing/w2"]);
         assert_eq!(ids(&filter("timers/local/w1", true), 2), ["timers/local/w1"]);
         let texts = ["^ping.*local".to_owned(), "^timers.*local".to_owned()];
-        let two = Selection { filter: Filter::new(&texts, false).expect("regular"), ..Selection::default() };
+        let two = Selection {
+            filter: Filter::new(&texts, false).expect("regular"),
+            ..Selection::default()
+        };
         assert_eq!(ids(&two, 2), ["ping_pong/local/w1", "timers/local/w1"]);
         assert!(filter("timers", true).choose(&[&TIMERS], &both()[..1], 2).is_err());
     }
@@ -343,15 +402,20 @@ mod tests {
     #[test]
     fn a_workload_keeps_to_its_field_unless_runtimes_are_named() {
         let runtimes = [&both()[..], &[configured("sliced")]].concat();
-        let field = Field::Only { runtimes: &["work-stealing", "sliced"], workers: 1 };
-        static HOGS: workloads::Card = workload("hogs", Kind::Latency);
-        let hogs: &'static _ = Box::leak(Box::new(workloads::Card { field, ..HOGS }));
+        let only = DefaultRuntimes::Only { runtimes: &["work-stealing", "sliced"], workers: 1 };
+        static HOGS: workloads::Definition = workload("hogs", Kind::Latency);
+        let hogs: &'static _ =
+            Box::leak(Box::new(workloads::Definition { runtimes: only, ..HOGS }));
         let ids = |selection: &Selection| {
             let cells = selection.choose(&[&PING, hogs], &runtimes, 2).expect("some match");
             cells.iter().map(Cell::id).collect::<Vec<_>>()
         };
-        let ping = ["ping_pong/local/w1", "ping_pong/work-stealing/w1", "ping_pong/work-stealing/w2"];
-        assert_eq!(ids(&Selection::default()), [&ping[..], &["hogs/work-stealing/w1", "hogs/sliced/w1"]].concat());
+        let ping =
+            ["ping_pong/local/w1", "ping_pong/work-stealing/w1", "ping_pong/work-stealing/w2"];
+        assert_eq!(
+            ids(&Selection::default()),
+            [&ping[..], &["hogs/work-stealing/w1", "hogs/sliced/w1"]].concat()
+        );
         let two = Selection { workers: vec![2], ..filter("hogs", false) };
         assert_eq!(ids(&two), ["hogs/work-stealing/w2", "hogs/sliced/w2"]);
         let named = Selection { runtime: Some("local|sliced".parse().expect("a pattern")), ..two };
@@ -362,9 +426,12 @@ mod tests {
     #[test]
     fn runtimes_for_one_purpose_are_measured_where_a_workload_names_them() {
         let runtimes = [runtime("local", Some(1)), configured("unpooled")];
-        static SPAWN: workloads::Card =
-            workloads::Card { field: Field::UsualAnd(&["unpooled"]), ..workload("spawn", Kind::Throughput) };
-        let cells = Selection::default().choose(&[&PING, &SPAWN], &runtimes, 1).expect("some match");
+        static SPAWN: workloads::Definition = workloads::Definition {
+            runtimes: DefaultRuntimes::AllAnd(&["unpooled"]),
+            ..workload("spawn", Kind::Throughput)
+        };
+        let cells =
+            Selection::default().choose(&[&PING, &SPAWN], &runtimes, 1).expect("some match");
         let ids: Vec<_> = cells.iter().map(Cell::id).collect();
         assert_eq!(ids, ["ping_pong/local/w1", "spawn/local/w1", "spawn/unpooled/w1"]);
     }
@@ -373,7 +440,8 @@ mod tests {
     fn what_matches_nothing_is_named() {
         let selection = Selection { workers: vec![3], ..filter("nonesuch", false) };
         let error = selection.choose(&[&PING], &both()[..1], 2).expect_err("nothing matches");
-        let misspelt = filter("^pnig_pong/", false).choose(&[&PING], &both(), 2).expect_err("nothing matches");
+        let misspelt =
+            filter("^pnig_pong/", false).choose(&[&PING], &both(), 2).expect_err("nothing matches");
         assert!(misspelt.to_string().contains("did you mean ping_pong?"), "{misspelt}");
         assert!(error.to_string().contains("the filter `nonesuch` with workers 3"), "{error}");
         let error = Filter::new(&["[".to_owned()], false).expect_err("not a regular expression");
@@ -388,7 +456,10 @@ mod tests {
 
     #[test]
     fn what_is_to_be_skipped_is_left_out() {
-        let selection = Selection { skip: vec!["stealing/w2".to_owned(), "timers".to_owned()], ..Selection::default() };
+        let selection = Selection {
+            skip: vec!["stealing/w2".to_owned(), "timers".to_owned()],
+            ..Selection::default()
+        };
         assert_eq!(ids(&selection, 2), ["ping_pong/local/w1", "ping_pong/work-stealing/w1"]);
         let all = Selection { skip: vec!["/".to_owned()], ..Selection::default() };
         let error = all.choose(&[&PING], &both()[..1], 2).expect_err("nothing is left");
@@ -397,7 +468,8 @@ mod tests {
 
     #[test]
     fn kinds_part_the_cells() {
-        let cells = Selection::default().choose(&[&PING, &TIMERS], &both()[..1], 2).expect("some match");
+        let cells =
+            Selection::default().choose(&[&PING, &TIMERS], &both()[..1], 2).expect("some match");
         let latency: Vec<_> = of_kind(&cells, Kind::Latency).iter().map(Cell::id).collect();
         assert_eq!(latency, ["timers/local/w1"]);
     }

@@ -7,7 +7,7 @@ use workloads::workload::ParamError;
 
 use crate::contestants::names::{self, NameError};
 
-/// Values that replace defaults, checked against the workloads' cards.
+/// Values that replace defaults, checked against the workloads' definitions.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides(BTreeMap<&'static str, Params>);
 
@@ -52,11 +52,16 @@ impl Overrides {
     /// What a short run replaces; [`parse_more`](Self::parse_more) adds the user's own.
     pub fn short() -> Self {
         let mut overrides = Self::default();
-        for card in workloads::cards() {
-            for &(_, name, value) in SHORT.iter().filter(|(workload, ..)| *workload == card.name) {
-                let params = overrides.0.entry(card.name).or_insert_with(|| Params::defaults(card));
-                // A test holds the table against the cards.
-                let _ = params.set(card, name, value);
+        for definition in workloads::definitions() {
+            for &(_, name, value) in
+                SHORT.iter().filter(|(workload, ..)| *workload == definition.name)
+            {
+                let params = overrides
+                    .0
+                    .entry(definition.name)
+                    .or_insert_with(|| Params::defaults(definition));
+                // A test holds the table against the definitions.
+                let _ = params.set(definition, name, value);
             }
         }
         overrides
@@ -65,11 +70,12 @@ impl Overrides {
     /// The parameters with which every workload takes milliseconds.
     pub fn small() -> Self {
         let mut overrides = Self::default();
-        for card in workloads::cards() {
-            let params = overrides.0.entry(card.name).or_insert_with(|| Params::defaults(card));
-            for &(name, value) in workloads::small_params(card.name) {
-                // The workloads' own tests hold them against the cards.
-                let _ = params.set(card, name, value);
+        for definition in workloads::definitions() {
+            let params =
+                overrides.0.entry(definition.name).or_insert_with(|| Params::defaults(definition));
+            for &(name, value) in workloads::small_params(definition.name) {
+                // The workloads' own tests hold them against the definitions.
+                let _ = params.set(definition, name, value);
             }
         }
         overrides
@@ -80,37 +86,46 @@ impl Overrides {
     /// # Errors
     /// [`OverrideError`], which quotes the argument.
     pub fn parse_more(mut self, arguments: &[String]) -> Result<Self, OverrideError> {
-        self.add_all(arguments, &workloads::cards())?;
+        self.add_all(arguments, &workloads::definitions())?;
         Ok(self)
     }
 
-    fn add_all(&mut self, arguments: &[String], cards: &[&'static workloads::Card]) -> Result<(), OverrideError> {
-        arguments.iter().try_for_each(|given| self.add(given, cards))
+    fn add_all(
+        &mut self,
+        arguments: &[String],
+        definitions: &[&'static workloads::Definition],
+    ) -> Result<(), OverrideError> {
+        arguments.iter().try_for_each(|given| self.add(given, definitions))
     }
 
-    fn add(&mut self, given: &str, cards: &[&'static workloads::Card]) -> Result<(), OverrideError> {
+    fn add(
+        &mut self,
+        given: &str,
+        definitions: &[&'static workloads::Definition],
+    ) -> Result<(), OverrideError> {
         let form = || OverrideError::Form(given.to_owned());
         let (path, value) = given.split_once('=').ok_or_else(form)?;
         let (workload, name) = path.split_once('.').ok_or_else(form)?;
-        let Some(card) = cards.iter().find(|card| card.name == workload) else {
-            let known: Vec<_> = cards.iter().map(|card| card.name).collect();
+        let Some(definition) = definitions.iter().find(|definition| definition.name == workload)
+        else {
+            let known: Vec<_> = definitions.iter().map(|definition| definition.name).collect();
             let source = names::unknown("workload", workload, &known);
             return Err(OverrideError::Workload { given: given.to_owned(), source });
         };
-        let number = value
-            .replace('_', "")
-            .parse()
-            .map_err(|_| OverrideError::Number { given: given.to_owned(), value: value.to_owned() })?;
+        let number = value.replace('_', "").parse().map_err(|_| OverrideError::Number {
+            given: given.to_owned(),
+            value: value.to_owned(),
+        })?;
         self.0
-            .entry(card.name)
-            .or_insert_with(|| Params::defaults(card))
-            .set(card, name, number)
+            .entry(definition.name)
+            .or_insert_with(|| Params::defaults(definition))
+            .set(definition, name, number)
             .map_err(|source| OverrideError::Refused { given: given.to_owned(), source })
     }
 
-    /// The parameters with which `card` is run.
-    pub fn of(&self, card: &workloads::Card) -> Params {
-        self.0.get(card.name).cloned().unwrap_or_else(|| Params::defaults(card))
+    /// The parameters with which `definition` is run.
+    pub fn of(&self, definition: &workloads::Definition) -> Params {
+        self.0.get(definition.name).cloned().unwrap_or_else(|| Params::defaults(definition))
     }
 }
 
@@ -122,17 +137,17 @@ pub fn to_map(params: &Params) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use results::text::chain;
-    use workloads::{Field, Kind, Param};
+    use workloads::{DefaultRuntimes, Kind, Param};
 
     use super::*;
 
-    static CARD: workloads::Card = workloads::Card {
+    static DEFINITION: workloads::Definition = workloads::Definition {
         name: "ping_pong",
         summary: "",
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param { name: "pairs", default: 1_000, min: 1, max: 1_000_000, help: "" }],
         small: &[],
     };
@@ -140,7 +155,7 @@ mod tests {
     fn parse(arguments: &[&str]) -> Result<Overrides, OverrideError> {
         let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
         let mut overrides = Overrides::default();
-        overrides.add_all(&arguments, &[&CARD])?;
+        overrides.add_all(&arguments, &[&DEFINITION])?;
         Ok(overrides)
     }
 
@@ -151,8 +166,8 @@ mod tests {
     #[test]
     fn the_last_value_wins_and_defaults_stay() {
         let overrides = parse(&["ping_pong.pairs=5", "ping_pong.pairs=10_000"]).expect("valid");
-        assert_eq!(overrides.of(&CARD).get("pairs"), 10_000);
-        assert_eq!(parse(&[]).expect("valid").of(&CARD).get("pairs"), 1_000);
+        assert_eq!(overrides.of(&DEFINITION).get("pairs"), 10_000);
+        assert_eq!(parse(&[]).expect("valid").of(&DEFINITION).get("pairs"), 1_000);
     }
 
     #[test]
@@ -167,13 +182,23 @@ mod tests {
     #[test]
     fn short_runs_are_short_and_valid() {
         for &(workload, name, value) in SHORT {
-            let card = workloads::cards().into_iter().find(|card| card.name == workload).expect("it is registered");
-            let param = card.params.iter().find(|param| param.name == name).expect("it has the parameter");
+            let definition = workloads::definitions()
+                .into_iter()
+                .find(|definition| definition.name == workload)
+                .expect("it is registered");
+            let param = definition
+                .params
+                .iter()
+                .find(|param| param.name == name)
+                .expect("it has the parameter");
             assert!((param.min..param.default).contains(&value), "{workload}.{name}");
-            assert_eq!(Overrides::short().of(card).get(name), value);
+            assert_eq!(Overrides::short().of(definition).get(name), value);
         }
         let more = Overrides::short().parse_more(&["ping_pong.pairs=3".to_owned()]).expect("valid");
-        let card = workloads::cards().into_iter().find(|card| card.name == "ping_pong").expect("it is registered");
-        assert_eq!(more.of(card).get("pairs"), 3);
+        let definition = workloads::definitions()
+            .into_iter()
+            .find(|definition| definition.name == "ping_pong")
+            .expect("it is registered");
+        assert_eq!(more.of(definition).get("pairs"), 3);
     }
 }

@@ -40,7 +40,8 @@ impl Paths {
     fn in_target(workspace: &Workspace) -> Self {
         let stampede = workspace.stampede_dir();
         // Where criterion itself would look.
-        let named = env::var_os("CRITERION_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let named =
+            env::var_os("CRITERION_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let criterion_home = named.unwrap_or_else(|| workspace.target.join("criterion"));
         Self { criterion_home, ..Self::under(&stampede) }
     }

@@ -43,13 +43,17 @@ impl Progress {
     pub fn begin(&self, step: &str) {
         if let Some(bar) = &self.bar {
             let estimate = &self.estimate;
-            bar.set_message(format!("{} {step} — {}", estimate.place(estimate.done + 1), estimate.left()));
+            bar.set_message(format!(
+                "{} {step} — {}",
+                estimate.place(estimate.done + 1),
+                estimate.left()
+            ));
             bar.tick();
         }
     }
 
-    /// Reports a step's end on standard output: on a terminal `line` alone, elsewhere with the place and
-    /// the time left. Styles in it are dropped where they would not show.
+    /// Reports a step's end on standard output: on a terminal `line` alone, elsewhere with the
+    /// place and the time left. Styles in it are dropped where they would not show.
     pub fn finish(&mut self, line: &str) {
         self.estimate.done += 1;
         match &self.bar {
@@ -58,8 +62,8 @@ impl Progress {
         }
     }
 
-    /// Reports the end of a step that is only a part of something. A terminal shows such steps as they
-    /// run; elsewhere a line is the only sign of life.
+    /// Reports the end of a step that is only a part of something. A terminal shows such steps as
+    /// they run; elsewhere a line is the only sign of life.
     pub fn pass(&mut self, line: &str) {
         self.estimate.done += 1;
         if self.bar.is_none() {
@@ -77,8 +81,8 @@ impl Progress {
         self.estimate.done += 1;
     }
 
-    /// Says on standard error how far everything is. Nothing is shown on a terminal, where the line that
-    /// is rewritten tells.
+    /// Says on standard error how far everything is. Nothing is shown on a terminal, where the line
+    /// that is rewritten tells.
     pub fn report(&self, line: &str) {
         if self.bar.is_none() {
             note!("{line} — {}", self.estimate.left());
@@ -120,7 +124,10 @@ fn bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.set_draw_target(ProgressDrawTarget::stderr());
     // The template is a constant without fields that could be unknown.
-    bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_style(
+        ProgressStyle::with_template("{wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     bar
 }
 

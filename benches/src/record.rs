@@ -20,19 +20,25 @@ pub fn record(session: &Session, cell: &Cell, overrides: &Overrides, outcome: Ou
     }
 }
 
-fn workload_info(card: &'static workloads::Card, overrides: &Overrides) -> WorkloadInfo {
+fn workload_info(
+    definition: &'static workloads::Definition,
+    overrides: &Overrides,
+) -> WorkloadInfo {
     WorkloadInfo {
-        name: card.name.to_owned(),
-        position: workloads::cards().iter().position(|other| other.name == card.name).unwrap_or(usize::MAX),
-        summary: card.summary.to_owned(),
-        shows: card.shows.to_owned(),
-        unit: card.unit.to_owned(),
-        kind: match card.kind {
+        name: definition.name.to_owned(),
+        position: workloads::definitions()
+            .iter()
+            .position(|other| other.name == definition.name)
+            .unwrap_or(usize::MAX),
+        summary: definition.summary.to_owned(),
+        shows: definition.shows.to_owned(),
+        unit: definition.unit.to_owned(),
+        kind: match definition.kind {
             workloads::Kind::Throughput => Kind::Throughput,
             workloads::Kind::Latency => Kind::Latency,
             workloads::Kind::Memory => Kind::Memory,
         },
-        params: params::to_map(&overrides.of(card)),
+        params: params::to_map(&overrides.of(definition)),
     }
 }
 
@@ -59,5 +65,6 @@ fn summary(contestant: &Contestant) -> String {
 
 /// `tokio 1.54.1`, or the package alone when the build had no lock file.
 pub fn peer(package: &str) -> String {
-    machine::version(package).map_or_else(|| package.to_owned(), |version| format!("{package} {version}"))
+    machine::version(package)
+        .map_or_else(|| package.to_owned(), |version| format!("{package} {version}"))
 }

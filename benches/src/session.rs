@@ -95,7 +95,7 @@ impl Identity {
     }
 }
 
-/// Field 22 of `/proc/PID/stat`, counted after the name, which may hold spaces.
+/// DefaultRuntimes 22 of `/proc/PID/stat`, counted after the name, which may hold spaces.
 fn start_ticks(stat: &str) -> Option<&str> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)
 }
@@ -135,8 +135,14 @@ mod tests {
     fn the_command_repeats_the_run() {
         let line = |arguments: &[&str]| command_line(&owned(arguments), 7);
         assert_eq!(line(&["--bench"]), "cargo bench -- --seed 7");
-        assert_eq!(line(&["--seed=9", "ping_pong", "--bench"]), "cargo bench -- --seed=9 ping_pong");
-        assert_eq!(line(&["ring|fib's", "--seed", "9"]), r"cargo bench -- 'ring|fib'\''s' --seed 9");
+        assert_eq!(
+            line(&["--seed=9", "ping_pong", "--bench"]),
+            "cargo bench -- --seed=9 ping_pong"
+        );
+        assert_eq!(
+            line(&["ring|fib's", "--seed", "9"]),
+            r"cargo bench -- 'ring|fib'\''s' --seed 9"
+        );
     }
 
     #[test]

@@ -28,17 +28,24 @@ fn list_as_json_names_every_runtime_and_workload() {
     let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let names = |key: &str| -> Vec<String> {
         let entries = list[key].as_array().unwrap_or_else(|| panic!("`{key}` is an array"));
-        entries.iter().map(|entry| entry["name"].as_str().expect("each has a name").to_owned()).collect()
+        entries
+            .iter()
+            .map(|entry| entry["name"].as_str().expect("each has a name").to_owned())
+            .collect()
     };
     let programs = Workspace::find().expect("cargo built this test").programs;
-    let workloads: Vec<_> = workloads::cards().iter().map(|card| card.name.to_owned()).collect();
+    let workloads: Vec<_> =
+        workloads::definitions().iter().map(|definition| definition.name.to_owned()).collect();
     let runtimes = names("runtimes");
     for program in programs {
         assert!(runtimes.contains(&program.name), "{} is missing from {runtimes:?}", program.name);
     }
     assert_eq!(names("workloads"), workloads);
     let param = &list["workloads"][0]["params"][0];
-    assert!(param["name"].is_string() && param["default"].is_u64() && param["min"].is_u64(), "{param}");
+    assert!(
+        param["name"].is_string() && param["default"].is_u64() && param["min"].is_u64(),
+        "{param}"
+    );
 }
 
 #[test]
@@ -51,7 +58,12 @@ fn list_as_text_shows_names_and_parameters_without_escapes() {
 
 #[test]
 fn verify_runs_what_the_filter_matches() {
-    let output = stampede(&["verify", "^ping_pong/(local|work-stealing)/w1$", "--param", "ping_pong.pairs=10"]);
+    let output = stampede(&[
+        "verify",
+        "^ping_pong/(local|work-stealing)/w1$",
+        "--param",
+        "ping_pong.pairs=10",
+    ]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("ok     ping_pong/local/w1"), "{text}");
@@ -60,7 +72,15 @@ fn verify_runs_what_the_filter_matches() {
 
 #[test]
 fn verify_takes_more_workers_than_cores() {
-    let output = stampede(&["verify", "--exact", "ring/work-stealing/w8", "--workers", "8", "--param", "ring.laps=2"]);
+    let output = stampede(&[
+        "verify",
+        "--exact",
+        "ring/work-stealing/w8",
+        "--workers",
+        "8",
+        "--param",
+        "ring.laps=2",
+    ]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
@@ -70,9 +90,18 @@ fn a_name_stands_for_a_runtime_on_every_workload_and_what_is_left_out_is_said() 
     let output = stampede(&["verify", "^idle_memory/local/w1$", short]);
     assert!(!stdout(&output).contains("more cells"), "{}", stdout(&output));
     let output = stampede(&["verify", "^hog_latency/local/w1$", short]);
-    assert_eq!(output.status.code(), Some(2), "the workload does not ask for it: {}", stdout(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "the workload does not ask for it: {}",
+        stdout(&output)
+    );
     let output = stampede(&["verify", "^(hog_latency|ring)/stackful/", "--param=ring.laps=2"]);
-    assert!(stdout(&output).contains("1 more cells are run only where their runtime is named"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("1 more cells are run only where their runtime is named"),
+        "{}",
+        stdout(&output)
+    );
 }
 
 #[test]
@@ -80,8 +109,14 @@ fn a_runtime_checks_itself() {
     let output = stampede(&["conform", "local", "contract", "wakers::after_completion"]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(text.contains("local wakers::after_completion") && text.contains("behaviours passed"), "{text}");
-    assert!(refused(&["conform", "local", "waker::after_completion"], 2).contains("did you mean wakers::"));
+    assert!(
+        text.contains("local wakers::after_completion") && text.contains("behaviours passed"),
+        "{text}"
+    );
+    assert!(
+        refused(&["conform", "local", "waker::after_completion"], 2)
+            .contains("did you mean wakers::")
+    );
 }
 
 #[test]
@@ -96,7 +131,10 @@ fn a_hung_cell_fails_is_named_and_does_not_hang_the_tool() {
     ]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("FAILED yield_many/local/w1") && text.contains("hung in verification"), "{text}");
+    assert!(
+        text.contains("FAILED yield_many/local/w1") && text.contains("hung in verification"),
+        "{text}"
+    );
     assert!(String::from_utf8_lossy(&output.stderr).contains("failed: yield_many/local/w1"));
 }
 
@@ -106,18 +144,29 @@ fn what_is_refused_is_named() {
     assert!(refused(&["verify", "["], 2).contains("`[`"));
     assert!(refused(&["verify", "--runtime", "nonesuch"], 2).contains("nonesuch"));
     assert!(refused(&["conform", "lokal"], 2).contains("did you mean local"));
-    assert!(refused(&["verify", "--param", "ping_pnog.pairs=1"], 2).contains("did you mean ping_pong"));
-    assert!(refused(&["verify", "--param", "ping_pong.peers=1"], 2).contains("no parameter `peers`"));
-    assert!(refused(&["verify", "--param", "ping_pong.pairs=x"], 2).contains("`x` is not a whole number"));
+    assert!(
+        refused(&["verify", "--param", "ping_pnog.pairs=1"], 2).contains("did you mean ping_pong")
+    );
+    assert!(
+        refused(&["verify", "--param", "ping_pong.peers=1"], 2).contains("no parameter `peers`")
+    );
+    assert!(
+        refused(&["verify", "--param", "ping_pong.pairs=x"], 2)
+            .contains("`x` is not a whole number")
+    );
     assert!(refused(&["verify", "--nonesuch"], 2).contains("--nonesuch"));
     assert!(refused(&["nonesuch"], 2).contains("nonesuch"));
-    assert!(refused(&["report", "--results", "/nonexistent/results"], 2).contains("/nonexistent/results"));
+    assert!(
+        refused(&["report", "--results", "/nonexistent/results"], 2)
+            .contains("/nonexistent/results")
+    );
 }
 
 #[test]
 fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
     // The name stands for local alone, although another one ends with it.
-    let list = |kind| stdout(&stampede(&["__bench", kind, "--list", "--bench", "--runtime", "local"]));
+    let list =
+        |kind| stdout(&stampede(&["__bench", kind, "--list", "--bench", "--runtime", "local"]));
     assert!(!list("throughput").contains("stackful-local"));
     assert!(list("throughput").contains("ping_pong/local/w1: benchmark\n"));
     assert!(!list("throughput").contains("timers/"));
@@ -129,7 +178,10 @@ fn harnesses_list_their_own_cells_and_refuse_unknown_flags_with_help() {
         assert!(refused(&["__bench", kind, "--bench", "nonesuch"], 2).contains("nonesuch"));
         let help = stdout(&stampede(&["__bench", kind, "--help"]));
         assert!(help.contains("Usage: cargo bench -- [OPTIONS] [FILTER]"), "{help}");
-        assert!(help.contains("cargo bench -- --quick") && help.contains("--save-baseline"), "{help}");
+        assert!(
+            help.contains("cargo bench -- --quick") && help.contains("--save-baseline"),
+            "{help}"
+        );
     }
 }
 

@@ -17,11 +17,21 @@ const TINY: [&str; 7] = [
     "--json",
 ];
 
-/// Everybody whom these tests compare conforms: the first comparison finds that out, and the others remember it.
+/// Everybody whom these tests compare conforms: the first comparison finds that out, and the others
+/// remember it.
 static CONFORM: LazyLock<()> = LazyLock::new(|| {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stampede"));
-    command.args(["compare", "local", "work-stealing", "global-queue", "tokio-ct", "--rounds=1", "--workload=ring"]);
-    let output = command.args(["--workers=1", "--param=ring.laps=2"]).output().expect("the tool starts");
+    command.args([
+        "compare",
+        "local",
+        "work-stealing",
+        "global-queue",
+        "tokio-ct",
+        "--rounds=1",
+        "--workload=ring",
+    ]);
+    let output =
+        command.args(["--workers=1", "--param=ring.laps=2"]).output().expect("the tool starts");
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
 });
 
@@ -67,17 +77,28 @@ fn memory_is_compared_in_bytes() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("out.json");
     let memory = ["--workload=^idle_memory$", "--rounds=6", "--param=idle_memory.tasks=2000"];
-    let output = compare(&[&["local", "tokio-ct"], &memory[..], &TINY, &[path.to_str().expect("UTF-8")]].concat());
+    let output = compare(
+        &[&["local", "tokio-ct"], &memory[..], &TINY, &[path.to_str().expect("UTF-8")]].concat(),
+    );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let entries = read(&path);
     let other = &entries[1];
-    assert_eq!((&other["measure"], &other["median_ns"]), (&"bytes per operation".into(), &Value::Null));
+    assert_eq!(
+        (&other["measure"], &other["median_ns"]),
+        (&"bytes per operation".into(), &Value::Null)
+    );
     assert!(other["median_bytes"].as_f64().expect("a number") > 64.0, "{other}");
-    assert!(other["samples"][0]["ns"].is_null() && other["samples"][0]["bytes"].is_f64(), "{other}");
+    assert!(
+        other["samples"][0]["ns"].is_null() && other["samples"][0]["bytes"].is_f64(),
+        "{other}"
+    );
     // Tokio's task is at least twice as large as ours, in any build.
     assert_eq!(other["verdict"], "larger", "{other}");
     let text = stdout(&output);
-    assert!(text.contains("idle_memory, 1 worker: bytes per operation (tasks), 1 iteration a run"), "{text}");
+    assert!(
+        text.contains("idle_memory, 1 worker: bytes per operation (tasks), 1 iteration a run"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -85,13 +106,14 @@ fn runtimes_are_compared_with_the_first_in_a_table_and_a_file() {
     let (output, entries) = tiny(&["local", "work-stealing", "global-queue"], &["--rounds=3"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let entries = entries.as_array().expect("an array");
-    let names: Vec<_> = entries.iter().map(|entry| entry["runtime"].as_str().expect("a name")).collect();
+    let names: Vec<_> =
+        entries.iter().map(|entry| entry["runtime"].as_str().expect("a name")).collect();
     assert_eq!(names, ["local", "work-stealing", "global-queue"]);
     for entry in entries {
         assert_eq!((&entry["workload"], &entry["workers"]), (&"ping_pong".into(), &1.into()));
         assert_eq!((&entry["rounds"], &entry["seed"]), (&3.into(), &7.into()));
-        let [median, ratio, low, high] =
-            ["median_ns", "ratio", "ratio_low", "ratio_high"].map(|name| entry[name].as_f64().expect("a number"));
+        let [median, ratio, low, high] = ["median_ns", "ratio", "ratio_low", "ratio_high"]
+            .map(|name| entry[name].as_f64().expect("a number"));
         assert!(median > 0.0 && low > 0.0 && low <= ratio && ratio <= high, "{entry}");
         let verdict = entry["verdict"].as_str().expect("a verdict");
         assert!(["faster", "slower", "tie", "undecided"].contains(&verdict), "{entry}");
@@ -99,13 +121,25 @@ fn runtimes_are_compared_with_the_first_in_a_table_and_a_file() {
     }
     let text = stdout(&output);
     assert!(text.starts_with("ping_pong, 1 worker: time per operation (round trips)"), "{text}");
-    assert!(text.contains("Geometric mean of the ratios to local") && text.contains("over 1 of 1 cell"), "{text}");
+    assert!(
+        text.contains("Geometric mean of the ratios to local") && text.contains("over 1 of 1 cell"),
+        "{text}"
+    );
     assert!(text.contains("Noise, median and worst round: steal"), "{text}");
-    assert!(text.contains("again: cargo stampede compare local work-stealing global-queue"), "{text}");
+    assert!(
+        text.contains("again: cargo stampede compare local work-stealing global-queue"),
+        "{text}"
+    );
     assert!(!text.contains('\u{1b}'), "colours off a terminal");
     let progress = stderr(&output);
-    assert!(progress.contains("seed 7; rounds with more than 100.0 % steal time are rejected"), "{progress}");
-    assert!(progress.contains("3 rounds cannot decide 2 comparisons: take at least 7"), "{progress}");
+    assert!(
+        progress.contains("seed 7; rounds with more than 100.0 % steal time are rejected"),
+        "{progress}"
+    );
+    assert!(
+        progress.contains("3 rounds cannot decide 2 comparisons: take at least 7"),
+        "{progress}"
+    );
     assert!(progress.contains("round 2 of 3 — about"), "{progress}");
 }
 
@@ -161,7 +195,11 @@ fn a_runtime_that_fails_is_named_and_the_others_go_on() {
     let entries = read(&path);
     for entry in entries.as_array().expect("an array") {
         let failed = entry["workload"] == "yield_many";
-        assert_eq!((entry["median_ns"].is_null(), entry["reason"].is_string()), (failed, failed), "{entry}");
+        assert_eq!(
+            (entry["median_ns"].is_null(), entry["reason"].is_string()),
+            (failed, failed),
+            "{entry}"
+        );
         assert!(!failed || entry["verdict"] == "undecided", "{entry}");
     }
 }
@@ -173,11 +211,21 @@ fn an_interruption_keeps_and_shows_what_was_measured() {
     let fixed = ["local", "local", "--workload=^ping_pong$", "--rounds=60000"];
     LazyLock::force(&CONFORM);
     let mut command = Command::new(env!("CARGO_BIN_EXE_stampede"));
-    command.arg("compare").args(fixed).args(TINY).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg("compare")
+        .args(fixed)
+        .args(TINY)
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the tool starts");
     // Its first round has ended when it says so.
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("piped")));
-    let first = lines.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.starts_with("round 1 of 60000"));
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().expect("piped")));
+    let first = lines
+        .by_ref()
+        .map(|line| line.expect("UTF-8"))
+        .find(|line| line.starts_with("round 1 of 60000"));
     assert!(first.is_some());
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
@@ -192,14 +240,26 @@ fn an_interruption_keeps_and_shows_what_was_measured() {
 #[test]
 fn what_is_refused_is_named_with_what_would_do() {
     let error = refused(&["local", "tokoi-mt"]);
-    assert!(error.contains("`tokoi-mt`: did you mean tokio-mt") && error.contains("work-stealing"), "{error}");
+    assert!(
+        error.contains("`tokoi-mt`: did you mean tokio-mt") && error.contains("work-stealing"),
+        "{error}"
+    );
     assert!(refused(&["local"]).contains("nobody to compare local with"));
     let error = refused(&["local", "local", "--workload", "nonesuch"]);
     assert!(error.contains("`nonesuch`") && error.contains("ping_pong"), "{error}");
     assert!(refused(&["local", "local", "--workload", "["]).contains("regex"));
-    assert!(refused(&["local", "work-stealing", "--workers", "2"]).contains("local cannot run with 2 workers"));
-    assert!(refused(&["local", "local", "--json", "/nonexistent/x.json"]).contains("/nonexistent/x.json"));
-    assert!(refused(&["local", "local", "--param", "ping_pong.peers=1"]).contains("no parameter `peers`"));
+    assert!(
+        refused(&["local", "work-stealing", "--workers", "2"])
+            .contains("local cannot run with 2 workers")
+    );
+    assert!(
+        refused(&["local", "local", "--json", "/nonexistent/x.json"])
+            .contains("/nonexistent/x.json")
+    );
+    assert!(
+        refused(&["local", "local", "--param", "ping_pong.peers=1"])
+            .contains("no parameter `peers`")
+    );
     assert!(refused(&["local", "local", "--max-steal", "101"]).contains("percentage"));
     for odd in ["--rounds=0", "--workers=0", "--measurement-time=0", "--seed=x"] {
         refused(&["local", "local", odd]);
@@ -211,7 +271,16 @@ fn help_explains_the_verdicts() {
     let output = compare(&["--help"]);
     let text = stdout(&output);
     assert!(output.status.success());
-    for word in ["Examples:", "faster", "slower", "tie", "undecided", "Holm", "99th percentile", "Exit code"] {
+    for word in [
+        "Examples:",
+        "faster",
+        "slower",
+        "tie",
+        "undecided",
+        "Holm",
+        "99th percentile",
+        "Exit code",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

@@ -92,7 +92,10 @@ fn build(workspace: &Workspace) -> Roster {
 /// What comes of verifying the only contestant of `house`.
 fn verified(house: &House) -> Outcome {
     let roster = build(&house.workspace());
-    let ring = workloads::cards().into_iter().find(|card| card.name == "ring").expect("it is registered");
+    let ring = workloads::definitions()
+        .into_iter()
+        .find(|definition| definition.name == "ring")
+        .expect("it is registered");
     let cell = Cell { workload: ring, runtime: Arc::clone(&roster.contestants()[0]), workers: 1 };
     Launcher::new(Duration::from_secs(60)).run(&cell, &Overrides::default(), &Task::Verify).outcome
 }
@@ -115,7 +118,8 @@ fn a_new_file_is_a_new_contestant() {
 
 #[test]
 fn a_compile_error_costs_one_contestant() {
-    let house = House::new(&[("good", sound("good")), ("broken", "fn main() { nonsense }".to_owned())]);
+    let house =
+        House::new(&[("good", sound("good")), ("broken", "fn main() { nonsense }".to_owned())]);
     let roster = build(&house.workspace());
     assert_eq!(roster.names(), ["good"]);
     assert_eq!(roster.lost()["broken"], "src/bin/broken.rs does not compile, see above");
@@ -136,12 +140,17 @@ fn what_is_built_is_found_wherever_cargo_puts_it() {
     let workspace = house.with_target(&elsewhere.path().join("mine"));
     assert_eq!(build(&workspace).names(), ["one"]);
     assert!(workspace.stampede_dir().starts_with(elsewhere.path()));
-    let config = format!("[build]\nbuild-dir = \"{}\"\n", elsewhere.path().join("intermediate").display());
+    let config =
+        format!("[build]\nbuild-dir = \"{}\"\n", elsewhere.path().join("intermediate").display());
     house.write(".cargo/config.toml", &config);
     let workspace = house.workspace();
     let roster = build(&workspace);
     assert_eq!(roster.names(), ["one"]);
-    assert!(roster.contestants()[0].program.starts_with(&workspace.target), "{:?}", roster.contestants());
+    assert!(
+        roster.contestants()[0].program.starts_with(&workspace.target),
+        "{:?}",
+        roster.contestants()
+    );
     assert!(elsewhere.path().join("intermediate").is_dir());
 }
 
@@ -175,7 +184,8 @@ fn two_commands_build_at_once() {
     let house = House::new(&[("one", sound("one")), ("two", sound("two"))]);
     let workspace = house.workspace();
     thread::scope(|scope| {
-        let names = || build(&workspace).names().iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let names =
+            || build(&workspace).names().iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let other = scope.spawn(names);
         assert_eq!(names(), ["one", "two"]);
         assert_eq!(other.join().expect("it ends"), ["one", "two"]);
@@ -185,7 +195,10 @@ fn two_commands_build_at_once() {
 #[test]
 fn a_claim_that_fails_is_a_failed_cell() {
     let wrong = r#"{{\"type\":\"failed\",\"kind\":\"failed\",\"reason\":\"wrong result\"}}"#;
-    assert_eq!(reason(&verified(&House::new(&[("one", fake("one", wrong, "null"))]))), "wrong result");
+    assert_eq!(
+        reason(&verified(&House::new(&[("one", fake("one", wrong, "null"))]))),
+        "wrong result"
+    );
     let refusal = r#"{{\"type\":\"refused\",\"reason\":\"not today\"}}"#;
     let outcome = verified(&House::new(&[("one", fake("one", refusal, "null"))]));
     assert!(reason(&outcome).contains("refused verification: not today"), "{outcome:?}");
@@ -206,8 +219,9 @@ fn one_that_does_not_conform_is_not_timed_and_says_what_it_lacks() {
     let mut roster = build(&workspace);
     let gate = Gate::new(&workspace.stampede_dir());
     let mut said = Vec::new();
-    let verdict =
-        gate.check(&roster.contestants()[0], &mut |name| said.push(name.to_owned())).expect("it can be asked");
+    let verdict = gate
+        .check(&roster.contestants()[0], &mut |name| said.push(name.to_owned()))
+        .expect("it can be asked");
     let Verdict::Lacks(lacks) = verdict else { panic!("it aborts") };
     let [lack] = &lacks[..] else { panic!("one behaviour, and no theme after it: {lacks:?}") };
     assert_eq!(lack.behaviour, "a::dies");
@@ -228,7 +242,10 @@ fn one_that_conforms_is_remembered_until_it_changes() {
     let conforms = sound("one")
         .replace(r#""names":["a::works","a::dies","b::never"]"#, r#""names":["a::works"]"#)
         .replace("a::dies", "a::works")
-        .replace("std::process::abort();", r##"println!(r#"{{"type":"conformance","passed":1,"failed":0}}"#);"##);
+        .replace(
+            "std::process::abort();",
+            r##"println!(r#"{{"type":"conformance","passed":1,"failed":0}}"#);"##,
+        );
     let house = House::new(&[("one", conforms.clone())]);
     let workspace = house.workspace();
     let gate = Gate::new(&workspace.stampede_dir());

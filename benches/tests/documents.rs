@@ -13,7 +13,8 @@ use results::percentile::TAIL;
 use results::stats::{TIE_BAND, TIE_RATIO};
 
 fn document(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -32,9 +33,13 @@ fn commands(path: &str, start: &str) -> Vec<Vec<String>> {
         let mut arguments = Vec::new();
         for (i, part) in quoted {
             match i % 2 {
-                0 => {
-                    arguments.extend(part.split(" #").next().unwrap_or_default().split_whitespace().map(str::to_owned))
-                }
+                0 => arguments.extend(
+                    part.split(" #")
+                        .next()
+                        .unwrap_or_default()
+                        .split_whitespace()
+                        .map(str::to_owned),
+                ),
                 _ => arguments.push(part.to_owned()),
             }
             if part.contains(" #") {
@@ -47,7 +52,10 @@ fn commands(path: &str, start: &str) -> Vec<Vec<String>> {
 }
 
 fn stampede(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_stampede")).args(arguments).output().expect("the tool starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_stampede"))
+        .args(arguments)
+        .output()
+        .expect("the tool starts");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -55,8 +63,11 @@ fn stampede(arguments: &[&str]) -> (Option<i32>, String) {
 fn every_workload_has_its_row_among_the_models() {
     let text = document("workloads/MODELS.md");
     let rows = text.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0));
-    let cards = workloads::cards();
-    assert_eq!(rows.collect::<BTreeSet<_>>(), cards.iter().map(|card| card.name).collect());
+    let definitions = workloads::definitions();
+    assert_eq!(
+        rows.collect::<BTreeSet<_>>(),
+        definitions.iter().map(|definition| definition.name).collect()
+    );
 }
 
 #[test]
@@ -64,7 +75,8 @@ fn commands_that_are_shown_are_accepted() {
     let mut tried = 0;
     for path in ["README.md", "benches/METHODOLOGY.md", "runtimes/ADDING.md"] {
         for command in commands(path, "cargo bench -- ") {
-            let arguments = [&["__bench", "throughput", "--bench"][..], &strs(&command), &["--list"]].concat();
+            let arguments =
+                [&["__bench", "throughput", "--bench"][..], &strs(&command), &["--list"]].concat();
             // `--list` may be there already.
             let arguments: Vec<&str> = dedup(arguments);
             let (code, errors) = stampede(&arguments);
@@ -73,10 +85,14 @@ fn commands_that_are_shown_are_accepted() {
         }
         for command in commands(path, "cargo stampede compare ") {
             // Everything else is looked at before the file.
-            let arguments = [&["compare"][..], &strs(&command), &["--json=/nonexistent/x"]].concat();
+            let arguments =
+                [&["compare"][..], &strs(&command), &["--json=/nonexistent/x"]].concat();
             let (code, errors) = stampede(&arguments);
             assert_eq!(code, Some(2));
-            assert!(errors.starts_with("error: cannot write /nonexistent/x"), "{path}: {command:?}: {errors}");
+            assert!(
+                errors.starts_with("error: cannot write /nonexistent/x"),
+                "{path}: {command:?}: {errors}"
+            );
             tried += 1;
         }
     }
@@ -89,7 +105,10 @@ fn strs(command: &[String]) -> Vec<&str> {
 
 fn dedup(arguments: Vec<&str>) -> Vec<&str> {
     let mut seen = BTreeSet::new();
-    arguments.into_iter().filter(|argument| *argument != "--list" || seen.insert(*argument)).collect()
+    arguments
+        .into_iter()
+        .filter(|argument| *argument != "--list" || seen.insert(*argument))
+        .collect()
 }
 
 #[test]
@@ -110,12 +129,22 @@ fn the_methods_numbers_are_those_that_are_used() {
 
 #[test]
 fn the_rules_that_help_states_are_those_that_are_used() {
-    let output = Command::new(env!("CARGO_BIN_EXE_stampede")).args(["compare", "--help"]).output().expect("it starts");
-    let help = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let output = Command::new(env!("CARGO_BIN_EXE_stampede"))
+        .args(["compare", "--help"])
+        .output()
+        .expect("it starts");
+    let help =
+        String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     let resamples = results::format::thousands(RESAMPLES as f64);
     for expected in [
-        format!("its {:.0} % interval from a bootstrap of the rounds ({resamples} resamples)", CONFIDENCE * 100.0),
-        format!("the whole interval lies below 1/{TIE_RATIO}: it is at least {:.0} % faster", TIE_BAND * 100.0),
+        format!(
+            "its {:.0} % interval from a bootstrap of the rounds ({resamples} resamples)",
+            CONFIDENCE * 100.0
+        ),
+        format!(
+            "the whole interval lies below 1/{TIE_RATIO}: it is at least {:.0} % faster",
+            TIE_BAND * 100.0
+        ),
         format!("the whole interval lies above {TIE_RATIO}"),
         format!("(and there are {} rounds or more)", least_rounds(1)),
         format!("latency workloads by their {}", TAIL.words.trim_start_matches("the ")),
@@ -129,8 +158,12 @@ fn nobody_counts_what_grows() {
     // A number of runtimes or workloads in prose is wrong after the next one.
     for path in ["README.md", "CHANGELOG.md", "benches/BIAS.md", "benches/METHODOLOGY.md"] {
         let text = words(path).to_lowercase();
-        for number in ["five", "six", "nine", "ten", "thirteen", "twenty-eight", "thirty-six", "28", "36"] {
-            for noun in ["schedulers", "executors", "runtimes", "peers", "workloads", "of the executors"] {
+        for number in
+            ["five", "six", "nine", "ten", "thirteen", "twenty-eight", "thirty-six", "28", "36"]
+        {
+            for noun in
+                ["schedulers", "executors", "runtimes", "peers", "workloads", "of the executors"]
+            {
                 let counted = format!(" {number} {noun}");
                 assert!(!format!(" {text}").contains(&counted), "{path} says `{counted}`");
             }

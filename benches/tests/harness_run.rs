@@ -21,14 +21,16 @@ fn bench(kind: &str, dir: &Path, flags: &[&str]) -> Output {
 
 /// What it prints, when it must end well.
 fn well(output: &Output) -> String {
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{text}{errors}");
     text.into_owned()
 }
 
 /// Its complaints, when it must end with `code`.
 fn badly(output: &Output, code: i32) -> String {
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{text}{errors}");
     format!("{text}{errors}")
 }
@@ -50,7 +52,8 @@ fn measured_cells_are_stored_whole() {
         assert_eq!(record.workload.kind, Kind::Throughput);
         assert_eq!(record.workload.params["pairs"], 20);
         assert_eq!((record.run.seed, record.run.quick), (7, true));
-        let measurement = record.outcome.measured().unwrap_or_else(|| panic!("{:?}", record.outcome));
+        let measurement =
+            record.outcome.measured().unwrap_or_else(|| panic!("{:?}", record.outcome));
         assert_eq!(measurement.samples_ns.len(), 10);
         assert!(measurement.samples_ns.iter().all(|&ns| ns > 0.0));
         assert_eq!(measurement.operations_per_iteration, 20.0);
@@ -72,7 +75,11 @@ fn memory_is_measured_once_in_each_process() {
     // The future alone has 64 bytes.
     let plausible = |bytes: &f64| (64.0..1_000.0).contains(bytes);
     assert_eq!(measurement.bytes_per_operation.len(), 2);
-    assert!(measurement.bytes_per_operation.iter().all(plausible), "{:?}", measurement.bytes_per_operation);
+    assert!(
+        measurement.bytes_per_operation.iter().all(plausible),
+        "{:?}",
+        measurement.bytes_per_operation
+    );
     assert_eq!(measurement.counted_iterations, 2);
 }
 
@@ -80,10 +87,13 @@ fn memory_is_measured_once_in_each_process() {
 fn a_cell_that_hangs_is_stored_as_failed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let endless = ["--param=yield_many.tasks=100000", "--param=yield_many.yields=1000000"];
-    let flags = ["--quick", "--exact", "yield_many/local/w1", "--deadline=0.3", endless[0], endless[1]];
+    let flags =
+        ["--quick", "--exact", "yield_many/local/w1", "--deadline=0.3", endless[0], endless[1]];
     well(&bench("throughput", dir.path(), &flags));
     match &records(dir.path())[..] {
-        [record] => assert!(format!("{:?}", record.outcome).contains("hung in verification"), "{record:?}"),
+        [record] => {
+            assert!(format!("{:?}", record.outcome).contains("hung in verification"), "{record:?}")
+        }
         other => panic!("one failed record: {other:?}"),
     }
     let as_test = [&["--test"], &flags[1..]].concat();
@@ -135,7 +145,10 @@ fn a_baseline_that_an_earlier_build_kept_is_refused_by_its_version() {
     let kept = dir.path().join("baselines/before");
     fs::create_dir_all(&kept).expect("created");
     fs::write(kept.join("timers.local.w1.json"), r#"{"version": 2}"#).expect("writable");
-    let text = badly(&bench("latency", dir.path(), &["--baseline", "before", "--exact", "timers/local/w1"]), 2);
+    let text = badly(
+        &bench("latency", dir.path(), &["--baseline", "before", "--exact", "timers/local/w1"]),
+        2,
+    );
     assert!(text.contains("the baseline `before` for timers/local/w1 is of no use: "), "{text}");
     assert!(text.contains("has schema version 2, this build reads only 3"), "{text}");
 }
@@ -150,11 +163,22 @@ struct SampleFile {
 #[test]
 fn our_samples_are_criterions() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let flags = ["--exact", "fib/local/w1", "--param=fib.n=8", "--sample-size=12", "-v", "--warm-up-time=0.01"];
-    let text = well(&bench("throughput", dir.path(), &[&flags[..], &["--measurement-time=0.03"]].concat()));
+    let flags = [
+        "--exact",
+        "fib/local/w1",
+        "--param=fib.n=8",
+        "--sample-size=12",
+        "-v",
+        "--warm-up-time=0.01",
+    ];
+    let text = well(&bench(
+        "throughput",
+        dir.path(),
+        &[&flags[..], &["--measurement-time=0.03"]].concat(),
+    ));
     assert!(text.contains("time:   ["), "criterion's own lines were asked for: {text}");
-    let file =
-        fs::read(dir.path().join("criterion/fib/local/w1/new/sample.json")).expect("criterion stored its samples");
+    let file = fs::read(dir.path().join("criterion/fib/local/w1/new/sample.json"))
+        .expect("criterion stored its samples");
     let SampleFile { iters, times } = serde_json::from_slice(&file).expect("criterion's format");
     let expected: Vec<f64> = times.iter().zip(&iters).map(|(time, iters)| time / iters).collect();
     let [record] = &records(dir.path())[..] else { panic!("one cell was meant") };

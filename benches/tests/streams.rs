@@ -27,11 +27,15 @@ const COMPARE: [&str; 9] = [
     "--param=ping_pong.pairs=5",
 ];
 /// A cell that runs for hours.
-const ENDLESS: [&str; 3] = ["--param=yield_many.tasks=100000", "--param=yield_many.yields=1000000", "--deadline=600"];
+const ENDLESS: [&str; 3] =
+    ["--param=yield_many.tasks=100000", "--param=yield_many.yields=1000000", "--deadline=600"];
 
 /// Who takes part is built and has passed the suite before anything is looked at.
 static READY: LazyLock<()> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO_BIN_EXE_stampede")).args(COMPARE).output().expect("the tool starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_stampede"))
+        .args(COMPARE)
+        .output()
+        .expect("the tool starts");
     assert!(output.status.success(), "{}", text(&output.stderr));
 });
 
@@ -59,7 +63,15 @@ fn text(bytes: &[u8]) -> String {
 
 /// The arguments of a harness that keeps everything in `dir`.
 fn harness<'a>(dir: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    let out = ["__bench", "throughput", "--bench", "--seed=7", "--quick", "--out", dir.to_str().expect("UTF-8")];
+    let out = [
+        "__bench",
+        "throughput",
+        "--bench",
+        "--seed=7",
+        "--quick",
+        "--out",
+        dir.to_str().expect("UTF-8"),
+    ];
     [&out[..], more].concat()
 }
 
@@ -83,7 +95,8 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
         let output = stampede(arguments).stdout(full()).output().expect("the tool starts");
         let errors = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
-        let complaint = "error: cannot write to standard output: No space left on device (os error 28)";
+        let complaint =
+            "error: cannot write to standard output: No space left on device (os error 28)";
         assert_eq!(errors.matches(complaint).count(), 1, "{arguments:?}: {errors}");
         assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
     }
@@ -125,8 +138,14 @@ fn a_table_that_does_not_fit_is_shown_elsewhere() {
     let output = stampede(&arguments).stdout(full()).output().expect("the tool starts");
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.contains("  local#2 ") && errors.contains("again: cargo stampede compare"), "{errors}");
-    assert!(errors.contains("error: cannot write to standard output") && !errors.contains("panicked"), "{errors}");
+    assert!(
+        errors.contains("  local#2 ") && errors.contains("again: cargo stampede compare"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("error: cannot write to standard output") && !errors.contains("panicked"),
+        "{errors}"
+    );
     let entries: Value = serde_json::from_slice(&fs::read(json).expect("written")).expect("JSON");
     assert_eq!(entries.as_array().map(Vec::len), Some(2));
 }
@@ -134,14 +153,17 @@ fn a_table_that_does_not_fit_is_shown_elsewhere() {
 #[test]
 fn results_follow_links_and_go_straight_into_pipes() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let entries = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).expect("JSON").as_array().map(Vec::len);
+    let entries = |bytes: &[u8]| {
+        serde_json::from_slice::<Value>(bytes).expect("JSON").as_array().map(Vec::len)
+    };
     fs::write(dir.path().join("file.json"), "old").expect("writable");
     let link = dir.path().join("link.json");
     symlink("file.json", &link).expect("a link");
     let compare = |place: &Path| {
         let flag = format!("--json={}", place.display());
         // Two rounds: a stream takes the results once, when they are complete.
-        let twice: Vec<&str> = COMPARE.iter().map(|&a| if a == "--rounds=1" { "--rounds=2" } else { a }).collect();
+        let twice: Vec<&str> =
+            COMPARE.iter().map(|&a| if a == "--rounds=1" { "--rounds=2" } else { a }).collect();
         stampede(&[&twice[..], &[&flag]].concat()).output().expect("the tool starts")
     };
     let output = compare(&link);
@@ -151,7 +173,8 @@ fn results_follow_links_and_go_straight_into_pipes() {
 
     let pipe = dir.path().join("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe can be made");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0)
+        .expect("a pipe can be made");
     let reader = thread::spawn({
         let pipe = pipe.clone();
         move || {
@@ -172,13 +195,19 @@ fn results_follow_links_and_go_straight_into_pipes() {
     let output = compare(Path::new("/dev/full"));
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
-    assert!(errors.ends_with("error: cannot write /dev/full: No space left on device (os error 28)\n"), "{errors}");
+    assert!(
+        errors.ends_with("error: cannot write /dev/full: No space left on device (os error 28)\n"),
+        "{errors}"
+    );
     assert!(text(&output.stdout).contains("  local#2 "), "the table comes first");
     assert!(fs::metadata("/dev/full").expect("there").file_type().is_char_device());
 
     let output = compare(dir.path());
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("a directory cannot be written to") && output.stdout.is_empty());
+    assert!(
+        text(&output.stderr).contains("a directory cannot be written to")
+            && output.stdout.is_empty()
+    );
 }
 
 #[test]
@@ -205,7 +234,8 @@ fn no_error_says_the_same_twice() {
         let output = stampede(arguments).output().expect("the tool starts");
         let errors = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
-        let mut parts: Vec<&str> = errors.trim().split(": ").filter(|part| part.len() > 12).collect();
+        let mut parts: Vec<&str> =
+            errors.trim().split(": ").filter(|part| part.len() > 12).collect();
         parts.sort_unstable();
         assert!(parts.windows(2).all(|pair| pair[0] != pair[1]), "{errors}");
         assert!(errors.starts_with("error: ") && !errors.contains("Caused by"), "{errors}");
@@ -244,7 +274,10 @@ fn a_signal_ends_a_harness_in_the_middle_of_a_cell_and_nothing_false_is_said() {
         assert!(began.elapsed() < Duration::from_secs(60), "the cell would have taken ten minutes");
         assert_eq!(output.status.code(), Some(code));
         let (rest, errors) = (rest.join().expect("it ended"), text(&output.stderr));
-        assert!(rest.contains("interrupted after") && rest.contains("0 of 1 cell measured"), "{rest}");
+        assert!(
+            rest.contains("interrupted after") && rest.contains("0 of 1 cell measured"),
+            "{rest}"
+        );
         assert_eq!(errors, "no cell was finished, so nothing was stored\n");
         assert!(!rest.contains("page:") && !dir.path().join("index.html").exists());
     }
@@ -272,9 +305,23 @@ fn flags_of_libtest_have_their_meaning() {
         assert_eq!(output.status.code(), Some(0), "{more:?}: {}", text(&output.stderr));
         text(&output.stdout)
     };
-    let some = list(&["^ring/", "^fib/local", "--skip", "work-stealing", "--skip=tokio", "--test-threads=1", "-q"]);
-    assert!(some.contains("ring/local/w1: benchmark\n") && some.contains("fib/local/w1: benchmark\n"), "{some}");
-    assert!(!some.contains("work-stealing") && !some.contains("tokio") && !some.contains("mpsc/"), "{some}");
+    let some = list(&[
+        "^ring/",
+        "^fib/local",
+        "--skip",
+        "work-stealing",
+        "--skip=tokio",
+        "--test-threads=1",
+        "-q",
+    ]);
+    assert!(
+        some.contains("ring/local/w1: benchmark\n") && some.contains("fib/local/w1: benchmark\n"),
+        "{some}"
+    );
+    assert!(
+        !some.contains("work-stealing") && !some.contains("tokio") && !some.contains("mpsc/"),
+        "{some}"
+    );
     assert_eq!(
         list(&["--format=json", "-Z", "unstable-options", "--exact", "ring/local/w1"]),
         "ring/local/w1: benchmark\n"
@@ -287,7 +334,10 @@ fn one_is_singular_everywhere() {
     assert!(text(&output.stdout).contains("1 of 1 cell is right"), "{}", text(&output.stdout));
     let output = stampede(&COMPARE).output().expect("the tool starts");
     let (table, errors) = (text(&output.stdout), text(&output.stderr));
-    assert!(table.contains("over 1 of 1 cell") && errors.contains("1 case in 1 round,"), "{table}{errors}");
+    assert!(
+        table.contains("over 1 of 1 cell") && errors.contains("1 case in 1 round,"),
+        "{table}{errors}"
+    );
     for plural in ["1 cells", "1 rounds", "1 workers", "1 cases", "1 iterations"] {
         // A number may end with 1.
         let alone = format!(" {plural}");

@@ -45,8 +45,14 @@ const TOPICS: &[(&str, &[(&str, Formula)])] = &[
                 "scheduled from outside the workers, of all schedules",
                 Share("scheduled_remote", &["scheduled_local", "scheduled_remote"]),
             ),
-            ("taken from the slot of the task woken last, of all dequeues", Share("slot_hits", &["dequeued"])),
-            ("taken from the shared queue or injector, of all dequeues", Share("shared_pops", &["dequeued"])),
+            (
+                "taken from the slot of the task woken last, of all dequeues",
+                Share("slot_hits", &["dequeued"]),
+            ),
+            (
+                "taken from the shared queue or injector, of all dequeues",
+                Share("shared_pops", &["dequeued"]),
+            ),
             ("overflowed to the shared queue per 1,000 operations", Thousand("overflowed")),
         ],
     ),
@@ -86,8 +92,14 @@ const TOPICS: &[(&str, &[(&str, Formula)])] = &[
         &[
             ("processors kept busy (CPU time per wall time)", ProcessPer("cpu_ns", "wall_ns")),
             ("CPU time per operation", ProcessTime("cpu_ns")),
-            ("voluntary context switches per 1,000 operations", ProcessThousand("voluntary_switches")),
-            ("involuntary context switches per 1,000 operations", ProcessThousand("involuntary_switches")),
+            (
+                "voluntary context switches per 1,000 operations",
+                ProcessThousand("voluntary_switches"),
+            ),
+            (
+                "involuntary context switches per 1,000 operations",
+                ProcessThousand("involuntary_switches"),
+            ),
         ],
     ),
 ];
@@ -105,7 +117,9 @@ impl Formula {
             Each(name) => good.per_operation(name),
             Thousand(name) => Some(good.per_operation(name)? * 1000.0),
             Per(name, other) => divide(counter(name)?, counter(other)?),
-            Share(name, whole) => divide(counter(name)?, whole.iter().map(|w| counter(w)).sum::<Option<f64>>()?),
+            Share(name, whole) => {
+                divide(counter(name)?, whole.iter().map(|w| counter(w)).sum::<Option<f64>>()?)
+            }
             ProcessThousand(name) => Some(process(name)? / good.counted_operations()? * 1000.0),
             ProcessTime(name) => Some(process(name)? / good.counted_operations()?),
             ProcessPer(name, other) => divide(process(name)?, process(other)?),
@@ -151,7 +165,8 @@ pub(crate) fn topics(row: &Row<'_>) -> Vec<Topic> {
     let mut topics = vec![Topic { name: "This workload".to_owned(), rows: named_figures(&cells) }];
     for (name, figures) in TOPICS {
         let rows = figures.iter().filter_map(|(label, formula)| {
-            let says_something = cells.iter().flatten().filter_map(|good| formula.value(good)).any(|v| v != 0.0);
+            let says_something =
+                cells.iter().flatten().filter_map(|good| formula.value(good)).any(|v| v != 0.0);
             let values = || per_column(&cells, |good| formula.value(good).map(|v| formula.show(v)));
             says_something.then(|| ((*label).to_owned(), values()))
         });
@@ -170,20 +185,27 @@ fn per_column(cells: &Cells<'_, '_>, show: impl Fn(&Good<'_>) -> Option<String>)
 fn named_figures(cells: &Cells<'_, '_>) -> Vec<(String, Vec<String>)> {
     let good = cells.iter().flatten();
     let names: BTreeSet<&String> = good.flat_map(|good| good.measurement.figures.keys()).collect();
-    let value = |good: &Good<'_>, name: &String| good.measurement.figures.get(name).map(|v| format::figure(name, *v).1);
-    let row = |name: &String| (format::figure(name, 0.0).0, per_column(cells, |good| value(good, name)));
+    let value = |good: &Good<'_>, name: &String| {
+        good.measurement.figures.get(name).map(|v| format::figure(name, *v).1)
+    };
+    let row =
+        |name: &String| (format::figure(name, 0.0).0, per_column(cells, |good| value(good, name)));
     names.into_iter().map(row).collect()
 }
 
 fn unknown_counters(cells: &Cells<'_, '_>) -> Vec<(String, Vec<String>)> {
     let known = |name: &str| {
-        let mut formulas = TOPICS.iter().flat_map(|(_, figures)| figures.iter().map(|(_, formula)| formula));
+        let mut formulas =
+            TOPICS.iter().flat_map(|(_, figures)| figures.iter().map(|(_, formula)| formula));
         TOLD_BY_OTHERS.contains(&name) || formulas.any(|formula| formula.mentions(name))
     };
     let all = cells.iter().flatten().flat_map(|good| &good.measurement.counters);
-    let names: BTreeSet<&String> = all.filter(|(name, value)| **value > 0 && !known(name)).map(|(n, _)| n).collect();
+    let names: BTreeSet<&String> =
+        all.filter(|(name, value)| **value > 0 && !known(name)).map(|(n, _)| n).collect();
     let value = |good: &Good<'_>, name: &str| good.per_operation(name).map(format::rate);
-    let row = |name: &String| (format!("{name} per operation"), per_column(cells, |good| value(good, name)));
+    let row = |name: &String| {
+        (format!("{name} per operation"), per_column(cells, |good| value(good, name)))
+    };
     names.into_iter().map(row).collect()
 }
 
@@ -213,11 +235,18 @@ pub(crate) fn by_worker(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<ByWorker> 
         });
         let counters = good.measurement.counters.iter().filter(|(_, total)| **total > 0);
         let rows = counters.map(|(name, &total)| {
-            let show = |i| each.get(name).and_then(|v| v.get(i)).map_or(NONE.to_owned(), |&v| format_count(v));
+            let show = |i| {
+                each.get(name).and_then(|v| v.get(i)).map_or(NONE.to_owned(), |&v| format_count(v))
+            };
             (name.replace('_', " "), format_count(total), (0..most).map(show).collect())
         });
         let operations = good.counted_operations().map_or(NONE.to_owned(), format::thousands);
-        ByWorker { name: column.name.clone(), operations, heads: heads.collect(), rows: rows.collect() }
+        ByWorker {
+            name: column.name.clone(),
+            operations,
+            heads: heads.collect(),
+            rows: rows.collect(),
+        }
     };
     row.good().map(one).filter(|table| !table.rows.is_empty()).collect()
 }

@@ -69,7 +69,11 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
     Some(Facts {
         list,
         command: newest.command.clone(),
-        packages: machine.packages.iter().map(|(name, version)| (name.clone(), version.clone())).collect(),
+        packages: machine
+            .packages
+            .iter()
+            .map(|(name, version)| (name.clone(), version.clone()))
+            .collect(),
         runs: runs.collect(),
         warnings: warnings(&matrix.runs),
     })
@@ -92,7 +96,8 @@ fn warnings(runs: &[&Run]) -> Vec<String> {
     }
     let Some((first, others)) = runs.split_first() else { return warnings };
     type Part = fn(&Machine) -> String;
-    let differing = |part: Part| others.iter().any(|run| part(&run.machine) != part(&first.machine));
+    let differing =
+        |part: Part| others.iter().any(|run| part(&run.machine) != part(&first.machine));
     let parts: [(&str, Part); 5] = [
         ("machines", |m| format!("{} {} {}", m.cpu, m.cores, m.memory_bytes)),
         ("kernels", |m| m.kernel.clone()),
@@ -100,8 +105,11 @@ fn warnings(runs: &[&Run]) -> Vec<String> {
         ("revisions of this repository", |m| m.revision.clone().unwrap_or_default()),
         ("package versions", |m| format!("{:?}", m.packages)),
     ];
-    let different: Vec<String> =
-        parts.into_iter().filter(|(_, part)| differing(*part)).map(|(name, _)| name.to_owned()).collect();
+    let different: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, part)| differing(*part))
+        .map(|(name, _)| name.to_owned())
+        .collect();
     if !different.is_empty() {
         warnings.push(format!(
             "The cells come from different {}: compare only cells of the same run.",

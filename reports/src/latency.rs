@@ -76,26 +76,41 @@ pub(crate) fn main_histogram<'r>(row: &'r Row<'_>) -> Option<&'r str> {
 }
 
 /// All distributions: the main one first.
-pub(crate) fn distributions(row: &Row<'_>, columns: &[Column<'_>]) -> Result<Vec<Distribution>, ChartError> {
+pub(crate) fn distributions(
+    row: &Row<'_>,
+    columns: &[Column<'_>],
+) -> Result<Vec<Distribution>, ChartError> {
     names(row).into_iter().map(|name| distribution(row, columns, name)).collect()
 }
 
 /// `latency` first, the others by name, without `uncorrected`, unless that is all there is.
 fn names<'r>(row: &'r Row<'_>) -> Vec<&'r str> {
-    let all: BTreeSet<&str> = row.good().flat_map(|(_, good)| good.histograms.keys().copied()).collect();
+    let all: BTreeSet<&str> =
+        row.good().flat_map(|(_, good)| good.histograms.keys().copied()).collect();
     let beside = all.contains(LATENCY);
-    let mut names: Vec<&str> = all.into_iter().filter(|name| !(beside && *name == UNCORRECTED)).collect();
+    let mut names: Vec<&str> =
+        all.into_iter().filter(|name| !(beside && *name == UNCORRECTED)).collect();
     names.sort_by_key(|name| *name != LATENCY);
     names
 }
 
-fn distribution(row: &Row<'_>, columns: &[Column<'_>], name: &str) -> Result<Distribution, ChartError> {
-    let mut found: Vec<(&Column<'_>, &Good<'_>, &Histogram<u64>)> =
-        row.good().filter_map(|(column, good)| Some((&columns[column], good, good.histograms.get(name)?))).collect();
+fn distribution(
+    row: &Row<'_>,
+    columns: &[Column<'_>],
+    name: &str,
+) -> Result<Distribution, ChartError> {
+    let mut found: Vec<(&Column<'_>, &Good<'_>, &Histogram<u64>)> = row
+        .good()
+        .filter_map(|(column, good)| Some((&columns[column], good, good.histograms.get(name)?)))
+        .collect();
     let panels = panels(row, name, &found)?;
     found.sort_by_key(|(_, _, histogram)| histogram.value_at_quantile(TAIL.share));
-    let beside = |good: &Good<'_>| if name == LATENCY { good.histograms.get(UNCORRECTED).cloned() } else { None };
-    let rows = found.iter().map(|(column, good, histogram)| tail_row(column, histogram, beside(good).as_ref()));
+    let beside = |good: &Good<'_>| {
+        if name == LATENCY { good.histograms.get(UNCORRECTED).cloned() } else { None }
+    };
+    let rows = found
+        .iter()
+        .map(|(column, good, histogram)| tail_row(column, histogram, beside(good).as_ref()));
     // The tail is what latency is about, as far as every sample size supports it.
     let least = found.iter().map(|(_, _, histogram)| histogram.len()).min().unwrap_or(0);
     let at = if stats::supported(least, TAIL.share) { TAIL } else { MEDIAN };
@@ -104,7 +119,9 @@ fn distribution(row: &Row<'_>, columns: &[Column<'_>], name: &str) -> Result<Dis
         name: name.replace('_', " "),
         panels,
         heads: SHOWN.iter().map(|percentile| percentile.short).chain(["max"]).collect(),
-        uncorrected: rows.iter().any(|row| row.cells.iter().any(|cell| !cell.uncorrected.is_empty())),
+        uncorrected: rows
+            .iter()
+            .any(|row| row.cells.iter().any(|cell| !cell.uncorrected.is_empty())),
         rows,
         analysis: analysis::latency(row, columns, name, at),
     })
@@ -115,7 +132,9 @@ fn panels(
     name: &str,
     found: &[(&Column<'_>, &Good<'_>, &Histogram<u64>)],
 ) -> Result<Vec<Panel>, ChartError> {
-    let Some(range) = Range::of(found.iter().map(|(_, _, histogram)| *histogram)) else { return Ok(Vec::new()) };
+    let Some(range) = Range::of(found.iter().map(|(_, _, histogram)| *histogram)) else {
+        return Ok(Vec::new());
+    };
     let counts: BTreeSet<usize> = found.iter().map(|(column, ..)| column.workers).collect();
     let panel = |workers: usize| {
         let here = found.iter().filter(|(column, ..)| column.workers == workers);
@@ -128,20 +147,33 @@ fn panels(
             })
             .collect();
         let title = format::count(workers, "worker");
-        let label =
-            format!("{}: {name} by percentile, {title}, {}", row.workload.name, format::count(lines.len(), "runtime"));
+        let label = format!(
+            "{}: {name} by percentile, {title}, {}",
+            row.workload.name,
+            format::count(lines.len(), "runtime")
+        );
         Ok(Panel { title, chart: percentiles::chart(label, &lines, range)? })
     };
     counts.into_iter().map(panel).collect()
 }
 
-fn tail_row(column: &Column<'_>, histogram: &Histogram<u64>, beside: Option<&Histogram<u64>>) -> TailRow {
+fn tail_row(
+    column: &Column<'_>,
+    histogram: &Histogram<u64>,
+    beside: Option<&Histogram<u64>>,
+) -> TailRow {
     let cell = |percentile: &Percentile| {
         // Without support the far tail is left out, what is nearer is marked.
-        let value = |h: &Histogram<u64>| Tail::of(h, percentile.share).map(|tail| format::duration(tail.value));
+        let value = |h: &Histogram<u64>| {
+            Tail::of(h, percentile.share).map(|tail| format::duration(tail.value))
+        };
         let firm = stats::supported(histogram.len(), percentile.share);
         if !firm && percentile.share >= FAR_TAIL.share {
-            return TailCell { text: "n too small".to_owned(), class: "small", ..TailCell::default() };
+            return TailCell {
+                text: "n too small".to_owned(),
+                class: "small",
+                ..TailCell::default()
+            };
         }
         TailCell {
             text: value(histogram).unwrap_or_default(),

@@ -56,7 +56,8 @@ fn run() -> anyhow::Result<()> {
     if output.is_stdout() {
         return Ok(());
     }
-    let page = std::path::absolute(&out).with_context(|| format!("cannot tell where {} lies", out.display()))?;
+    let page = std::path::absolute(&out)
+        .with_context(|| format!("cannot tell where {} lies", out.display()))?;
     let mut stdout = io::stdout().lock();
     let written = writeln!(stdout, "{}", page.display()).and_then(|()| stdout.flush());
     written.or_else(unread).context("cannot write to standard output")

@@ -119,7 +119,8 @@ pub(crate) struct Good<'a> {
 impl Good<'_> {
     /// Operations that the counters cover, if any.
     pub(crate) fn counted_operations(&self) -> Option<f64> {
-        let operations = self.measurement.counted_iterations as f64 * self.measurement.operations_per_iteration;
+        let operations =
+            self.measurement.counted_iterations as f64 * self.measurement.operations_per_iteration;
         (operations > 0.0).then_some(operations)
     }
 
@@ -157,7 +158,8 @@ impl<'a> Row<'a> {
 
     /// The cells with a cost per operation, least first.
     pub(crate) fn by_cost(&self) -> Vec<(usize, &Good<'a>, Spread)> {
-        let mut cells: Vec<_> = self.good().filter_map(|(c, good)| Some((c, good, good.cost?))).collect();
+        let mut cells: Vec<_> =
+            self.good().filter_map(|(c, good)| Some((c, good, good.cost?))).collect();
         cells.sort_by(|a, b| a.2.median.total_cmp(&b.2.median));
         cells
     }
@@ -180,7 +182,9 @@ impl<'a> Matrix<'a> {
         for record in records {
             match runs.iter_mut().find(|run| run.id == record.run.id) {
                 // Each harness of a run notes its own start: the run began with the first of them.
-                Some(known) if record.run.started_unix_s < known.started_unix_s => *known = &record.run,
+                Some(known) if record.run.started_unix_s < known.started_unix_s => {
+                    *known = &record.run
+                }
                 Some(_) => {}
                 None => runs.push(&record.run),
             }
@@ -191,7 +195,8 @@ impl<'a> Matrix<'a> {
         for record in records {
             by_workload.entry(&record.workload.name).or_default().push(record);
         }
-        let mut rows: Vec<_> = by_workload.into_values().map(|records| row(&records, &columns, &runs)).collect();
+        let mut rows: Vec<_> =
+            by_workload.into_values().map(|records| row(&records, &columns, &runs)).collect();
         rows.sort_by_key(|row| (row.workload.position, &row.workload.name));
         Self { columns, rows, runs }
     }
@@ -219,8 +224,11 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
             *known = record;
         }
     }
-    let mut runtimes: Vec<&RuntimeInfo> = newest.into_values().map(|record| &record.runtime).collect();
-    runtimes.sort_by_key(|runtime| (runtime.peer.is_some(), !runtime.newcomer, runtime.position, &runtime.name));
+    let mut runtimes: Vec<&RuntimeInfo> =
+        newest.into_values().map(|record| &record.runtime).collect();
+    runtimes.sort_by_key(|runtime| {
+        (runtime.peer.is_some(), !runtime.newcomer, runtime.position, &runtime.name)
+    });
     let ours = runtimes.iter().filter(|runtime| runtime.peer.is_none()).count();
 
     let mut columns = Vec::new();
@@ -245,15 +253,21 @@ pub(crate) fn label(runtime: &RuntimeInfo) -> String {
 
 /// `records` are the cells of one workload: at least one.
 fn row<'a>(records: &[&'a Record], columns: &[Column<'_>], runs: &[&Run]) -> Row<'a> {
-    let newest = records.iter().max_by_key(|r| r.run.finished_unix_s).expect("a group has a record");
+    let newest =
+        records.iter().max_by_key(|r| r.run.finished_unix_s).expect("a group has a record");
     let workload = &newest.workload;
     let mut cells: Vec<Option<Cell<'a>>> = columns.iter().map(|_| None).collect();
     for record in records {
-        let here = |c: &Column<'_>| c.runtime.name == record.runtime.name && c.workers == record.workers;
+        let here =
+            |c: &Column<'_>| c.runtime.name == record.runtime.name && c.workers == record.workers;
         let column = columns.iter().position(here).expect("columns were made of these records");
         let run = runs.iter().position(|run| run.id == record.run.id).expect("so were the runs");
-        cells[column] =
-            Some(Cell { column, run, finished_unix_s: record.run.finished_unix_s, state: state(record, workload) });
+        cells[column] = Some(Cell {
+            column,
+            run,
+            finished_unix_s: record.run.finished_unix_s,
+            state: state(record, workload),
+        });
     }
     Row { workload, cells }
 }
@@ -268,10 +282,14 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
     };
     let own = &record.workload;
     if own.kind != row.kind || own.unit != row.unit {
-        return bad(Bad::Other, "measured as another kind of workload than the newest cell of its row");
+        return bad(
+            Bad::Other,
+            "measured as another kind of workload than the newest cell of its row",
+        );
     }
     if own.params != row.params {
-        let theirs: Vec<String> = own.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let theirs: Vec<String> =
+            own.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         return bad(Bad::Other, &format!("measured with other parameters: {}", theirs.join(", ")));
     }
     let mut histograms = BTreeMap::new();
@@ -284,7 +302,9 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
     }
     let operations = measurement.operations_per_iteration;
     let cost = match own.kind {
-        Kind::Throughput if operations > 0.0 => Spread::of(measurement.samples_ns.iter().map(|ns| ns / operations)),
+        Kind::Throughput if operations > 0.0 => {
+            Spread::of(measurement.samples_ns.iter().map(|ns| ns / operations))
+        }
         Kind::Memory => Spread::of(measurement.bytes_per_operation.iter().copied()),
         Kind::Throughput | Kind::Latency => None,
     };
@@ -313,17 +333,26 @@ mod tests {
 
     #[test]
     fn ours_come_first_in_the_order_of_the_registry() {
-        let mut records = vec![cell("peer-x", 1, 1.0), cell("b", 2, 1.0), cell("b", 1, 1.0), cell("a", 1, 1.0)];
+        let mut records =
+            vec![cell("peer-x", 1, 1.0), cell("b", 2, 1.0), cell("b", 1, 1.0), cell("a", 1, 1.0)];
         records[3].runtime.position = 9;
         let matrix = Matrix::new(&records);
         let names: Vec<&str> = matrix.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["b with 1 worker", "b with 2 workers", "a", "peer-x"]);
-        assert_eq!(matrix.columns.iter().map(|column| column.shade).collect::<Vec<_>>(), [0, 0, 1, 0]);
+        assert_eq!(
+            matrix.columns.iter().map(|column| column.shade).collect::<Vec<_>>(),
+            [0, 0, 1, 0]
+        );
     }
 
     #[test]
     fn the_one_that_the_page_is_about_stands_first_and_is_marked() {
-        let mut records = vec![cell("peer-x", 1, 1.0), cell("a", 1, 1.0), cell("new", 2, 1.0), cell("new", 1, 1.0)];
+        let mut records = vec![
+            cell("peer-x", 1, 1.0),
+            cell("a", 1, 1.0),
+            cell("new", 2, 1.0),
+            cell("new", 1, 1.0),
+        ];
         for record in &mut records[2..] {
             record.runtime.newcomer = true;
             record.runtime.position = 9;
@@ -336,8 +365,14 @@ mod tests {
     #[test]
     fn void_and_skipped_are_told_apart() {
         let reason = || "void of sense".to_owned();
-        assert_eq!(bad(ended(cell("a", 1, 1.0), Outcome::Void { reason: reason() })), (Bad::Void, reason()));
-        assert_eq!(bad(ended(cell("a", 1, 1.0), Outcome::Skipped { reason: reason() })), (Bad::Skipped, reason()));
+        assert_eq!(
+            bad(ended(cell("a", 1, 1.0), Outcome::Void { reason: reason() })),
+            (Bad::Void, reason())
+        );
+        assert_eq!(
+            bad(ended(cell("a", 1, 1.0), Outcome::Skipped { reason: reason() })),
+            (Bad::Skipped, reason())
+        );
     }
 
     #[test]
@@ -392,7 +427,10 @@ mod tests {
         new.run.started_unix_s = 5;
         let records = [old, new];
         let matrix = Matrix::new(&records);
-        assert_eq!(matrix.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["run", "old"]);
+        assert_eq!(
+            matrix.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(),
+            ["run", "old"]
+        );
         assert_eq!(matrix.cells().map(|cell| cell.run).collect::<Vec<_>>(), [1, 0]);
     }
 }

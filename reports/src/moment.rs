@@ -5,7 +5,10 @@ use jiff::Timestamp;
 /// A moment in UTC: `2025-10-09 08:53 UTC`.
 pub(crate) fn moment(unix_s: u64) -> String {
     let time = i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok());
-    time.map_or_else(|| format!("{unix_s}\u{a0}s after the epoch"), |t| t.strftime("%F %H:%M UTC").to_string())
+    time.map_or_else(
+        || format!("{unix_s}\u{a0}s after the epoch"),
+        |t| t.strftime("%F %H:%M UTC").to_string(),
+    )
 }
 
 #[cfg(test)]

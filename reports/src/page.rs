@@ -115,7 +115,11 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
             1 => "1 stored file could not be read and is not shown".to_owned(),
             n => format!("{} could not be read and are not shown", format::count(n, "stored file")),
         },
-        unreadable: unreadable.iter().take(MOST_UNREADABLE).map(|message| text::visible(message)).collect(),
+        unreadable: unreadable
+            .iter()
+            .take(MOST_UNREADABLE)
+            .map(|message| text::visible(message))
+            .collect(),
     };
     fill(page, shades)
 }
@@ -129,8 +133,10 @@ fn fill(page: Page, shades: usize) -> Result<String, RenderError> {
     environment.add_filter("breakable", breakable);
     environment.add_filter("prose", prose);
     environment.add_filter("sentence", sentence);
-    environment
-        .add_global("style", Value::from_safe_string(palette::style(shades) + STYLE + &palette::dark_style(shades)));
+    environment.add_global(
+        "style",
+        Value::from_safe_string(palette::style(shades) + STYLE + &palette::dark_style(shades)),
+    );
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
@@ -191,7 +197,8 @@ fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
 }
 
 fn runtimes(matrix: &Matrix<'_>) -> Vec<RuntimeLine> {
-    let mut runtimes: Vec<&RuntimeInfo> = matrix.columns.iter().map(|column| column.runtime).collect();
+    let mut runtimes: Vec<&RuntimeInfo> =
+        matrix.columns.iter().map(|column| column.runtime).collect();
     runtimes.dedup_by_key(|runtime| &runtime.name);
     let line = |runtime: &RuntimeInfo| RuntimeLine {
         name: label(runtime),

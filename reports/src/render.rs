@@ -79,7 +79,8 @@ pub fn render(results_dir: &Path, out: &Path) -> Result<Output, RenderError> {
     let unreadable: Vec<String> = errors.iter().map(|error| chain(error)).collect();
     let page = page::html(&records, &unreadable)?;
     if let Some(dir) = out.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(|source| RenderError::Directory { dir: dir.to_owned(), source })?;
+        fs::create_dir_all(dir)
+            .map_err(|source| RenderError::Directory { dir: dir.to_owned(), source })?;
     }
     let mut output = Output::prepare(out)?;
     output.write(page.as_bytes())?;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use results::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
+use results::schema::{
+    Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo,
+};
 
 /// A throughput cell of the workload `work`, measured by one run. Peers are the runtimes whose name
 /// starts with `peer`. Each operation takes about `ns`, the middle half within 1 % of it.
@@ -79,7 +81,9 @@ pub(crate) fn latency_cell(runtime: &str, workers: usize, histograms: &[(&str, u
 
 /// `record` with counters over its 1,000 operations.
 pub(crate) fn counted(mut record: Record, counters: &[(&str, u64)]) -> Record {
-    measurement(&mut record).counters.extend(counters.iter().map(|(name, value)| ((*name).to_owned(), *value)));
+    measurement(&mut record)
+        .counters
+        .extend(counters.iter().map(|(name, value)| ((*name).to_owned(), *value)));
     record
 }
 

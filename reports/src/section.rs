@@ -88,7 +88,8 @@ impl Section {
     /// The section of `row` with the anchor `id`.
     pub(crate) fn new(matrix: &Matrix<'_>, row: &Row<'_>, id: &str) -> Result<Self, ChartError> {
         let workload = row.workload;
-        let param = |(name, &value): (&String, &u64)| (name.clone(), format::thousands(value as f64));
+        let param =
+            |(name, &value): (&String, &u64)| (name.clone(), format::thousands(value as f64));
         Ok(Self {
             id: id.to_owned(),
             name: workload.name.clone(),
@@ -147,7 +148,9 @@ fn costs(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Costs>, ChartError
             workers: bar.workers,
             peer: bar.peer,
             samples: format::thousands(c.n as f64),
-            ranks: [c.min, c.p5, c.q1, c.median, c.q3, c.p95, c.max].map(|value| quantity.show(value)).to_vec(),
+            ranks: [c.min, c.p5, c.q1, c.median, c.q3, c.p95, c.max]
+                .map(|value| quantity.show(value))
+                .to_vec(),
         }
     });
     Ok(Some(Costs {

@@ -121,7 +121,11 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
             let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
             let values = by_column(row, matrix, |good| {
                 let (tail, best) = (good.tail(name, p)?, best?);
-                Some(Value { amount: tail.value.max(1.0), tie: !best.differs(&tail), firm: tail.supported })
+                Some(Value {
+                    amount: tail.value.max(1.0),
+                    tie: !best.differs(&tail),
+                    firm: tail.supported,
+                })
             });
             lines.push(line(matrix, row, id, Some(what), &values));
         }
@@ -129,7 +133,11 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
     (!lines.is_empty()).then_some(Table { rows: lines, total: None })
 }
 
-fn by_column<'a>(row: &Row<'a>, matrix: &Matrix<'_>, value: impl Fn(&Good<'a>) -> Option<Value>) -> Vec<Option<Value>> {
+fn by_column<'a>(
+    row: &Row<'a>,
+    matrix: &Matrix<'_>,
+    value: impl Fn(&Good<'a>) -> Option<Value>,
+) -> Vec<Option<Value>> {
     let mut values: Vec<Option<Value>> = matrix.columns.iter().map(|_| None).collect();
     for (column, good) in row.good() {
         values[column] = value(good);
@@ -142,7 +150,13 @@ fn to_best(values: &[Option<Value>]) -> Vec<Option<f64>> {
     values.iter().map(|value| value.as_ref().map(|v| v.amount / best)).collect()
 }
 
-fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>, values: &[Option<Value>]) -> Line {
+fn line(
+    matrix: &Matrix<'_>,
+    row: &Row<'_>,
+    id: &str,
+    what: Option<&'static str>,
+    values: &[Option<Value>],
+) -> Line {
     let ratios = to_best(values);
     let cells = row.cells.iter().enumerate().map(|(column, stored)| {
         let Some(stored) = stored else {
@@ -158,7 +172,13 @@ fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>
             (State::Bad { kind, reason }, ..) => {
                 let class = if kind.is_grave() { "bad failed" } else { "bad" };
                 let title = format!("{}: {}: {reason}", matrix.columns[column].name, kind.word());
-                Cell { class: class.to_owned(), text: kind.word().to_owned(), run, title, ..Cell::default() }
+                Cell {
+                    class: class.to_owned(),
+                    text: kind.word().to_owned(),
+                    run,
+                    title,
+                    ..Cell::default()
+                }
             }
             (State::Good(_), Some(value), Some(ratio)) => {
                 let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
@@ -171,11 +191,24 @@ fn line(matrix: &Matrix<'_>, row: &Row<'_>, id: &str, what: Option<&'static str>
                 let weak = if value.firm { "" } else { " weak" };
                 let name = &matrix.columns[column].name;
                 let title = format!("{name}: {amount}, {} times the best", format::ratio(ratio));
-                Cell { class: format!("h{shade}{weak}"), text: format::ratio(ratio), amount, mark, run, title }
+                Cell {
+                    class: format!("h{shade}{weak}"),
+                    text: format::ratio(ratio),
+                    amount,
+                    mark,
+                    run,
+                    title,
+                }
             }
             (State::Good(_), ..) => {
                 let title = "no such distribution in this cell".to_owned();
-                Cell { class: "none".to_owned(), text: NONE.to_owned(), run, title, ..Cell::default() }
+                Cell {
+                    class: "none".to_owned(),
+                    text: NONE.to_owned(),
+                    run,
+                    title,
+                    ..Cell::default()
+                }
             }
         }
     });
@@ -238,12 +271,18 @@ mod tests {
 
     #[test]
     fn cells_are_ratios_to_the_best_and_ties_are_marked() {
-        with_table(&[cell("a", 1, 100.0), cell("b", 1, 101.0), cell("peer-x", 1, 250.0)], |table| {
-            let cells = &table.rows[0].cells;
-            assert_eq!(cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["1.00", "1.01", "2.50"]);
-            assert_eq!(cells.iter().map(|c| c.mark).collect::<Vec<_>>(), ["best", "tie", ""]);
-            assert_eq!(cells[2].amount, "250\u{a0}ns");
-        });
+        with_table(
+            &[cell("a", 1, 100.0), cell("b", 1, 101.0), cell("peer-x", 1, 250.0)],
+            |table| {
+                let cells = &table.rows[0].cells;
+                assert_eq!(
+                    cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(),
+                    ["1.00", "1.01", "2.50"]
+                );
+                assert_eq!(cells.iter().map(|c| c.mark).collect::<Vec<_>>(), ["best", "tie", ""]);
+                assert_eq!(cells[2].amount, "250\u{a0}ns");
+            },
+        );
     }
 
     #[test]
@@ -258,7 +297,10 @@ mod tests {
         ];
         with_table(&records, |table| {
             let total = table.total.expect("two rows are complete");
-            assert_eq!((total.over, total.of, total.left_out.as_slice()), (2, 3, &["w3".to_owned()][..]));
+            assert_eq!(
+                (total.over, total.of, total.left_out.as_slice()),
+                (2, 3, &["w3".to_owned()][..])
+            );
             assert_eq!(total.means, ["1.41", "2.00"]);
             assert_eq!(total.worst, ["2.00", "4.00"]);
             let cell = &table.rows[2].cells[1];
@@ -277,7 +319,10 @@ mod tests {
         ];
         with_table(&records, |table| {
             let total = table.total.expect("complete for a");
-            assert_eq!((total.over, total.means.as_slice()), (3, &["1.00".to_owned(), NONE.to_owned()][..]));
+            assert_eq!(
+                (total.over, total.means.as_slice()),
+                (3, &["1.00".to_owned(), NONE.to_owned()][..])
+            );
             assert_eq!(total.without, ["b"]);
         });
     }
@@ -299,7 +344,10 @@ mod tests {
         let matrix = Matrix::new(&records);
         let table = latency(&matrix, &ids(&matrix)).expect("a latency row");
         assert!(table.total.is_none());
-        assert_eq!(table.rows.iter().map(|line| line.what).collect::<Vec<_>>(), [Some("p50"), Some("p99")]);
+        assert_eq!(
+            table.rows.iter().map(|line| line.what).collect::<Vec<_>>(),
+            [Some("p50"), Some("p99")]
+        );
         assert_eq!(throughput(&matrix, &ids(&matrix)).expect("a throughput row").rows.len(), 1);
     }
 }

@@ -61,11 +61,13 @@ fn unreadable_files_are_listed_on_the_page() {
     store.write(&common::record("fib", "local", 1)).expect("written");
     fs::write(dir.path().join("ring.local.w1.json"), r#"{"version": 99}"#).expect("writable");
     fs::write(dir.path().join("skynet.local.w1.json"), "{").expect("writable");
-    let page = reports::render(dir.path(), &dir.path().join("index.html")).expect("one file is readable");
+    let page =
+        reports::render(dir.path(), &dir.path().join("index.html")).expect("one file is readable");
     let page = fs::read_to_string(page.path()).expect("written");
     assert!(page.contains("2 stored files could not be read"));
     assert!(
-        page.contains("ring.local.w1.json has schema version 99") && page.contains("skynet.local.w1.json is damaged")
+        page.contains("ring.local.w1.json has schema version 99")
+            && page.contains("skynet.local.w1.json is damaged")
     );
 }
 
@@ -73,7 +75,8 @@ fn unreadable_files_are_listed_on_the_page() {
 fn nothing_readable_is_an_error_that_names_a_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::write(dir.path().join("fib.local.w1.json"), "[]").expect("writable");
-    let error = reports::render(dir.path(), &dir.path().join("index.html")).expect_err("nothing to show");
+    let error =
+        reports::render(dir.path(), &dir.path().join("index.html")).expect_err("nothing to show");
     assert!(matches!(&error, RenderError::NothingReadable { errors, .. } if errors.len() == 1));
     assert!(error.to_string().contains("fib.local.w1.json"), "{error}");
 }
@@ -82,10 +85,14 @@ fn nothing_readable_is_an_error_that_names_a_file() {
 fn results_of_an_earlier_build_are_refused_with_what_to_do() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::write(dir.path().join("fib.local.w1.json"), r#"{"version": 2}"#).expect("writable");
-    let output = reports(&["--results", path(dir.path()), "--out", path(&dir.path().join("page.html"))]);
+    let output =
+        reports(&["--results", path(dir.path()), "--out", path(&dir.path().join("page.html"))]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
-    assert!(message.contains("fib.local.w1.json has schema version 2, this build reads only 3"), "{message}");
+    assert!(
+        message.contains("fib.local.w1.json has schema version 2, this build reads only 3"),
+        "{message}"
+    );
     assert!(message.contains("measure again with `cargo bench`"), "{message}");
 }
 

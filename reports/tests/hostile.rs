@@ -85,7 +85,14 @@ fn hostile_text_is_shown_as_it_is_outside_and_inside_charts() {
             let selector = Selector::parse(selector).expect("a selector");
             parsed.select(&selector).any(|element| shows(words(element.text().collect())))
         };
-        for place in ["header code", "nav a", "section.workload h2", ".matrix th", "svg.wide text", "svg.narrow text"] {
+        for place in [
+            "header code",
+            "nav a",
+            "section.workload h2",
+            ".matrix th",
+            "svg.wide text",
+            "svg.narrow text",
+        ] {
             assert!(shows(place), "{name} is not shown in {place}");
         }
         let text: String = parsed.root_element().text().collect();
@@ -97,7 +104,12 @@ fn hostile_text_is_shown_as_it_is_outside_and_inside_charts() {
 fn no_chart_breaks() {
     for name in NAMES {
         let page = page(name);
-        for chart in page.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|parts| parts.0) {
+        for chart in page
+            .split("<svg")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("</svg>"))
+            .map(|parts| parts.0)
+        {
             let chart = format!("<svg{chart}</svg>");
             assert!(roxmltree::Document::parse(&chart).is_ok(), "{chart}");
         }

@@ -52,7 +52,11 @@ fn a_link_is_followed_and_stays_a_link() {
     assert!(dir.path().join("first").is_symlink() && dir.path().join("second").is_symlink());
     assert!(fs::read_to_string(&file).expect("readable").contains("fib"));
     assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o640);
-    assert_eq!(fs::read_dir(dir.path().join("elsewhere")).expect("readable").count(), 1, "no temporary file stays");
+    assert_eq!(
+        fs::read_dir(dir.path().join("elsewhere")).expect("readable").count(),
+        1,
+        "no temporary file stays"
+    );
 }
 
 #[test]
@@ -93,13 +97,17 @@ fn standard_output_can_be_the_page_and_holds_nothing_else() {
         let output = render(dir.path(), Path::new(out));
         assert!(output.status.success(), "{out}: {}", stderr(&output));
         let page = String::from_utf8(output.stdout).expect("UTF-8");
-        assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{out}");
+        assert!(
+            page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"),
+            "{out}"
+        );
     }
     // Sent on to a file, the page follows what is there: the file is not replaced behind our back.
     let file = dir.path().join("all.txt");
     fs::write(&file, "before\n").expect("writable");
     let stdout = File::options().append(true).open(&file).expect("writable");
-    let status = command(dir.path(), Path::new("/dev/stdout")).stdout(stdout).status().expect("it starts");
+    let status =
+        command(dir.path(), Path::new("/dev/stdout")).stdout(stdout).status().expect("it starts");
     assert!(status.success());
     assert!(fs::read_to_string(&file).expect("readable").starts_with("before\n<!doctype html>"));
 }
@@ -109,7 +117,10 @@ fn a_full_device_is_an_error_and_stays_a_device() {
     let dir = results();
     let output = render(dir.path(), Path::new("/dev/full"));
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(stderr(&output), "error: cannot write /dev/full: No space left on device (os error 28)\n");
+    assert_eq!(
+        stderr(&output),
+        "error: cannot write /dev/full: No space left on device (os error 28)\n"
+    );
     assert!(fs::metadata("/dev/full").expect("there").file_type().is_char_device());
     assert!(render(dir.path(), Path::new("/dev/null")).status.success());
     assert!(fs::metadata("/dev/null").expect("there").file_type().is_char_device());
@@ -123,7 +134,14 @@ fn what_can_hold_no_output_is_refused_and_left_alone() {
     let nested = format!("{}/", dir.path().join("none").display());
     let file = dir.path().join("file");
     fs::write(&file, "kept").expect("writable");
-    for out in [dir.path(), &socket, Path::new(&nested), &file.join("page.html"), Path::new("/"), Path::new("..")] {
+    for out in [
+        dir.path(),
+        &socket,
+        Path::new(&nested),
+        &file.join("page.html"),
+        Path::new("/"),
+        Path::new(".."),
+    ] {
         let output = render(dir.path(), out);
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{}: {text}", out.display());
@@ -134,7 +152,10 @@ fn what_can_hold_no_output_is_refused_and_left_alone() {
     assert_eq!(fs::read_to_string(&file).expect("readable"), "kept");
     let error = Place::prepare(dir.path()).expect_err("a directory");
     assert!(chain(&error).ends_with("a directory cannot be written to"), "{}", chain(&error));
-    assert!(replace(Path::new("/dev/full"), b"x").is_err(), "a result is never written to a device");
+    assert!(
+        replace(Path::new("/dev/full"), b"x").is_err(),
+        "a result is never written to a device"
+    );
 }
 
 #[test]
@@ -142,9 +163,13 @@ fn a_page_that_cannot_be_announced_is_written_and_an_error_says_so() {
     let dir = results();
     let out = dir.path().join("page.html");
     let full = File::options().write(true).open("/dev/full").expect("Linux has it");
-    let output = command(dir.path(), &out).stdout(full).stderr(Stdio::piped()).output().expect("it starts");
+    let output =
+        command(dir.path(), &out).stdout(full).stderr(Stdio::piped()).output().expect("it starts");
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(stderr(&output), "error: cannot write to standard output: No space left on device (os error 28)\n");
+    assert_eq!(
+        stderr(&output),
+        "error: cannot write to standard output: No space left on device (os error 28)\n"
+    );
     assert!(out.is_file());
 }
 
@@ -152,15 +177,27 @@ fn a_page_that_cannot_be_announced_is_written_and_an_error_says_so() {
 fn a_reader_that_has_gone_is_no_error() {
     let dir = results();
     for out in [Path::new("/dev/stdout"), &dir.path().join("page.html")] {
-        let mut child = command(dir.path(), out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut child = command(dir.path(), out)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
         drop(child.stdout.take());
         let output = child.wait_with_output().expect("it ends");
-        assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()), "{}", out.display());
+        assert_eq!(
+            (output.status.code(), stderr(&output)),
+            (Some(0), String::new()),
+            "{}",
+            out.display()
+        );
     }
     let help = |stdout: Stdio| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
         command.arg("--help").stdout(stdout).output().expect("it starts").status.code()
     };
-    assert_eq!(help(File::options().write(true).open("/dev/full").expect("Linux has it").into()), Some(2));
+    assert_eq!(
+        help(File::options().write(true).open("/dev/full").expect("Linux has it").into()),
+        Some(2)
+    );
     assert_eq!(help(Stdio::null()), Some(0));
 }

@@ -52,37 +52,65 @@ fn the_page_is_well_formed_and_does_not_depend_on_the_order_of_files() {
 #[test]
 fn every_chart_is_well_formed_and_takes_its_colours_from_the_style_sheet() {
     let page = PAGE.as_str();
-    let charts: Vec<&str> =
-        page.split("<svg").skip(1).filter_map(|rest| rest.split_once("</svg>")).map(|c| c.0).collect();
+    let charts: Vec<&str> = page
+        .split("<svg")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("</svg>"))
+        .map(|c| c.0)
+        .collect();
     // Fourteen bar charts; the percentiles of three distributions, for 1 and for 2 workers; in two
     // widths.
     assert_eq!(charts.len(), (14 + 3 * 2) * 2);
     for chart in charts {
         let chart = format!("<svg{chart}</svg>");
         let chart = roxmltree::Document::parse(&chart).expect("well-formed XML");
-        let colours =
-            chart.descendants().flat_map(|n| n.attributes()).filter(|a| ["fill", "stroke"].contains(&a.name()));
+        let colours = chart
+            .descendants()
+            .flat_map(|n| n.attributes())
+            .filter(|a| ["fill", "stroke"].contains(&a.name()));
         for colour in colours {
             assert!(colour.value().starts_with("var(--") || colour.value() == "none", "{colour:?}");
         }
-        assert!(chart.root_element().attribute("aria-label").is_some_and(|label| !label.is_empty()));
+        assert!(
+            chart.root_element().attribute("aria-label").is_some_and(|label| !label.is_empty())
+        );
     }
-    let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).expect("a style sheet").0;
+    let style = page
+        .split_once("<style>")
+        .and_then(|(_, rest)| rest.split_once("</style>"))
+        .expect("a style sheet")
+        .0;
     let (light, dark) = style.split_once("prefers-color-scheme: dark").expect("a dark mode");
-    for variable in
-        page.split("=\"var(").skip(1).filter_map(|rest| rest.split_once(')')).map(|v| v.0).collect::<BTreeSet<_>>()
+    for variable in page
+        .split("=\"var(")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|v| v.0)
+        .collect::<BTreeSet<_>>()
     {
         let definition = format!("{variable}: #");
-        assert!(light.contains(&definition) && dark.contains(&definition), "{variable} needs a colour in both modes");
+        assert!(
+            light.contains(&definition) && dark.contains(&definition),
+            "{variable} needs a colour in both modes"
+        );
     }
 }
 
 #[test]
 fn nothing_is_loaded_and_nothing_runs() {
     let page = PAGE.as_str();
-    for forbidden in
-        ["http:", "https:", "@import", "url(", "<script", "<link", "<iframe", "<img", "javascript:", "data:"]
-    {
+    for forbidden in [
+        "http:",
+        "https:",
+        "@import",
+        "url(",
+        "<script",
+        "<link",
+        "<iframe",
+        "<img",
+        "javascript:",
+        "data:",
+    ] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
 }
@@ -93,11 +121,15 @@ fn every_workload_has_a_section_and_every_link_an_end() {
     let ids: Vec<&str> = select(&page, "[id]").iter().filter_map(|e| e.attr("id")).collect();
     assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "anchors are unique");
     for link in select(&page, "a[href]") {
-        let target = link.attr("href").and_then(|href| href.strip_prefix('#')).expect("links stay on the page");
+        let target = link
+            .attr("href")
+            .and_then(|href| href.strip_prefix('#'))
+            .expect("links stay on the page");
         assert!(ids.contains(&target), "{target}");
     }
     let names: BTreeSet<String> = RECORDS.iter().map(|r| r.workload.name.clone()).collect();
-    let sections: BTreeSet<String> = select(&page, "section.workload h2").iter().map(text).collect();
+    let sections: BTreeSet<String> =
+        select(&page, "section.workload h2").iter().map(text).collect();
     let contents: Vec<String> = select(&page, "nav a").iter().map(text).collect();
     assert_eq!(sections, names);
     for name in names {
@@ -105,7 +137,10 @@ fn every_workload_has_a_section_and_every_link_an_end() {
         let section = select(&page, &format!("#w-{name}"))[0];
         let chart = Selector::parse("svg.wide").expect("a selector");
         let finding = Selector::parse(".findings dd").expect("a selector");
-        assert!(section.select(&chart).next().is_some() && section.select(&finding).next().is_some(), "{name}");
+        assert!(
+            section.select(&chart).next().is_some() && section.select(&finding).next().is_some(),
+            "{name}"
+        );
     }
 }
 
@@ -126,14 +161,18 @@ fn cells_without_a_result_stay_visible_with_their_reason() {
     assert_eq!(words, ["failed", "skipped", "void", "void"]);
     assert_eq!(select(&page, "section.workload .problems li").len(), 3);
     let mean = text(&select(&page, "#summary .remark")[0]);
-    assert!(mean.contains("11 of 13") && mean.contains("Left out: skynet, accept_storm."), "{mean}");
+    assert!(
+        mean.contains("11 of 13") && mean.contains("Left out: skynet, accept_storm."),
+        "{mean}"
+    );
 }
 
 #[test]
 fn a_percentile_without_the_samples_for_it_is_not_shown() {
     let page = Html::parse_document(&PAGE);
     let rows = select(&page, "#w-open_loop > .scroll .plain tbody tr");
-    let small: Vec<String> = rows.iter().map(text).filter(|row| row.contains("n too small")).collect();
+    let small: Vec<String> =
+        rows.iter().map(text).filter(|row| row.contains("n too small")).collect();
     assert_eq!(small.len(), 1, "{small:?}");
     assert!(small[0].starts_with("tokio-ct") && small[0].ends_with("30,000"), "{small:?}");
 }
@@ -142,7 +181,10 @@ fn a_percentile_without_the_samples_for_it_is_not_shown() {
 fn memory_is_shown_in_bytes_and_apart_from_times() {
     let page = Html::parse_document(&PAGE);
     let table = text(&select(&page, "[aria-label='Memory summary']")[0]);
-    assert!(table.contains("idle_memory") && table.contains("130 B") && table.contains("4,258 B"), "{table}");
+    assert!(
+        table.contains("idle_memory") && table.contains("130 B") && table.contains("4,258 B"),
+        "{table}"
+    );
     assert!(!text(&select(&page, "[aria-label='Throughput summary']")[0]).contains("idle_memory"));
     let section = text(&select(&page, "#w-idle_memory")[0]);
     assert!(section.contains("Memory per operation; operations are tasks."), "{section}");

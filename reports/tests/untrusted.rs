@@ -121,8 +121,14 @@ fn measured(record: &mut Record) -> &mut Measurement {
 #[test]
 fn names_are_checked_when_they_are_read() {
     for name in ["", "../x", "a/b", ".hidden", "A", "a\u{202e}b", "a\nb", "a\0b", &"x".repeat(65)] {
-        assert!(matches!(unfit(|r| r.workload.name = name.to_owned()), Unfit::Name { what: "workload", .. }));
-        assert!(matches!(unfit(|r| r.runtime.name = name.to_owned()), Unfit::Name { what: "runtime", .. }));
+        assert!(matches!(
+            unfit(|r| r.workload.name = name.to_owned()),
+            Unfit::Name { what: "workload", .. }
+        ));
+        assert!(matches!(
+            unfit(|r| r.runtime.name = name.to_owned()),
+            Unfit::Name { what: "runtime", .. }
+        ));
     }
 }
 
@@ -140,7 +146,10 @@ fn texts_that_deceive_or_never_end_are_refused() {
             |r, text| r.outcome = Outcome::Failed { reason: text },
         ];
         for edit in edits {
-            assert!(matches!(unfit(|record| edit(record, text.to_owned())), Unfit::Text { .. }), "{text:?}");
+            assert!(
+                matches!(unfit(|record| edit(record, text.to_owned())), Unfit::Text { .. }),
+                "{text:?}"
+            );
         }
     }
 }
@@ -157,10 +166,17 @@ fn numbers_that_nobody_measured_are_refused() {
     for edit in numbers {
         assert!(matches!(unfit(|record| edit(measured(record))), Unfit::Number { .. }));
     }
-    assert!(matches!(unfit(|record| record.workers = usize::MAX), Unfit::Count { what: "workers", .. }));
-    let many = |record: &mut Record| drop(measured(record).counters_per_worker.insert("polls".into(), vec![1; 2_000]));
+    assert!(matches!(
+        unfit(|record| record.workers = usize::MAX),
+        Unfit::Count { what: "workers", .. }
+    ));
+    let many = |record: &mut Record| {
+        drop(measured(record).counters_per_worker.insert("polls".into(), vec![1; 2_000]))
+    };
     assert!(matches!(unfit(many), Unfit::Count { .. }));
-    let many = |record: &mut Record| measured(record).figures = (0..20_000).map(|i| (i.to_string(), 0.0)).collect();
+    let many = |record: &mut Record| {
+        measured(record).figures = (0..20_000).map(|i| (i.to_string(), 0.0)).collect()
+    };
     assert!(matches!(unfit(many), Unfit::Count { .. }));
 }
 
@@ -170,11 +186,13 @@ fn the_greatest_numbers_that_are_accepted_make_a_readable_page() {
     let m = measured(&mut record);
     m.samples_ns = vec![1e18, 0.0, f64::MIN_POSITIVE];
     m.operations_per_iteration = 1.0;
-    m.figures = [1e308, -1e308, 5e-324, 0.0].iter().map(|v| (format!("{v:e} figure"), *v)).collect();
+    m.figures =
+        [1e308, -1e308, 5e-324, 0.0].iter().map(|v| (format!("{v:e} figure"), *v)).collect();
     m.figures.insert("odd_ns".to_owned(), 1e308);
     m.figures.insert("bytes_odd".to_owned(), 1e308);
     m.counted_iterations = u64::MAX;
-    m.process = [("cpu_ns", u64::MAX), ("wall_ns", 1)].map(|(name, value)| (name.to_owned(), value)).into();
+    m.process =
+        [("cpu_ns", u64::MAX), ("wall_ns", 1)].map(|(name, value)| (name.to_owned(), value)).into();
     record.run.started_unix_s = u64::MAX;
     record.run.finished_unix_s = 0;
     record.run.machine.memory_bytes = u64::MAX;
@@ -195,7 +213,9 @@ fn the_greatest_numbers_that_are_accepted_make_a_readable_page() {
 fn a_distribution_that_lies_about_its_length_spoils_its_cell_only() {
     let mut record = common::record("fib", "local", 1);
     // Cookie, 2 GiB, offset 0, 3 digits: all of it base64.
-    measured(&mut record).histograms.insert("latency".to_owned(), "HISTEwAAAAB//////wAAAAAAAAAD".to_owned());
+    measured(&mut record)
+        .histograms
+        .insert("latency".to_owned(), "HISTEwAAAAB//////wAAAAAAAAAD".to_owned());
     let other = common::record("fib", "work-stealing", 1);
     let page = reports::html(&[record, other], &[]).expect("rendered");
     assert!(page.contains("the histogram is damaged"), "the cell says why");

@@ -1,5 +1,5 @@
-//! An echo server in direct style: it reads like one that blocks a thread for each connection, but its connections are
-//! coroutines on two workers.
+//! An echo server in direct style: it reads like one that blocks a thread for each connection, but
+//! its connections are coroutines on two workers.
 //!
 //! `cargo run -p runtimes --example direct_echo`
 
@@ -15,7 +15,8 @@ use runtimes::{Config, Runtime, Spawner};
 
 const CLIENTS: usize = 100;
 
-/// Sends back what comes until the client has nothing more to say. Returns how many bytes that were.
+/// Sends back what comes until the client has nothing more to say. Returns how many bytes that
+/// were.
 fn serve(stream: &TcpStream) -> io::Result<u64> {
     io::copy(&mut &*stream, &mut &*stream)
 }

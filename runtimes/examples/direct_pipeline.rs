@@ -1,5 +1,5 @@
-//! A pipeline of direct-style tasks over channels: each stage is a loop that looks as if it blocked, and a full channel
-//! holds back whoever fills it.
+//! A pipeline of direct-style tasks over channels: each stage is a loop that looks as if it
+//! blocked, and a full channel holds back whoever fills it.
 //!
 //! `cargo run -p runtimes --example direct_pipeline`
 

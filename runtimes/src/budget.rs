@@ -178,7 +178,9 @@ mod tests {
     #[test]
     fn a_thread_without_a_runtime_has_no_budget() {
         for _ in 0..10 * BUDGET {
-            assert!(Share::default().poll_proceed(&mut Context::from_waker(Waker::noop())).is_ready());
+            assert!(
+                Share::default().poll_proceed(&mut Context::from_waker(Waker::noop())).is_ready()
+            );
             spend();
         }
     }
@@ -203,7 +205,10 @@ mod tests {
         refill();
         assert!(share.poll_proceed(&mut cx).is_ready());
         (0..BUDGET).for_each(|_| spend());
-        assert!(share.poll_proceed(&mut cx).is_pending(), "a new budget forgives no refusal in advance");
+        assert!(
+            share.poll_proceed(&mut cx).is_pending(),
+            "a new budget forgives no refusal in advance"
+        );
     }
 
     #[test]

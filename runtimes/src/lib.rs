@@ -5,8 +5,8 @@
 //! mechanism), [`reactor`] (epoll and timers).
 
 pub mod budget;
-mod card;
 pub mod contract;
+mod descriptor;
 mod engine;
 mod enter;
 pub mod metrics;
@@ -28,8 +28,8 @@ mod task;
 mod threads;
 pub mod time;
 
-pub use card::{Body, Card, Origin, Workers};
+pub use descriptor::{Descriptor, Origin, TaskKind, Workers};
 pub use engine::{EngineSpawner, Executor, diagnoses};
-pub use registry::{Visitor, cards, visit};
+pub use registry::{Visitor, descriptors, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
-pub use task::{Body as TaskBody, JoinError, JoinHandle, Runnable, Stackless};
+pub use task::{JoinError, JoinHandle, Runnable, Stackless, TaskBody};

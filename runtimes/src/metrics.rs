@@ -1,7 +1,7 @@
 //! Counters: what a runtime did, one padded block per worker, so that a chart can say why.
 //!
-//! Each block has one writer (its worker), which stores without read-modify-write; readers see values
-//! that are exact once the runtime is idle and at most a few operations old before that.
+//! Each block has one writer (its worker), which stores without read-modify-write; readers see
+//! values that are exact once the runtime is idle and at most a few operations old before that.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -60,7 +60,8 @@ counters! {
     Overflowed = "overflowed",
     /// times a worker went to sleep (futex or epoll)
     Parks = "parks",
-    /// times a worker rested, deaf to pushes of other workers, because its last busy time was too short
+    /// times a worker rested, deaf to pushes of other workers, because its last busy time was too
+    /// short
     Naps = "naps",
     /// wake-ups sent to sleeping workers because a task was scheduled
     Unparks = "unparks",
@@ -200,13 +201,26 @@ impl Snapshot {
     /// Names the law that is broken and both of its sides.
     pub fn check_final(&self) -> Result<(), String> {
         use Counter::{
-            Cancelled, Completed, Dequeued, Polls, ScheduledLocal, ScheduledRemote, Spawned, Unparks, UselessUnparks,
+            Cancelled, Completed, Dequeued, Polls, ScheduledLocal, ScheduledRemote, Spawned,
+            Unparks, UselessUnparks,
         };
         let sum = |counters: &[Counter]| counters.iter().map(|&c| self.get(c)).sum::<Option<u64>>();
         let laws = [
-            ("spawned", sum(&[Spawned]), "completed + cancelled", sum(&[Completed, Cancelled]), true),
+            (
+                "spawned",
+                sum(&[Spawned]),
+                "completed + cancelled",
+                sum(&[Completed, Cancelled]),
+                true,
+            ),
             ("polls", sum(&[Polls]), "completed", sum(&[Completed]), false),
-            ("scheduled", sum(&[ScheduledLocal, ScheduledRemote]), "dequeued", sum(&[Dequeued]), false),
+            (
+                "scheduled",
+                sum(&[ScheduledLocal, ScheduledRemote]),
+                "dequeued",
+                sum(&[Dequeued]),
+                false,
+            ),
             ("unparks", sum(&[Unparks]), "useless unparks", sum(&[UselessUnparks]), false),
         ];
         for (left, a, right, b, equal) in laws {

@@ -1,6 +1,6 @@
 //! Who is registered: turns the one-line lists in `schedulers` and `peers` into look-ups.
 
-use crate::card::Card;
+use crate::descriptor::Descriptor;
 use crate::runtime::Runtime;
 
 /// Something to do with a runtime whose type is known only inside [`visit`](Visitor::visit).
@@ -8,37 +8,38 @@ pub trait Visitor {
     /// What comes of it.
     type Output;
 
-    /// Called with the runtime as a type and its card.
-    fn visit<R: Runtime>(self, card: &'static Card) -> Self::Output;
+    /// Called with the runtime as a type and its descriptor.
+    fn visit<R: Runtime>(self, descriptor: &'static Descriptor) -> Self::Output;
 }
 
-/// Declares one module per variant and the look-ups over them. Each module exports `CARD` and
-/// `Variant`; the order here is the order in lists and charts. The first two arguments name the list's
-/// own module and the exported macro that calls another macro once per variant.
+/// Declares one module per variant and the look-ups over them. Each module exports `DESCRIPTOR` and
+/// `Variant`; the order here is the order in lists and charts. The first two arguments name the
+/// list's own module and the exported macro that calls another macro once per variant.
 macro_rules! registry {
     ($list:ident, $for_each:ident, $dollar:tt, [$($(#[$meta:meta])* $module:ident),* $(,)?]) => {
         $($(#[$meta])* pub mod $module;)*
 
-        /// The cards of this list, in order.
+        /// The descriptors of this list, in order.
         #[allow(unused_mut, clippy::vec_init_then_push, reason = "a line may be compiled out, or all")]
-        pub fn cards() -> Vec<&'static $crate::Card> {
-            let mut cards = Vec::new();
-            $($(#[$meta])* cards.push(&$module::CARD);)*
-            cards
+        pub fn descriptors() -> Vec<&'static $crate::Descriptor> {
+            let mut descriptors = Vec::new();
+            $($(#[$meta])* descriptors.push(&$module::DESCRIPTOR);)*
+            descriptors
         }
 
         /// Calls `visitor` with the runtime called `name`, or gives the visitor back.
         #[allow(unused_variables, reason = "a list may be empty")]
         pub(crate) fn visit<V: $crate::Visitor>(name: &str, visitor: V) -> Result<V::Output, V> {
             $($(#[$meta])* {
-                if name == $module::CARD.name {
-                    return Ok(visitor.visit::<$module::Variant>(&$module::CARD));
+                if name == $module::DESCRIPTOR.name {
+                    return Ok(visitor.visit::<$module::Variant>(&$module::DESCRIPTOR));
                 }
             })*
             Err(visitor)
         }
 
-        /// Calls a macro once per variant of this list: `callback!(module, path::to::module::Variant);`
+        /// Calls a macro once per variant of this list: `callback!(module,
+        /// path::to::module::Variant);`
         #[doc(hidden)]
         #[macro_export]
         macro_rules! $for_each {
@@ -50,16 +51,17 @@ macro_rules! registry {
 }
 pub(crate) use registry;
 
-/// The cards of every registered runtime: ours first, then the peers.
-pub fn cards() -> Vec<&'static Card> {
+/// The descriptors of every registered runtime: ours first, then the peers.
+pub fn descriptors() -> Vec<&'static Descriptor> {
     #[allow(unused_mut, reason = "without the feature `peers` there is nothing to add")]
-    let mut cards = crate::schedulers::cards();
+    let mut descriptors = crate::schedulers::descriptors();
     #[cfg(feature = "peers")]
-    cards.extend(crate::peers::cards());
-    cards
+    descriptors.extend(crate::peers::descriptors());
+    descriptors
 }
 
-/// Calls `visitor` with the runtime registered as `name`, or gives the visitor back when there is none.
+/// Calls `visitor` with the runtime registered as `name`, or gives the visitor back when there is
+/// none.
 ///
 /// # Errors
 /// The visitor itself, unused.

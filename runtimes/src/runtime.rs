@@ -19,26 +19,36 @@ pub struct Config {
     /// What the runtime is called in messages and by its threads; its type's own name when `None`.
     /// Several configurations of one engine can then be told apart. Only our own runtimes read it.
     pub name: Option<&'static str>,
-    /// Threads that run tasks, 1 or more. A runtime that runs on its caller's thread accepts only 1.
+    /// Threads that run tasks, 1 or more. A runtime that runs on its caller's thread accepts only
+    /// 1.
     pub workers: usize,
-    /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole pages.
+    /// Bytes of stack for each coroutine; only stackful runtimes read it. Rounded up to whole
+    /// pages.
     pub stack_size: usize,
-    /// Whether stacks are used again. Without it each task that starts maps one and each that ends unmaps it, which takes
-    /// microseconds: there to be measured. Only our stackful runtimes read it.
+    /// Whether stacks are used again. Without it each task that starts maps one and each that ends
+    /// unmaps it, which takes microseconds: there to be measured. Only our stackful runtimes read
+    /// it.
     pub pool_stacks: bool,
-    /// How long a coroutine may run in a [`preemptible`](crate::stackful::preemptible) region before it is preempted.
-    /// `None`, the default, starts no monitor and installs no signal handler. Only stackful runtimes read it. Slices below
-    /// 20 µs are possible but not kept.
+    /// How long a coroutine may run in a [`preemptible`](crate::stackful::preemptible) region
+    /// before it is preempted. `None`, the default, starts no monitor and installs no signal
+    /// handler. Only stackful runtimes read it. Slices below 20 µs are possible but not kept.
     pub slice: Option<Duration>,
-    /// Whether [`Runtime::sockets`] will be asked for. Some peers then start the reactor of their own authors as well; it
-    /// changes how their workers wait, so it is off elsewhere.
+    /// Whether [`Runtime::sockets`] will be asked for. Some peers then start the reactor of their
+    /// own authors as well; it changes how their workers wait, so it is off elsewhere.
     pub own_sockets: bool,
 }
 
 impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
-        Self { name: None, workers, stack_size: 64 * 1024, pool_stacks: true, slice: None, own_sockets: false }
+        Self {
+            name: None,
+            workers,
+            stack_size: 64 * 1024,
+            pool_stacks: true,
+            slice: None,
+            own_sockets: false,
+        }
     }
 }
 
@@ -85,9 +95,14 @@ impl fmt::Display for StartError {
                 write!(f, "{runtime} cannot run with {requested} workers: it takes 1 to {limit}")
             }
             Self::SharedWorkers { runtime, requested, running } => {
-                write!(f, "{runtime} cannot run with {requested} workers: this process has {running} of it already")
+                write!(
+                    f,
+                    "{runtime} cannot run with {requested} workers: this process has {running} of it already"
+                )
             }
-            Self::Slicing { why } => write!(f, "tasks cannot be preempted: {why}; start without a slice"),
+            Self::Slicing { why } => {
+                write!(f, "tasks cannot be preempted: {why}; start without a slice")
+            }
             Self::Os { what, source } => write!(f, "could not make the {what}: {source}"),
         }
     }
@@ -113,8 +128,8 @@ pub trait Runtime: Sized + 'static {
     /// The sockets that its authors provide with it.
     type Sockets: Sockets;
 
-    /// Whether its policy keeps `rule`, checked without starting anything; see [`contract`]. A runtime
-    /// that has no policy of this crate's kind has nothing to break.
+    /// Whether its policy keeps `rule`, checked without starting anything; see [`contract`]. A
+    /// runtime that has no policy of this crate's kind has nothing to break.
     ///
     /// # Errors
     /// [`Broken`](contract::Broken) says what the policy promised and did.
@@ -132,11 +147,12 @@ pub trait Runtime: Sized + 'static {
     /// The handle through which tasks are spawned.
     fn spawner(&self) -> &Self::Spawner;
 
-    /// The sockets that its authors provide with it, on their reactor. `None` when there are none, or when
-    /// [`Config::own_sockets`] was not set and they need it.
+    /// The sockets that its authors provide with it, on their reactor. `None` when there are none,
+    /// or when [`Config::own_sockets`] was not set and they need it.
     fn sockets(&self) -> Option<Self::Sockets>;
 
-    /// How many unfinished tasks it can hold at once on this system, when that is less than the memory allows.
+    /// How many unfinished tasks it can hold at once on this system, when that is less than the
+    /// memory allows.
     fn task_limit(&self) -> usize {
         usize::MAX
     }
@@ -170,9 +186,10 @@ pub trait Spawner: Clone + Send + Sync + 'static {
         F: Future + Send + 'static,
         F::Output: Send + 'static;
 
-    /// Runs `code` as a task in direct style: it looks as if it blocked, and where it calls its [`Suspend`] its whole stack is
-    /// suspended, however deep the call. It stays on one thread. `None` where tasks have no stack of their own, or where the runtime cannot
-    /// keep one on its thread.
+    /// Runs `code` as a task in direct style: it looks as if it blocked, and where it calls its
+    /// [`Suspend`] its whole stack is suspended, however deep the call. It stays on one thread.
+    /// `None` where tasks have no stack of their own, or where the runtime cannot keep one on its
+    /// thread.
     fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
     where
         C: FnOnce(&dyn Suspend) -> T + Send + 'static,

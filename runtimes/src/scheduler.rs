@@ -6,7 +6,8 @@
 
 use crate::task::Runnable;
 
-/// A scheduling policy: its shared state. Dropping it drops (and so cancels) the tasks in its queues.
+/// A scheduling policy: its shared state. Dropping it drops (and so cancels) the tasks in its
+/// queues.
 pub trait Scheduler: Send + Sync + Sized + 'static {
     /// The registered name of the policy.
     const NAME: &'static str;
@@ -18,29 +19,31 @@ pub trait Scheduler: Send + Sync + Sized + 'static {
     /// Where the workers run. The default is on threads of the runtime's own.
     const PLACEMENT: Placement = Placement::Threads;
 
-    /// Whether the engine counts what it does. Only the variant that shows what counting costs says no.
+    /// Whether the engine counts what it does. Only the variant that shows what counting costs says
+    /// no.
     const COUNTED: bool = true;
 
     /// Makes the shared state and one local part for each of `workers` workers.
     fn new(workers: usize) -> (Self, Vec<Self::Local>);
 
     /// Puts a task that became runnable into a queue, and says whom to wake for it.
-    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify;
+    fn schedule(&self, at: Caller<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify;
 
-    /// What the worker runs next from where it looks first. `tick` grows by one with every task that
-    /// the worker runs: use it to look at a shared queue once in a while, so that nothing starves.
-    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<Found>;
+    /// What the worker runs next from where it looks first. `tick` grows by one with every task
+    /// that the worker runs: use it to look at a shared queue once in a while, so that nothing
+    /// starves.
+    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<NextTask>;
 
     /// What the worker can take from others when [`next`](Self::next) had nothing. The engine lets
     /// only some of the workers search at a time.
-    fn search(&self, local: &mut Self::Local) -> Option<Found> {
+    fn search(&self, local: &mut Self::Local) -> Option<NextTask> {
         let _ = local;
         None
     }
 
-    /// About how many tasks [`next`](Self::next) would return before one that this worker queued now; 0 only if it would
-    /// return none. Asked only while tasks wait that are bound to this worker, which the engine queues itself: so many
-    /// turns of the policy's go before theirs.
+    /// About how many tasks [`next`](Self::next) would return before one that this worker queued
+    /// now; 0 only if it would return none. Asked only while tasks wait that are bound to this
+    /// worker, which the engine queues itself: so many turns of the policy's go before theirs.
     fn queued(&self, local: &Self::Local) -> usize {
         let _ = local;
         1
@@ -50,10 +53,10 @@ pub trait Scheduler: Send + Sync + Sized + 'static {
     /// worker has announced that it goes to sleep: a push that saw nobody asleep must be seen here.
     fn has_work(&self, local: &Self::Local) -> bool;
 
-    /// Takes what worker `stalled` keeps for itself, for a worker that has nothing to do. Asked when
-    /// `stalled` has been in one poll for some hundred microseconds, so that what it announced with
-    /// [`Notify::Later`] is late. A policy that keeps nothing to itself needs none.
-    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<Found> {
+    /// Takes what worker `stalled` keeps for itself, for a worker that has nothing to do. Asked
+    /// when `stalled` has been in one poll for some hundred microseconds, so that what it announced
+    /// with [`Notify::Later`] is late. A policy that keeps nothing to itself needs none.
+    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<NextTask> {
         let _ = (local, stalled);
         None
     }
@@ -76,11 +79,11 @@ pub enum Placement {
 
 /// Who schedules: a worker of this runtime, with its local part, or any other thread.
 #[derive(Debug)]
-pub enum Site<'a, L> {
+pub enum Caller<'a, L> {
     /// A worker of this runtime.
     Worker(&'a mut L),
     /// Another thread, or a worker whose local part is in use further up its own stack.
-    Outside,
+    Remote,
 }
 
 /// Why a task became runnable.
@@ -99,8 +102,8 @@ pub enum Cause {
 pub enum Notify {
     /// Nobody.
     Nobody,
-    /// Nobody now: this worker runs the task next. Should the poll that is going on take long, then a
-    /// worker that has nothing to do may come for it ([`Scheduler::rescue`]).
+    /// Nobody now: this worker runs the task next. Should the poll that is going on take long, then
+    /// a worker that has nothing to do may come for it ([`Scheduler::rescue`]).
     Later,
     /// One sleeping worker, unless another is searching already.
     One,
@@ -110,17 +113,18 @@ pub enum Notify {
     Worker(usize),
 }
 
-/// A task to run and where it came from. Two words and nothing more, so that it travels in registers: with the
-/// [`Origin`] as it is, a policy wrote it to memory piece by piece and the engine waited to read it as a whole.
+/// A task to run and where it came from. Two words and nothing more, so that it travels in
+/// registers: with the [`TaskSource`] as it is, a policy wrote it to memory piece by piece and the
+/// engine waited to read it as a whole.
 #[derive(Debug)]
-pub struct Found {
+pub struct NextTask {
     pub(crate) task: Runnable,
     from: u32,
 }
 
 /// Where a task was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum TaskSource {
     /// In the slot for the task woken last.
     Slot,
     /// In the worker's own queue.
@@ -134,29 +138,29 @@ pub enum Origin {
     },
 }
 
-impl Found {
+impl NextTask {
     const STOLEN: u32 = 3;
 
-    /// A task and its origin.
+    /// A task and where it was found.
     #[inline]
-    pub fn new(task: Runnable, from: Origin) -> Self {
+    pub fn new(task: Runnable, from: TaskSource) -> Self {
         let from = match from {
-            Origin::Slot => 0,
-            Origin::Local => 1,
-            Origin::Shared => 2,
-            Origin::Stolen { moved } => Self::STOLEN.saturating_add(moved),
+            TaskSource::Slot => 0,
+            TaskSource::Local => 1,
+            TaskSource::Shared => 2,
+            TaskSource::Stolen { moved } => Self::STOLEN.saturating_add(moved),
         };
         Self { task, from }
     }
 
     /// Where the task was.
     #[inline]
-    pub fn origin(&self) -> Origin {
+    pub fn source(&self) -> TaskSource {
         match self.from {
-            0 => Origin::Slot,
-            1 => Origin::Local,
-            2 => Origin::Shared,
-            stolen => Origin::Stolen { moved: stolen - Self::STOLEN },
+            0 => TaskSource::Slot,
+            1 => TaskSource::Local,
+            2 => TaskSource::Shared,
+            stolen => TaskSource::Stolen { moved: stolen - Self::STOLEN },
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The sockets that a runtime's own authors provide with it.
 //!
-//! On the shared reactor only schedulers differ. A user of a peer gets its reactor as well, so some workloads compare
-//! whole stacks, each on its own sockets. These traits are what an echo needs, in the shape that
-//! suits all of them: buffers are lent by value, as monoio asks; borrowing them meanwhile, as the others do, costs
-//! nothing. may's sockets block their coroutine, so their futures are ready at the first poll.
+//! On the shared reactor only schedulers differ. A user of a peer gets its reactor as well, so some
+//! workloads compare whole stacks, each on its own sockets. These traits are what an echo needs, in
+//! the shape that suits all of them: buffers are lent by value, as monoio asks; borrowing them
+//! meanwhile, as the others do, costs nothing. may's sockets block their coroutine, so their
+//! futures are ready at the first poll.
 //!
 //! A socket is used by the tasks of the runtime that it came from.
 
@@ -26,13 +27,17 @@ pub trait Sockets: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// Those of `socket`, `bind` and `listen`, and of the reactor.
-    fn listen(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+    fn listen(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
     /// Connects to `address`.
     ///
     /// # Errors
     /// Why there is no connection, and those of the reactor.
-    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn connect(&self, address: SocketAddr)
+    -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
 /// A listening TCP socket.
@@ -68,7 +73,11 @@ pub trait Stream: Send + 'static {
     ///
     /// # Panics
     /// When the buffer is shorter.
-    fn write_all(&mut self, buffer: Box<[u8]>, length: usize) -> impl Future<Output = Transfer<()>> + Send;
+    fn write_all(
+        &mut self,
+        buffer: Box<[u8]>,
+        length: usize,
+    ) -> impl Future<Output = Transfer<()>> + Send;
 }
 
 /// Of a runtime whose authors provide none: there is no value of it.

@@ -40,9 +40,10 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The same for a lock for which all workers compete and which nobody holds for long. Who finds it taken keeps off its
-    /// cache line for a while, and for twice as long each time, so that what the holder does next is done where the line
-    /// is (exponential backoff: Anderson 1990). After some ten microseconds it blocks like others.
+    /// The same for a lock for which all workers compete and which nobody holds for long. Who finds
+    /// it taken keeps off its cache line for a while, and for twice as long each time, so that what
+    /// the holder does next is done where the line is (exponential backoff: Anderson 1990). After
+    /// some ten microseconds it blocks like others.
     #[inline]
     pub(crate) fn lock_contended(&self) -> MutexGuard<'_, T> {
         match self.try_lock() {
@@ -74,8 +75,9 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A lock that code in a preemptible region takes: a coroutine that holds it is not preempted, or the next task of its
-/// worker could wait for it for ever. (What takes the engine's own locks has closed the region before.)
+/// A lock that code in a preemptible region takes: a coroutine that holds it is not preempted, or
+/// the next task of its worker could wait for it for ever. (What takes the engine's own locks has
+/// closed the region before.)
 #[derive(Debug)]
 pub(crate) struct ClosedMutex<T>(Mutex<T>);
 
@@ -131,7 +133,8 @@ impl Futex {
         }
     }
 
-    /// Blocks while the word is `expected`, until a wake or for no reason at all: the caller looks again.
+    /// Blocks while the word is `expected`, until a wake or for no reason at all: the caller looks
+    /// again.
     #[cfg(not(stampede_loom))]
     pub(crate) fn wait(&self, expected: u32) {
         use rustix::thread::futex;
@@ -187,8 +190,8 @@ impl Deref for Futex {
     }
 }
 
-/// Runs `model` in every interleaving with at most `preemptions` switches that no thread asked for, and in
-/// every memory order. Fails on a panic anywhere in it, also on one that was caught.
+/// Runs `model` in every interleaving with at most `preemptions` switches that no thread asked for,
+/// and in every memory order. Fails on a panic anywhere in it, also on one that was caught.
 #[cfg(all(test, stampede_loom))]
 pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     explore_modes(preemptions, false, model);

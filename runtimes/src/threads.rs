@@ -1,10 +1,12 @@
-//! Starting threads so that whatever the system refuses is an error, and naming them so that one can tell them apart.
+//! Starting threads so that whatever the system refuses is an error, and naming them so that one
+//! can tell them apart.
 //!
-//! The standard library returns an error when the system refuses a thread. But each thread also maps a signal stack
-//! for itself as it begins, and if that fails the process aborts. A start that asks for many threads close to the limit
-//! of mappings or of address space would therefore end the process instead of failing. So whoever starts threads first
-//! asks [`check_room`] whether all of them fit. Other threads of the process may take that room in between; what the
-//! check excludes is that the threads themselves run out of it.
+//! The standard library returns an error when the system refuses a thread. But each thread also
+//! maps a signal stack for itself as it begins, and if that fails the process aborts. A start that
+//! asks for many threads close to the limit of mappings or of address space would therefore end the
+//! process instead of failing. So whoever starts threads first asks [`check_room`] whether all of
+//! them fit. Other threads of the process may take that room in between; what the check excludes is
+//! that the threads themselves run out of it.
 
 use std::ptr;
 use std::{env, io};
@@ -14,15 +16,16 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 /// The kernel keeps this many bytes of a thread's name and silently drops the rest.
 const NAME_BYTES: usize = 15;
 
-/// Mappings of one thread: its stack, its signal stack, the signal stack of a runtime that slices (each with a guard),
-/// and the allocator's arena.
+/// Mappings of one thread: its stack, its signal stack, the signal stack of a runtime that slices
+/// (each with a guard), and the allocator's arena.
 const MAPPINGS: usize = 7;
 
-/// Bytes of address space that a thread takes beside its stack, with what a runtime allocates for each worker.
+/// Bytes of address space that a thread takes beside its stack, with what a runtime allocates for
+/// each worker.
 const BESIDE_THE_STACK: usize = 256 * 1024;
 
-/// The names of a runtime's worker threads: the runtime's name, shortened where the kernel would cut the number off,
-/// and the number.
+/// The names of a runtime's worker threads: the runtime's name, shortened where the kernel would
+/// cut the number off, and the number.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerNames {
     prefix: String,
@@ -47,11 +50,12 @@ impl WorkerNames {
     }
 }
 
-/// `name` in at most `bytes` bytes. Its words are cut to the same length, so that `work-stealing-biased` and
-/// `work-stealing-uncounted` stay different.
+/// `name` in at most `bytes` bytes. Its words are cut to the same length, so that
+/// `work-stealing-biased` and `work-stealing-uncounted` stay different.
 fn shortened(name: &str, bytes: usize) -> String {
     let cut = |word: &str, to: usize| word.chars().take(to).collect::<String>();
-    let with_words_of = |letters| name.split('-').map(|word| cut(word, letters)).collect::<Vec<_>>().join("-");
+    let with_words_of =
+        |letters| name.split('-').map(|word| cut(word, letters)).collect::<Vec<_>>().join("-");
     let fitting = (1..=bytes).rev().map(with_words_of).find(|short| short.len() <= bytes);
     fitting.unwrap_or_else(|| name.chars().filter(char::is_ascii).take(bytes).collect())
 }
@@ -71,12 +75,17 @@ pub(crate) fn check_room(threads: usize) -> io::Result<()> {
     check_mappings(threads, stack_bytes().saturating_add(BESIDE_THE_STACK), MAPPINGS)
 }
 
-/// The same for `threads` threads and, beside them, `stacks` coroutines' stacks of `bytes` bytes each, with a guard.
+/// The same for `threads` threads and, beside them, `stacks` coroutines' stacks of `bytes` bytes
+/// each, with a guard.
 ///
 /// # Errors
 /// As [`check_room`].
 #[cfg(feature = "peers")]
-pub(crate) fn check_room_with_stacks(threads: usize, stacks: usize, bytes: usize) -> io::Result<()> {
+pub(crate) fn check_room_with_stacks(
+    threads: usize,
+    stacks: usize,
+    bytes: usize,
+) -> io::Result<()> {
     // What describes them, and the allocator's and the guards' rounding.
     let each = bytes.saturating_add(4 * rustix::param::page_size());
     let for_threads = threads.saturating_mul(stack_bytes().saturating_add(BESIDE_THE_STACK));
@@ -86,16 +95,22 @@ pub(crate) fn check_room_with_stacks(threads: usize, stacks: usize, bytes: usize
 /// Whether `count` times `bytes` of address space can be had, each in `pieces` mappings.
 fn check_mappings(count: usize, bytes: usize, pieces: usize) -> io::Result<()> {
     let page = rustix::param::page_size();
-    // Neighbouring pages of different protection are different mappings: every second page gets another one.
+    // Neighbouring pages of different protection are different mappings: every second page gets
+    // another one.
     let each = bytes.checked_next_multiple_of(page).map(|bytes| bytes.max(pieces * page));
-    let whole = each.and_then(|each| each.checked_mul(count)).filter(|&whole| whole < isize::MAX as usize);
-    let (Some(each), Some(whole)) = (each, whole) else { return Err(io::ErrorKind::OutOfMemory.into()) };
+    let whole =
+        each.and_then(|each| each.checked_mul(count)).filter(|&whole| whole < isize::MAX as usize);
+    let (Some(each), Some(whole)) = (each, whole) else {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    };
     if whole == 0 {
         return Ok(());
     }
     // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-    let start = unsafe { mmap_anonymous(ptr::null_mut(), whole, ProtFlags::empty(), MapFlags::PRIVATE)? };
-    let split = (0..count).flat_map(|n| (0..pieces / 2).map(move |piece| n * each + 2 * piece * page));
+    let start =
+        unsafe { mmap_anonymous(ptr::null_mut(), whole, ProtFlags::empty(), MapFlags::PRIVATE)? };
+    let split =
+        (0..count).flat_map(|n| (0..pieces / 2).map(move |piece| n * each + 2 * piece * page));
     let split = split.map(|offset| {
         // SAFETY: a page of the mapping just made, of which nobody else knows.
         unsafe { mprotect(start.wrapping_byte_add(offset), page, MprotectFlags::READ) }
@@ -119,14 +134,17 @@ mod tests {
     fn all_workers_of_all_runtimes_have_names_of_their_own() {
         for workers in [1, 2, 10, 11, 100, 1_000, MAX_WORKERS] {
             let mut names = HashSet::new();
-            let cards = crate::cards();
-            for card in &cards {
-                let of_runtime = WorkerNames::new(card.name, workers);
+            let descriptors = crate::descriptors();
+            for descriptor in &descriptors {
+                let of_runtime = WorkerNames::new(descriptor.name, workers);
                 names.extend((0..workers).map(|index| of_runtime.of(index)));
             }
-            assert_eq!(names.len(), cards.len() * workers, "{workers} workers");
+            assert_eq!(names.len(), descriptors.len() * workers, "{workers} workers");
             let longest = names.iter().map(String::len).max();
-            assert!(longest <= Some(NAME_BYTES), "{longest:?} bytes, of which the kernel keeps {NAME_BYTES}");
+            assert!(
+                longest <= Some(NAME_BYTES),
+                "{longest:?} bytes, of which the kernel keeps {NAME_BYTES}"
+            );
         }
     }
 
@@ -147,9 +165,13 @@ mod tests {
         let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").expect("Linux has it");
         let limit: usize = limit.trim().parse().expect("a number");
         if limit < 1 << 20 {
-            check_mappings(limit / 4, 8 * rustix::param::page_size(), 8).expect_err("twice the limit");
+            check_mappings(limit / 4, 8 * rustix::param::page_size(), 8)
+                .expect_err("twice the limit");
         }
-        assert!(getrlimit(Resource::As).current.is_none(), "tests run without a limit of address space");
+        assert!(
+            getrlimit(Resource::As).current.is_none(),
+            "tests run without a limit of address space"
+        );
         check_mappings(1, 1 << 47, 2).expect_err("more than an address can say");
     }
 }

@@ -1,11 +1,13 @@
-//! Futures of time: sleep, timeout, interval. Deadlines are exact to the nanosecond and never early.
+//! Futures of time: sleep, timeout, interval. Deadlines are exact to the nanosecond and never
+//! early.
 //!
 //! How late a timer is depends on who drives the reactor: a turn that waits is woken by the kernel
-//! within its timer slack (see [`set_timer_slack_min`](crate::reactor::set_timer_slack_min)); a busy executor fires timers when
-//! it next turns the reactor.
+//! within its timer slack (see [`set_timer_slack_min`](crate::reactor::set_timer_slack_min)); a
+//! busy executor fires timers when it next turns the reactor.
 //!
-//! After the reactor has shut down a sleep is over as soon as it is polled, even before its deadline: nothing could
-//! end it later, and a task that never ends is worse than one that ends too soon.
+//! After the reactor has shut down a sleep is over as soon as it is polled, even before its
+//! deadline: nothing could end it later, and a task that never ends is worse than one that ends too
+//! soon.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -125,8 +127,8 @@ pub fn timeout<F: Future>(handle: &Handle, duration: Duration, future: F) -> Tim
 }
 
 pin_project! {
-    /// The future of [`timeout`]: the output, or [`Elapsed`]. A future that is ready at its first poll wins over a
-    /// timeout of zero.
+    /// The future of [`timeout`]: the output, or [`Elapsed`]. A future that is ready at its first
+    /// poll wins over a timeout of zero.
     #[derive(Debug)]
     #[must_use = "a timeout does nothing unless it is awaited"]
     pub struct Timeout<F> {
@@ -187,9 +189,9 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Waits for the next tick and returns the moment for which it was meant. Ticks that were missed come at once, one
-    /// after another, so that their number is always that of the periods that have passed. After the reactor has shut down
-    /// every tick comes at once.
+    /// Waits for the next tick and returns the moment for which it was meant. Ticks that were
+    /// missed come at once, one after another, so that their number is always that of the periods
+    /// that have passed. After the reactor has shut down every tick comes at once.
     pub async fn tick(&mut self) -> Instant {
         if let State::New = self.sleep.state
             && self.sleep.deadline_ns <= self.sleep.handle.now_ns()

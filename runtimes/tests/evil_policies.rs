@@ -1,6 +1,6 @@
-//! Policies in safe code that treat their tasks in every way but the proper one. None may do harm beyond its own tasks:
-//! what a `Runnable` needs lives as long as it does, wherever it is. `.ci/run` repeats these tests under
-//! AddressSanitizer, which sees what an assertion cannot.
+//! Policies in safe code that treat their tasks in every way but the proper one. None may do harm
+//! beyond its own tasks: what a `Runnable` needs lives as long as it does, wherever it is.
+//! `.ci/run` repeats these tests under AddressSanitizer, which sees what an assertion cannot.
 
 #![forbid(unsafe_code)]
 
@@ -16,9 +16,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures_lite::future::{poll_once, yield_now};
-use runtimes::scheduler::{Cause, Found, Notify, Origin, Placement, Scheduler, Site};
+use runtimes::scheduler::{Caller, Cause, NextTask, Notify, Placement, Scheduler, TaskSource};
 use runtimes::stackful::Stackful;
-use runtimes::{Config, Executor, JoinError, JoinHandle, Runnable, Runtime, Spawner, Stackless, TaskBody};
+use runtimes::{
+    Config, Executor, JoinError, JoinHandle, Runnable, Runtime, Spawner, Stackless, TaskBody,
+};
 
 /// What a policy does with a task; one static for each test, so that tests do not meet.
 struct Evil {
@@ -80,15 +82,15 @@ impl<K: Kind> Scheduler for Policy<K> {
         (Self(Mutex::default(), PhantomData), vec![(); workers])
     }
 
-    fn schedule(&self, _: Site<'_, ()>, task: Runnable, _: Cause) -> Notify {
+    fn schedule(&self, _: Caller<'_, ()>, task: Runnable, _: Cause) -> Notify {
         let proper = if K::evil().on.load(SeqCst) { K::meddle(task) } else { Some(task) };
         self.0.lock().unwrap().extend(proper);
         Notify::All
     }
 
-    fn next(&self, (): &mut (), _: u32) -> Option<Found> {
+    fn next(&self, (): &mut (), _: u32) -> Option<NextTask> {
         let task = K::foist().or_else(|| self.0.lock().unwrap().pop_front())?;
-        Some(Found::new(task, Origin::Shared))
+        Some(NextTask::new(task, TaskSource::Shared))
     }
 
     fn has_work(&self, (): &()) -> bool {
@@ -114,8 +116,8 @@ fn start<K: Kind, B: TaskBody>() -> Executor<Policy<K>, B> {
     Executor::start(&Config::new(1)).unwrap()
 }
 
-/// Something on the heap that is written to when it is dropped, so that AddressSanitizer sees a second time, and a time
-/// after the memory was freed.
+/// Something on the heap that is written to when it is dropped, so that AddressSanitizer sees a
+/// second time, and a time after the memory was freed.
 struct Probe(Box<u64>, Arc<AtomicUsize>);
 
 impl Probe {
@@ -132,7 +134,10 @@ impl Drop for Probe {
 }
 
 /// A task that waits for its waker, which it sends, and then for ever; its drops are counted.
-fn waiting<S: Spawner>(spawner: &S, drops: &Arc<AtomicUsize>) -> (S::Join<()>, mpsc::Receiver<Waker>) {
+fn waiting<S: Spawner>(
+    spawner: &S,
+    drops: &Arc<AtomicUsize>,
+) -> (S::Join<()>, mpsc::Receiver<Waker>) {
     let (probe, (give, wakers)) = (Probe::new(drops), mpsc::channel());
     let task = spawner.spawn(async move {
         let _probe = probe;
@@ -146,7 +151,10 @@ fn waiting<S: Spawner>(spawner: &S, drops: &Arc<AtomicUsize>) -> (S::Join<()>, m
 }
 
 /// The same, started: it has been polled and is idle.
-fn idle<K: Kind, B: TaskBody>(runtime: &Executor<Policy<K>, B>, drops: &Arc<AtomicUsize>) -> (JoinHandle<()>, Waker) {
+fn idle<K: Kind, B: TaskBody>(
+    runtime: &Executor<Policy<K>, B>,
+    drops: &Arc<AtomicUsize>,
+) -> (JoinHandle<()>, Waker) {
     let (task, wakers) = waiting(runtime.spawner(), drops);
     // The one worker runs tasks in their order.
     runtime.block_on(runtime.spawner().spawn(async {})).unwrap();
@@ -158,8 +166,8 @@ fn outcome(mut task: JoinHandle<()>) -> Poll<Result<(), JoinError>> {
     Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A policy keeps one task of each kind (new, woken by reference, woken by value, aborted, without any reference left)
-/// until its runtime has ended.
+/// A policy keeps one task of each kind (new, woken by reference, woken by value, aborted, without
+/// any reference left) until its runtime has ended.
 fn keep_beyond_the_end<K: Kind, B: TaskBody>(drop_kept: impl FnOnce(Vec<Runnable>)) {
     let (evil, drops) = (K::evil(), Arc::new(AtomicUsize::new(0)));
     let runtime = start::<K, B>();
@@ -201,9 +209,13 @@ fn tasks_kept_beyond_their_runtimes_end_are_cancelled_when_they_are_dropped() {
     kind!(Here);
     keep_beyond_the_end::<Here, Stackless>(drop);
     kind!(Elsewhere);
-    keep_beyond_the_end::<Elsewhere, Stackless>(|kept| thread::spawn(move || drop(kept)).join().unwrap());
+    keep_beyond_the_end::<Elsewhere, Stackless>(|kept| {
+        thread::spawn(move || drop(kept)).join().unwrap()
+    });
     kind!(OnItsCaller const PLACEMENT: Placement = Placement::Caller;);
-    keep_beyond_the_end::<OnItsCaller, Stackless>(|kept| thread::spawn(move || drop(kept)).join().unwrap());
+    keep_beyond_the_end::<OnItsCaller, Stackless>(|kept| {
+        thread::spawn(move || drop(kept)).join().unwrap()
+    });
 }
 
 #[test]
@@ -212,7 +224,9 @@ fn so_are_tasks_with_a_stack_each() {
     kind!(Here);
     keep_beyond_the_end::<Here, Stackful>(drop);
     kind!(Elsewhere);
-    keep_beyond_the_end::<Elsewhere, Stackful>(|kept| thread::spawn(move || drop(kept)).join().unwrap());
+    keep_beyond_the_end::<Elsewhere, Stackful>(|kept| {
+        thread::spawn(move || drop(kept)).join().unwrap()
+    });
 }
 
 #[test]
@@ -407,7 +421,10 @@ fn a_task_may_be_kept_by_a_task() {
             let task = runtime.spawner().spawn(async move {
                 let _probe = Probe::new(&drops);
                 let _pocket = own_pocket;
-                poll_fn(|cx| give.send(cx.waker().clone()).map_or(Poll::Ready(()), |()| Poll::Pending)).await;
+                poll_fn(|cx| {
+                    give.send(cx.waker().clone()).map_or(Poll::Ready(()), |()| Poll::Pending)
+                })
+                .await;
             });
             (task, wakers.recv().unwrap())
         };
@@ -422,7 +439,8 @@ fn a_task_may_be_kept_by_a_task() {
         runtime.shutdown();
         evil.on.store(false, SeqCst);
         if own {
-            // The task has itself, and with itself all that is in its pocket: a leak, as any other cycle.
+            // The task has itself, and with itself all that is in its pocket: a leak, as any other
+            // cycle.
             assert_eq!(drops.load(SeqCst), 1);
         } else {
             assert_eq!(drops.load(SeqCst), 3);
@@ -494,7 +512,8 @@ fn handles_and_wakers_used_at_random_while_policies_keep_and_drop_tasks() {
 
 #[test]
 fn a_task_polled_once_by_hand_and_kept_is_no_different() {
-    // A handle that is awaited by a task that a policy keeps: the waker in the slot outlives everything else.
+    // A handle that is awaited by a task that a policy keeps: the waker in the slot outlives
+    // everything else.
     kind!(Awaiting);
     let (evil, drops) = (Awaiting::evil(), Arc::new(AtomicUsize::new(0)));
     let runtime = start::<Awaiting, Stackless>();

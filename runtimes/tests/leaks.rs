@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::{block_on, yield_now};
-use runtimes::{Card, Config, Runtime, Spawner, Visitor, Workers};
+use runtimes::{Config, Descriptor, Runtime, Spawner, Visitor, Workers};
 
 /// The system's allocator with a count of the bytes that are allocated.
 struct Counting;
@@ -47,15 +47,17 @@ const WINDOWS: usize = 5;
 /// One byte per cycle, in one window: less than any allocation that a cycle could leave.
 const SLACK_BYTES: i64 = (CYCLES / WINDOWS) as i64;
 
-/// Memory mappings that may come or go: the C library keeps the stacks of some threads that have ended.
+/// Memory mappings that may come or go: the C library keeps the stacks of some threads that have
+/// ended.
 const SLACK_MAPPINGS: usize = 50;
 
-/// monoio keeps, for each thread that ever woke one of its tasks from outside, a channel's end per runtime, until that thread
-/// ends: one cycle is one thread then, and nothing may be left when it has ended.
+/// monoio keeps, for each thread that ever woke one of its tasks from outside, a channel's end per
+/// runtime, until that thread ends: one cycle is one thread then, and nothing may be left when it
+/// has ended.
 const KEEPS_IN_THREADS: [&str; 1] = ["monoio"];
 
-/// Runtimes that by their design leave something behind, with the most that they may, in bytes for each cycle: a
-/// StaticExecutor is leaked.
+/// Runtimes that by their design leave something behind, with the most that they may, in bytes for
+/// each cycle: a StaticExecutor is leaked.
 const LEAVES_BEHIND: [(&str, i64); 1] = [("async-static", 4096)];
 
 /// What the process holds.
@@ -71,14 +73,16 @@ impl Holdings {
     fn now() -> Self {
         let entries = |path| fs::read_dir(path).expect("Linux has /proc").count();
         let (descriptors, threads) = (entries("/proc/self/fd"), entries("/proc/self/task"));
-        let mappings = fs::read_to_string("/proc/self/maps").expect("Linux has /proc").lines().count();
+        let mappings =
+            fs::read_to_string("/proc/self/maps").expect("Linux has /proc").lines().count();
         Self { descriptors, threads, mappings, bytes: LIVE_BYTES.load(Relaxed) }
     }
 }
 
 impl Holdings {
-    /// What the process holds once the kernel has cleared away what had ended: it may list a thread, and count its
-    /// descriptors and mappings, for a while after the thread was joined. What was leaked stays.
+    /// What the process holds once the kernel has cleared away what had ended: it may list a
+    /// thread, and count its descriptors and mappings, for a while after the thread was joined.
+    /// What was leaked stays.
     fn settled(before: &Self) -> Self {
         let start = Instant::now();
         loop {
@@ -92,14 +96,15 @@ impl Holdings {
     }
 }
 
-/// One life of a runtime: tasks that finish, one that is woken from outside, a timer, a socket, a handle kept beyond the
-/// end, and tasks still queued at the end.
+/// One life of a runtime: tasks that finish, one that is woken from outside, a timer, a socket, a
+/// handle kept beyond the end, and tasks still queued at the end.
 fn cycle<R: Runtime>(workers: usize) {
     let runtime = R::start(&Config::new(workers)).expect("it starts");
     let spawner = runtime.spawner().clone();
     let outside = spawner.spawn(async { String::from("from outside") });
     runtime.block_on(async {
-        let (near, far) = runtimes::net::UnixStream::pair(spawner.reactor()).expect("a pair of sockets");
+        let (near, far) =
+            runtimes::net::UnixStream::pair(spawner.reactor()).expect("a pair of sockets");
         let reader = spawner.spawn(async move {
             let mut buffer = [0; 1];
             far.read_exact(&mut buffer).await.expect("a byte");
@@ -107,7 +112,11 @@ fn cycle<R: Runtime>(workers: usize) {
         near.write_all(&[1]).await.expect("room for a byte");
         reader.await.expect("it read");
         let (again, inner) = (spawner.clone(), spawner.clone());
-        spawner.spawn(async move { inner.spawn(async move { drop(again) }).await }).await.expect("ran").expect("ran");
+        spawner
+            .spawn(async move { inner.spawn(async move { drop(again) }).await })
+            .await
+            .expect("ran")
+            .expect("ran");
         assert_eq!(outside.await.expect("ran"), "from outside");
     });
     let kept = spawner.spawn(yield_now());
@@ -135,12 +144,12 @@ struct Check;
 impl Visitor for Check {
     type Output = ();
 
-    fn visit<R: Runtime>(self, card: &'static Card) {
-        let workers = match card.workers {
+    fn visit<R: Runtime>(self, descriptor: &'static Descriptor) {
+        let workers = match descriptor.workers {
             Workers::Caller => 1,
             Workers::Many => 2,
         };
-        let cycle = || match KEEPS_IN_THREADS.contains(&card.name) {
+        let cycle = || match KEEPS_IN_THREADS.contains(&descriptor.name) {
             true => thread::spawn(move || cycle::<R>(workers)).join().expect("the cycle ends"),
             false => cycle::<R>(workers),
         };
@@ -148,8 +157,8 @@ impl Visitor for Check {
             cycle();
         }
         let before = Holdings::now();
-        // crossbeam-epoch frees what stealing leaves behind late and in lumps, so one look at the end may
-        // find a lump. A leak grows in every window.
+        // crossbeam-epoch frees what stealing leaves behind late and in lumps, so one look at the
+        // end may find a lump. A leak grows in every window.
         let mut least_growth = i64::MAX;
         for _ in 0..WINDOWS {
             let start = Holdings::now().bytes;
@@ -159,13 +168,16 @@ impl Visitor for Check {
             least_growth = least_growth.min(Holdings::now().bytes - start);
         }
         let after = Holdings::settled(&before);
-        let name = card.name;
+        let name = descriptor.name;
         println!("{name}: {before:?} before, {after:?} after {CYCLES} cycles");
         assert!(after.descriptors <= before.descriptors, "{name} leaks descriptors");
         assert!(after.threads <= before.threads, "{name} leaks threads");
         assert!(after.mappings <= before.mappings + SLACK_MAPPINGS, "{name} leaks mappings");
         let per_window = CYCLES / WINDOWS;
-        let left = LEAVES_BEHIND.iter().find(|&&(runtime, _)| runtime == name).map_or(0, |&(_, bytes)| bytes);
+        let left = LEAVES_BEHIND
+            .iter()
+            .find(|&&(runtime, _)| runtime == name)
+            .map_or(0, |&(_, bytes)| bytes);
         assert!(
             least_growth < SLACK_BYTES + left * per_window as i64,
             "{name} leaks memory: {least_growth} bytes or more in every {per_window} cycles"
@@ -175,8 +187,8 @@ impl Visitor for Check {
 
 #[test]
 fn a_thousand_starts_and_stops_leave_nothing() {
-    for card in runtimes::cards() {
-        let found = runtimes::visit(card.name, Check);
-        assert!(found.is_ok(), "{} has a card and no runtime", card.name);
+    for descriptor in runtimes::descriptors() {
+        let found = runtimes::visit(descriptor.name, Check);
+        assert!(found.is_ok(), "{} has a descriptor and no runtime", descriptor.name);
     }
 }

@@ -1,5 +1,5 @@
-//! Direct style on may, which is offered with one worker: in a process of its own, because all of may's runtimes share their
-//! workers.
+//! Direct style on may, which is offered with one worker: in a process of its own, because all of
+//! may's runtimes share their workers.
 #![cfg(feature = "peers")]
 
 use std::future::pending;
@@ -97,7 +97,8 @@ fn a_panic_reaches_the_handle() {
         stack.yield_now();
         stack.wait(pin!(async { panic!("waited for") }));
     });
-    let Err(JoinError::Panicked(payload)) = runtime.block_on(code.expect("there is one worker")) else {
+    let Err(JoinError::Panicked(payload)) = runtime.block_on(code.expect("there is one worker"))
+    else {
         panic!("no panic arrived")
     };
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"waited for"));

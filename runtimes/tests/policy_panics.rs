@@ -1,4 +1,5 @@
-//! A policy that panics is noticed: no runtime goes on with a worker missing, and none waits for ever.
+//! A policy that panics is noticed: no runtime goes on with a worker missing, and none waits for
+//! ever.
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use futures_lite::future::yield_now;
-use runtimes::scheduler::{Cause, Found, Notify, Origin, Placement, Scheduler, Site};
+use runtimes::scheduler::{Caller, Cause, NextTask, Notify, Placement, Scheduler, TaskSource};
 use runtimes::{Config, Executor, JoinError, Runnable, Runtime, Spawner};
 
 /// Which of the policy's methods panic.
@@ -26,15 +27,15 @@ impl<const CALLER: bool> Scheduler for Faulty<CALLER> {
         (Self(Mutex::new(Vec::new())), vec![(); workers])
     }
 
-    fn schedule(&self, _: Site<'_, ()>, task: Runnable, _: Cause) -> Notify {
+    fn schedule(&self, _: Caller<'_, ()>, task: Runnable, _: Cause) -> Notify {
         assert!(!IN_SCHEDULE.swap(false, SeqCst), "the mistake");
         self.0.lock().unwrap().push(task);
         if CALLER { Notify::Worker(0) } else { Notify::One }
     }
 
-    fn next(&self, (): &mut (), _: u32) -> Option<Found> {
+    fn next(&self, (): &mut (), _: u32) -> Option<NextTask> {
         assert!(!IN_NEXT.swap(false, SeqCst), "the mistake");
-        Some(Found::new(self.0.lock().unwrap().pop()?, Origin::Shared))
+        Some(NextTask::new(self.0.lock().unwrap().pop()?, TaskSource::Shared))
     }
 
     fn has_work(&self, (): &()) -> bool {
@@ -85,7 +86,10 @@ fn a_panic_on_a_workers_thread_ends_the_process_and_names_the_runtime() {
     for case in ["next", "yield"] {
         let (output, text) = child(case);
         assert!(!output.status.success(), "{case}: {output:?}");
-        assert!(text.contains("the mistake") && text.contains("of runtime `faulty` panicked"), "{case}: {text}");
+        assert!(
+            text.contains("the mistake") && text.contains("of runtime `faulty` panicked"),
+            "{case}: {text}"
+        );
     }
 }
 
@@ -100,14 +104,17 @@ fn on_its_callers_thread_it_panics_out_of_block_on() {
     // The runtime itself is as it was.
     assert_eq!(runtime.block_on(runtime.spawner().spawn(async { 8 })).unwrap(), 8);
 
-    // In a task it is that task's, as is every panic that its code meets; and the one it could not queue is cancelled.
+    // In a task it is that task's, as is every panic that its code meets; and the one it could not
+    // queue is cancelled.
     let spawner = runtime.spawner().clone();
     let unlucky = runtime.spawner().spawn(async move {
         IN_SCHEDULE.store(true, SeqCst);
         drop(spawner.spawn(async {}));
     });
     match runtime.block_on(unlucky) {
-        Err(error @ JoinError::Panicked(_)) => assert_eq!(error.panic_message(), Some("the mistake")),
+        Err(error @ JoinError::Panicked(_)) => {
+            assert_eq!(error.panic_message(), Some("the mistake"))
+        }
         other => panic!("{other:?}"),
     }
     runtime.shutdown().check_final().unwrap();

@@ -1,7 +1,9 @@
-//! How fast an executor could be at most: the steps of some workloads, done by hand, with no executor at all.
+//! How fast an executor could be at most: the steps of some workloads, done by hand, with no
+//! executor at all.
 //!
-//! A task is polled when it is known to be due, wakers do nothing, and nothing is spawned, queued or joined. What is left is
-//! the channels, which every runtime pays alike. Run it beside the figures that it explains:
+//! A task is polled when it is known to be due, wakers do nothing, and nothing is spawned, queued
+//! or joined. What is left is the channels, which every runtime pays alike. Run it beside the
+//! figures that it explains:
 //!
 //! ```sh
 //! cargo run --release -p workloads --example floors
@@ -155,7 +157,8 @@ fn wake_storm() -> f64 {
     })
 }
 
-/// The queue's part of a yield on `work-stealing`: a push at one end and a pop at the other, with 1,000 in between.
+/// The queue's part of a yield on `work-stealing`: a push at one end and a pop at the other, with
+/// 1,000 in between.
 fn deque() -> f64 {
     const YIELDS: u64 = 200_000;
     let queue = crossbeam_deque::Worker::new_fifo();

@@ -11,10 +11,10 @@ use runtimes::{Join, JoinError, Runtime, Spawner};
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// HTTP without keep-alive, in small: 16 clients open 25 connections each, one after another, for one
-/// request of 64 bytes. The server is one task that accepts and one task per connection.
+/// HTTP without keep-alive, in small: 16 clients open 25 connections each, one after another, for
+/// one request of 64 bytes. The server is one task that accepts and one task per connection.
 ///
 /// A client closes by reset once the answer is verified: an orderly close would leave every port in
 /// TIME_WAIT for a minute, and long runs would find none left.
@@ -22,13 +22,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct AcceptStorm;
 
 impl Workload for AcceptStorm {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "accept_storm",
         summary: "Client tasks connect over loopback, send one request, read the answer and close; each connection gets a server task.",
         shows: "the cost of a connection's life: accept, registration with epoll, a new task, two wakes",
         unit: "connections",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "clients", default: 16, min: 1, max: 1_000, help: "client tasks" },
             Param {
@@ -95,7 +95,8 @@ async fn serve(stream: TcpStream, bytes: usize) -> std::io::Result<()> {
     stream.write_all(&message).await
 }
 
-/// Opens one connection for each of `numbers`, one after another, and returns how many were answered.
+/// Opens one connection for each of `numbers`, one after another, and returns how many were
+/// answered.
 async fn connect_all(reactor: Handle, address: SocketAddr, numbers: Range<u64>, bytes: usize) -> Result<u64, Failure> {
     let mut answered = 0;
     let mut message = vec![0; bytes];
@@ -119,7 +120,7 @@ async fn count<J: Join<Result<u64, Failure>>>(clients: &mut [J]) -> Result<u64, 
     Ok(answered)
 }
 
-/// A message begins with a number of eight bytes, for which the card makes it long enough.
+/// A message begins with a number of eight bytes, for which the definition makes it long enough.
 fn read_number(message: &[u8]) -> u64 {
     message.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 
 use runtimes::reactor::{Handle, Interest, Source};
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
-    timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
 };
 
 use crate::Failure;
@@ -25,8 +25,9 @@ pub(crate) fn timespec(ns: u64) -> Timespec {
     Timespec { tv_sec: (ns / NS_PER_S) as i64, tv_nsec: (ns % NS_PER_S) as i64 }
 }
 
-/// Wakes its task at absolute times. Not a timer of the reactor's: those are what `timers` measures, and
-/// a timerfd goes off in the kernel's interrupt, whatever the executor does at that moment.
+/// Wakes its task at absolute times. Not a timer of the reactor's: those are what `timers`
+/// measures, and a timerfd goes off in the kernel's interrupt, whatever the executor does at that
+/// moment.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     timer: Source<OwnedFd>,
@@ -35,14 +36,16 @@ pub(crate) struct Alarm {
 impl Alarm {
     pub(crate) fn new(reactor: &Handle) -> Result<Self, Failure> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags).map_err(|e| io("making a timerfd")(e.into()))?;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)
+            .map_err(|e| io("making a timerfd")(e.into()))?;
         Ok(Self { timer: Source::new(reactor, timer).map_err(io("registering a timerfd"))? })
     }
 
     /// Returns when the clock shows `at_ns` or more; at once, if it does already.
     ///
-    /// The descriptor is never read: setting the time anew makes it unready, and edge-triggered epoll
-    /// reports each expiry. Whether the alarm went off is asked of the clock, which costs no system call.
+    /// The descriptor is never read: setting the time anew makes it unready, and edge-triggered
+    /// epoll reports each expiry. Whether the alarm went off is asked of the clock, which costs no
+    /// system call.
     pub(crate) async fn wait_until(&self, at_ns: u64) -> Result<(), Failure> {
         if monotonic_ns() >= at_ns {
             return Ok(());

@@ -20,9 +20,10 @@ pub enum Shape {
     Fixed,
     /// Exponential: with Poisson arrivals and one worker, the M/M/1 queue of the textbooks.
     Exponential,
-    /// One of [`PERIOD`] requests takes [`LONG_OVER_SHORT`] times as long as the others: Shinjuku's and Concord's bimodal
-    /// distribution of 99.5 % and 0.5 %. The share is exact, one in each `PERIOD` consecutive ones at a random place: with independent draws the
-    /// load of a few thousand requests would be off by a fifth.
+    /// One of [`PERIOD`] requests takes [`LONG_OVER_SHORT`] times as long as the others: Shinjuku's
+    /// and Concord's bimodal distribution of 99.5 % and 0.5 %. The share is exact, one in each
+    /// `PERIOD` consecutive ones at a random place: with independent draws the load of a few
+    /// thousand requests would be off by a fifth.
     Bimodal,
 }
 
@@ -32,11 +33,18 @@ pub const PERIOD: usize = 200;
 /// How much longer it takes.
 pub const LONG_OVER_SHORT: f64 = 1_000.0;
 
-/// Draws `count` requests with exponential gaps of mean `gap_ns` and service times of mean `service_ns`.
+/// Draws `count` requests with exponential gaps of mean `gap_ns` and service times of mean
+/// `service_ns`.
 ///
 /// The same arguments give the same requests on every machine. Gaps and service times come from two
 /// generators, so that another shape meets the same arrivals.
-pub fn poisson(seed: u64, count: usize, gap_ns: f64, service_ns: f64, shape: Shape) -> Vec<Request> {
+pub fn poisson(
+    seed: u64,
+    count: usize,
+    gap_ns: f64,
+    service_ns: f64,
+    shape: Shape,
+) -> Vec<Request> {
     let mut gaps = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut services = Xoshiro256PlusPlus::seed_from_u64(!seed);
     let unit = |rng: &mut Xoshiro256PlusPlus| -> f64 { Exp1.sample(rng) };
@@ -77,7 +85,8 @@ mod tests {
     }
 
     fn close(got: f64, want: f64) -> bool {
-        // The mean of 200,000 exponentials has a standard error of 0.22 %; the deviation's is 0.45 %.
+        // The mean of 200,000 exponentials has a standard error of 0.22 %; the deviation's is 0.45
+        // %.
         (got / want - 1.0).abs() < 0.02
     }
 
@@ -87,11 +96,17 @@ mod tests {
             let requests = poisson(seed, COUNT, 30_000.0, 20_000.0, Shape::Exponential);
             let gaps = requests.windows(2).map(|pair| (pair[1].at_ns - pair[0].at_ns) as f64);
             let (mean, deviation) = mean_and_deviation(gaps.clone());
-            assert!(close(mean, 30_000.0) && close(deviation, 30_000.0), "gaps: {mean} ± {deviation}");
+            assert!(
+                close(mean, 30_000.0) && close(deviation, 30_000.0),
+                "gaps: {mean} ± {deviation}"
+            );
             let above = gaps.filter(|&gap| gap > 30_000.0).count() as f64 / COUNT as f64;
             assert!(close(above, (-1.0_f64).exp()), "{above} of the gaps exceed the mean");
             let (mean, deviation) = mean_and_deviation(requests.iter().map(|r| r.service_ns));
-            assert!(close(mean, 20_000.0) && close(deviation, 20_000.0), "services: {mean} ± {deviation}");
+            assert!(
+                close(mean, 20_000.0) && close(deviation, 20_000.0),
+                "services: {mean} ± {deviation}"
+            );
         }
     }
 
@@ -101,7 +116,8 @@ mod tests {
         let shortest_ns = requests.iter().map(|r| r.service_ns).fold(f64::INFINITY, f64::min);
         let mut places = Vec::new();
         for period in requests.chunks(PERIOD) {
-            let long: Vec<_> = (0..PERIOD).filter(|&i| period[i].service_ns > shortest_ns).collect();
+            let long: Vec<_> =
+                (0..PERIOD).filter(|&i| period[i].service_ns > shortest_ns).collect();
             let [place] = long[..] else { panic!("{} are long", long.len()) };
             assert!((period[place].service_ns / shortest_ns - LONG_OVER_SHORT).abs() < 1e-6);
             places.push(place);
@@ -126,7 +142,8 @@ mod tests {
         let drawn = |seed, shape| poisson(seed, 1_000, 100.0, 50.0, shape);
         assert_eq!(drawn(1, Shape::Exponential), drawn(1, Shape::Exponential));
         assert_ne!(drawn(1, Shape::Exponential), drawn(2, Shape::Exponential));
-        for (fixed, exponential) in drawn(1, Shape::Fixed).iter().zip(drawn(1, Shape::Exponential)) {
+        for (fixed, exponential) in drawn(1, Shape::Fixed).iter().zip(drawn(1, Shape::Exponential))
+        {
             assert_eq!(fixed.at_ns, exponential.at_ns);
             assert_eq!(fixed.service_ns, 50.0);
         }

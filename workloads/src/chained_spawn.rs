@@ -8,22 +8,22 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Tokio's `chained_spawn` (benches/rt_multi_threaded.rs, 1,000 links): nobody joins a link; the last
-/// one reports over a one-shot channel. Each link counts itself, so that a link left out or run twice
-/// shows.
+/// Tokio's `chained_spawn` (benches/rt_multi_threaded.rs, 1,000 links): nobody joins a link; the
+/// last one reports over a one-shot channel. Each link counts itself, so that a link left out or
+/// run twice shows.
 #[derive(Debug)]
 pub struct ChainedSpawn;
 
 impl Workload for ChainedSpawn {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "chained_spawn",
         summary: "Each task spawns its successor and ends; the last one reports.",
         shows: "the latency from spawn to first poll when there is only ever one task to run",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param {
             name: "links",
             default: 1_000,

@@ -1,7 +1,8 @@
 //! Tasks that wait for an event and answer it: what `wake_storm` and `remote_wake` fire at.
 //!
-//! The event is one waker slot per waiter, with no lock and no list, so that the wakes are all there is to
-//! measure. It is fired only when every waiter has gone pending, so that it wakes each of them exactly once.
+//! The event is one waker slot per waiter, with no lock and no list, so that the wakes are all
+//! there is to measure. It is fired only when every waiter has gone pending, so that it wakes each
+//! of them exactly once.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -28,8 +29,13 @@ pub(crate) struct Event {
     owner: AtomicWaker,
 }
 
-/// Spawns `waiters` tasks that each wait out `firings` firings of an event, and then return how many there were.
-pub(crate) fn spawn<S: Spawner>(spawner: &S, waiters: usize, firings: u64) -> (Arc<Event>, Vec<S::Join<u64>>) {
+/// Spawns `waiters` tasks that each wait out `firings` firings of an event, and then return how
+/// many there were.
+pub(crate) fn spawn<S: Spawner>(
+    spawner: &S,
+    waiters: usize,
+    firings: u64,
+) -> (Arc<Event>, Vec<S::Join<u64>>) {
     let event = Arc::new(Event::new(waiters));
     let handles = (0..waiters)
         .map(|slot| Waiter { event: Arc::clone(&event), slot, finished: false })
@@ -59,8 +65,8 @@ impl Event {
         }
     }
 
-    /// Fires `firings` times, each time when every waiter has answered the time before, and waits for the
-    /// answers to the last. The waiters must have settled, and this is called once.
+    /// Fires `firings` times, each time when every waiter has answered the time before, and waits
+    /// for the answers to the last. The waiters must have settled, and this is called once.
     pub(crate) async fn fire(&self, firings: u64) -> Result<(), Failure> {
         for firing in 1..=firings {
             self.fire_once(firing);
@@ -86,7 +92,11 @@ impl Event {
             if self.lost.load(Ordering::Acquire) {
                 return Poll::Ready(Err(Failure::Lost("a waiter")));
             }
-            if self.missing.load(Ordering::Acquire) == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if self.missing.load(Ordering::Acquire) == 0 {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }
@@ -100,7 +110,8 @@ impl Event {
     }
 }
 
-/// A waiter's end of the event. It tells the owner when it is dropped too soon: nobody would answer.
+/// A waiter's end of the event. It tells the owner when it is dropped too soon: nobody would
+/// answer.
 struct Waiter {
     event: Arc<Event>,
     slot: usize,
@@ -116,8 +127,8 @@ impl Drop for Waiter {
     }
 }
 
-/// Waits out `firings` firings and returns how often a firing woke it. It answers from inside the poll that
-/// goes pending, so that the owner never fires at a waiter that is not waiting.
+/// Waits out `firings` firings and returns how often a firing woke it. It answers from inside the
+/// poll that goes pending, so that the owner never fires at a waiter that is not waiting.
 fn wait_out(mut waiter: Waiter, firings: u64) -> impl Future<Output = u64> + Send + 'static {
     let mut answered = None;
     let mut woken = 0;

@@ -7,21 +7,53 @@ use runtimes::spin::spin_preemptible;
 
 use crate::arrivals::Shape;
 use crate::poisson::{Load, open_loop};
-use crate::{Failure, Field, Param, Params, Sample};
+use crate::{DefaultRuntimes, Failure, Param, Params, Sample};
 
-/// The slices, the same without one, and one of each kind that cannot preempt. One worker: with two, the other one serves the short
-/// requests while one is kept.
-pub(crate) const FIELD: Field = Field::Only {
-    runtimes: &["work-stealing", "stackful", "stackful-10ms", "stackful-1ms", "stackful-200us", "tokio-mt"],
+/// The slices, the same without one, and one of each kind that cannot preempt. One worker: with
+/// two, the other one serves the short requests while one is kept.
+pub(crate) const RUNTIMES: DefaultRuntimes = DefaultRuntimes::Only {
+    runtimes: &[
+        "work-stealing",
+        "stackful",
+        "stackful-10ms",
+        "stackful-1ms",
+        "stackful-200us",
+        "tokio-mt",
+    ],
     workers: 1,
 };
 
-/// A mean of 100 µs makes the long requests of the bimodal shape 16.7 ms: the longest slice parts them as well.
+/// A mean of 100 µs makes the long requests of the bimodal shape 16.7 ms: the longest slice parts
+/// them as well.
 pub(crate) const PARAMS: [Param; 5] = [
-    Param { name: "load_percent", default: 70, min: 1, max: 99, help: "offered load, in percent of one worker" },
-    Param { name: "service_us", default: 100, min: 1, max: 100_000, help: "mean service time in microseconds" },
-    Param { name: "requests", default: 4_000, min: 200, max: 10_000_000, help: "requests per iteration" },
-    Param { name: "seed", default: 1, min: 0, max: u64::MAX, help: "seed of arrivals and service times" },
+    Param {
+        name: "load_percent",
+        default: 70,
+        min: 1,
+        max: 99,
+        help: "offered load, in percent of one worker",
+    },
+    Param {
+        name: "service_us",
+        default: 100,
+        min: 1,
+        max: 100_000,
+        help: "mean service time in microseconds",
+    },
+    Param {
+        name: "requests",
+        default: 4_000,
+        min: 200,
+        max: 10_000_000,
+        help: "requests per iteration",
+    },
+    Param {
+        name: "seed",
+        default: 1,
+        min: 0,
+        max: u64::MAX,
+        help: "seed of arrivals and service times",
+    },
     Param {
         name: "max_drift_percent",
         default: 5,
@@ -33,7 +65,8 @@ pub(crate) const PARAMS: [Param; 5] = [
 
 /// Requests by Poisson arrivals, as in `poisson`, that compute in a preemptible region.
 ///
-/// The distribution `short` is that of the requests that take the mean or less: all, 63 %, or 99.5 % of them.
+/// The distribution `short` is that of the requests that take the mean or less: all, 63 %, or 99.5
+/// % of them.
 pub(crate) fn sweep<R: Runtime>(
     runtime: &R,
     params: &Params,

@@ -3,22 +3,22 @@
 use runtimes::Runtime;
 
 use crate::arrivals::Shape;
-use crate::dispersion::{FIELD, PARAMS, sweep};
-use crate::{Card, Failure, Kind, Params, Sample, Workload};
+use crate::dispersion::{RUNTIMES, PARAMS, sweep};
+use crate::{Definition, Failure, Kind, Params, Sample, Workload};
 
-/// Of 200 requests 199 compute for 17 µs and one for 16.7 ms, five sixths of all work: first come, first served keeps the short ones waiting
-/// behind it.
+/// Of 200 requests 199 compute for 17 µs and one for 16.7 ms, five sixths of all work: first come,
+/// first served keeps the short ones waiting behind it.
 #[derive(Debug)]
 pub struct DispersionBimodal;
 
 impl Workload for DispersionBimodal {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "dispersion_bimodal",
         summary: "Requests arrive at random times at a load of 70 %; one in 200 computes a thousand times as long as the others.",
         shows: "what time slices are for: whether short requests wait behind a long one",
         unit: "requests",
         kind: Kind::Latency,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &PARAMS,
         small: &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)],
     };

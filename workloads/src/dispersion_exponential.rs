@@ -3,22 +3,22 @@
 use runtimes::Runtime;
 
 use crate::arrivals::Shape;
-use crate::dispersion::{FIELD, PARAMS, sweep};
-use crate::{Card, Failure, Kind, Params, Sample, Workload};
+use crate::dispersion::{RUNTIMES, PARAMS, sweep};
+use crate::{Definition, Failure, Kind, Params, Sample, Workload};
 
-/// The M/M/1 queue: one request in seven computes for longer than 200 µs, hardly one in 20,000 for longer than 1 ms. Short requests gain by what the
-/// long ones lose.
+/// The M/M/1 queue: one request in seven computes for longer than 200 µs, hardly one in 20,000 for
+/// longer than 1 ms. Short requests gain by what the long ones lose.
 #[derive(Debug)]
 pub struct DispersionExponential;
 
 impl Workload for DispersionExponential {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "dispersion_exponential",
         summary: "Requests arrive at random times and compute for exponentially distributed times, at a load of 70 %.",
         shows: "what time slices change where service times differ moderately",
         unit: "requests",
         kind: Kind::Latency,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &PARAMS,
         small: &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)],
     };

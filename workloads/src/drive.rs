@@ -46,7 +46,10 @@ pub(crate) fn drive_from_outside<R: Runtime, T: Send>(
             }
         };
         let thread = thread::Builder::new().name("outside".to_owned()).spawn_scoped(scope, body);
-        thread.map_err(|source| Failure::Io { what: "starting the thread outside the runtime", source })?;
+        thread.map_err(|source| Failure::Io {
+            what: "starting the thread outside the runtime",
+            source,
+        })?;
         let waiting = async move {
             // Fails only when the thread is gone, and then `result` says so.
             let _ = polled.send(());
@@ -57,7 +60,7 @@ pub(crate) fn drive_from_outside<R: Runtime, T: Send>(
 }
 
 /// 0 + 1 + … + (n − 1): what the outputs of `n` tasks sum to when each returns its own number. The
-/// cards keep `n` below 2³².
+/// definitions keep `n` below 2³².
 pub(crate) fn sum_below(n: u64) -> u64 {
     n * n.saturating_sub(1) / 2
 }

@@ -12,15 +12,15 @@ use crate::histogram::histogram;
 use crate::pair_compute::compute;
 use crate::spin::{Calibration, spin};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// tokio#4730 in small: one worker waits for the reactor, on behalf of all. An event comes, the
 /// worker runs the task that it woke, and that task computes. Unless somebody else waits for the
 /// reactor meanwhile, the next event is noticed only when the task is done.
 ///
 /// In each round task A sleeps for a millisecond and then computes for `compute_us`; B waits for an
-/// event that comes `gap_us` after A's. In even rounds that is a timer of the reactor's, in odd ones
-/// a descriptor that becomes readable (a timerfd, which goes off in the kernel whatever the
+/// event that comes `gap_us` after A's. In even rounds that is a timer of the reactor's, in odd
+/// ones a descriptor that becomes readable (a timerfd, which goes off in the kernel whatever the
 /// executor does). `lateness` runs from the time at which B's event is due to the moment at which B
 /// goes on. An early one fails the run.
 ///
@@ -30,13 +30,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct DriverGap;
 
 impl Workload for DriverGap {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "driver_gap",
         summary: "A timer wakes a task that computes for 5 ms; another task's event becomes due 1 ms later.",
         shows: "how late an event is noticed when the worker that waited for it has gone to work, although another is idle",
         unit: "events",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param {
                 name: "compute_us",

@@ -8,8 +8,8 @@ use atomic_waker::AtomicWaker;
 
 use crate::Failure;
 
-/// The event. It is fired by an owner, who first waits until every task waits. No task is ever polled in vain, so it works the
-/// same on runtimes that run a self-woken task again at once.
+/// The event. It is fired by an owner, who first waits until every task waits. No task is ever
+/// polled in vain, so it works the same on runtimes that run a self-woken task again at once.
 pub(crate) struct Event {
     fired: AtomicBool,
     /// One for each task.
@@ -37,8 +37,8 @@ impl Event {
         }
     }
 
-    /// Says how many tasks have to wait for [`all_wait`](Self::all_wait) to return. To be called before the last of them
-    /// is spawned.
+    /// Says how many tasks have to wait for [`all_wait`](Self::all_wait) to return. To be called
+    /// before the last of them is spawned.
     pub(crate) fn expect(&self, tasks: usize) {
         self.awaited.store(tasks as u64, Ordering::Relaxed);
     }
@@ -96,7 +96,10 @@ impl Event {
     /// Waits in the slot, from the first poll on.
     pub(crate) async fn wait(&self, slot: usize) {
         let mut first = true;
-        poll_fn(|cx| if std::mem::take(&mut first) { self.poll_first(slot, cx) } else { self.poll(slot, cx) }).await;
+        poll_fn(|cx| {
+            if std::mem::take(&mut first) { self.poll_first(slot, cx) } else { self.poll(slot, cx) }
+        })
+        .await;
     }
 }
 

@@ -8,7 +8,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// Fork–join in its smallest form, as in the Cilk papers and in most work-stealing suites since:
 /// fib(n) spawns fib(n − 1) and fib(n − 2) and awaits both, with no cut-off. The plain recursion's
@@ -17,13 +17,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct Fib;
 
 impl Workload for Fib {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "fib",
         summary: "fib(n) spawns fib(n − 1) and fib(n − 2) as tasks and awaits both.",
         shows: "fork–join in a deep, uneven binary tree whose tasks do next to nothing",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param { name: "n", default: 20, min: 2, max: 35, help: "which Fibonacci number is computed" }],
         small: &[("n", 11)],
     };

@@ -18,7 +18,7 @@ use crate::histogram::histogram;
 use crate::reset::reset_on_close;
 use crate::tcp_echo::echo;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// An echo server whose one client never stops sending: its task finds bytes to read, and room to
 /// write, whenever it looks. A task that leaves its worker only when there is nothing left to do
@@ -30,21 +30,21 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// - The four clients are tasks. Each sends a small message at fixed times. `latency` counts from
 ///   the time at which a message was to be sent, so that a client which was itself kept from
 ///   running cannot hide that; `uncorrected` counts from the sending.
-/// - The flood ends with the last ping, after `flood_ms`, or after `flood_mib`, whichever comes first.
-///   `beside_percent` says how many of the pings were due before that.
+/// - The flood ends with the last ping, after `flood_ms`, or after `flood_mib`, whichever comes
+///   first. `beside_percent` says how many of the pings were due before that.
 /// - The server and the clients use the shared reactor and our leaf futures on every runtime.
 ///   What a peer's own leaf futures would do, such as Tokio's, does not show here.
 #[derive(Debug)]
 pub struct Flood;
 
 impl Workload for Flood {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "flood",
         summary: "One connection floods an echo server from outside the runtime, while four client tasks send a small message now and then.",
         shows: "whether a source that is always ready leaves others their turn",
         unit: "pings",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "clients", default: 4, min: 1, max: 1_000, help: "connections that ping" },
             Param { name: "pings", default: 60, min: 1, max: 1_000_000, help: "pings of each in one iteration" },
@@ -228,7 +228,8 @@ impl Drop for Stop {
     }
 }
 
-/// Does `work` on a thread of its own. Nobody joins it: sending its result is the last that it does.
+/// Does `work` on a thread of its own. Nobody joins it: sending its result is the last that it
+/// does.
 fn outside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>, Failure> {
     let (done, result) = oneshot::channel();
     let body = move || {

@@ -9,26 +9,28 @@ use runtimes::spin::spin_from_pot;
 use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
-use crate::hogs::{FIELD, ROUND_STEPS};
+use crate::hogs::{RUNTIMES, ROUND_STEPS};
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
 
-/// Tasks of two classes take rounds of work out of one pot until it is empty: one class yields after every round (some 30 µs), the other
-/// after `turn` rounds (some 20 ms). Who gets how much is up to the scheduler.
+/// Tasks of two classes take rounds of work out of one pot until it is empty: one class yields
+/// after every round (some 30 µs), the other after `turn` rounds (some 20 ms). Who gets how much is
+/// up to the scheduler.
 ///
-/// `jain_index` is Jain's fairness index of the two classes' work: (a + b)² / 2(a² + b²), 1 when both get the same, 0.5 when one gets
-/// all. `polite_percent` is the part of the class that yields after every round. What is ranked is the time of a round: what taking turns costs.
+/// `jain_index` is Jain's fairness index of the two classes' work: (a + b)² / 2(a² + b²), 1 when
+/// both get the same, 0.5 when one gets all. `polite_percent` is the part of the class that yields
+/// after every round. What is ranked is the time of a round: what taking turns costs.
 #[derive(Debug)]
 pub struct GreedyClasses;
 
 impl Workload for GreedyClasses {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "greedy_classes",
         summary: "Tasks that yield every 30 µs and tasks that compute for 20 ms at a time draw on one pot of work.",
         shows: "how evenly the scheduler divides a worker between those who give way and those who do not, and what that costs",
         unit: "rounds",
         kind: Kind::Throughput,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &[
             Param { name: "rounds", default: 5_000, min: 1, max: 10_000_000, help: "rounds of work in the pot" },
             Param { name: "tasks", default: 2, min: 1, max: 1_000, help: "tasks of each class" },
@@ -74,7 +76,8 @@ impl Workload for GreedyClasses {
     }
 }
 
-/// Takes rounds out of the pot, yielding after every `turn` of them, until it is empty. Returns how many it had.
+/// Takes rounds out of the pot, yielding after every `turn` of them, until it is empty. Returns how
+/// many it had.
 async fn draw(pot: Arc<AtomicU64>, turn: u64) -> u64 {
     let mut had = 0;
     loop {

@@ -2,30 +2,34 @@
 
 use runtimes::Runtime;
 
-use crate::hogs::{FIELD, beside_hogs};
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::hogs::{RUNTIMES, beside_hogs};
+use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
 
-/// Short requests by Poisson arrivals beside hogs, which compute for 50 ms at a time and never yield in between.
+/// Short requests by Poisson arrivals beside hogs, which compute for 50 ms at a time and never
+/// yield in between.
 ///
-/// - Without preemption a request waits until the turns of the hogs before it are over. With it, until their slices are.
-/// - `latency` counts from the intended arrival, as in `poisson`: the generator is a task of the runtime and waits behind the
-///   hogs as well.
-/// - The other side of the bargain is what the hogs get: `hog_steps_per_us`, over the time from the first request
-///   to the last. Divided by its value on `stackful`, it says how much throughput slicing costs them.
-/// - The rate leaves room: a policy that gives a hog its turn after 64 short tasks cannot serve more than 1,280 of them a
-///   second beside turns of 50 ms, and a queue that grows without end says nothing about slices.
+/// - Without preemption a request waits until the turns of the hogs before it are over. With it,
+///   until their slices are.
+/// - `latency` counts from the intended arrival, as in `poisson`: the generator is a task of the
+///   runtime and waits behind the hogs as well.
+/// - The other side of the bargain is what the hogs get: `hog_steps_per_us`, over the time from the
+///   first request to the last. Divided by its value on `stackful`, it says how much throughput
+///   slicing costs them.
+/// - The rate leaves room: a policy that gives a hog its turn after 64 short tasks cannot serve
+///   more than 1,280 of them a second beside turns of 50 ms, and a queue that grows without end
+///   says nothing about slices.
 /// - Between two turns a hog waits for 20 µs on the reactor.
 #[derive(Debug)]
 pub struct HogLatency;
 
 impl Workload for HogLatency {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "hog_latency",
         summary: "Short requests arrive at random times beside two tasks that compute for 50 ms at a time without yielding.",
         shows: "how long a task that computes keeps the others waiting, and what stepping in costs it",
         unit: "requests",
         kind: Kind::Latency,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &PARAMS,
         small: &[("requests", 100), ("hog_ms", 5)],
     };

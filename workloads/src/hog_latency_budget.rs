@@ -4,23 +4,24 @@ use runtimes::Runtime;
 
 use crate::hog_latency::PARAMS;
 use crate::hogs::beside_hogs;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// The same with hogs that pause of their own accord: what a task can do that cannot be preempted.
 ///
-/// They count their work and pause when `budget_us` of it are done, on the reactor as between turns. That is
-/// cooperation at its best: in real code somebody has to have put such a point into every loop.
+/// They count their work and pause when `budget_us` of it are done, on the reactor as between
+/// turns. That is cooperation at its best: in real code somebody has to have put such a point into
+/// every loop.
 #[derive(Debug)]
 pub struct HogLatencyBudget;
 
 impl Workload for HogLatencyBudget {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "hog_latency_budget",
         summary: "The requests and hogs of hog_latency, but each hog counts its work and pauses when a budget is used up.",
         shows: "what tasks that cooperate reach without preemption, if somebody has put a budget into every loop",
         unit: "requests",
         kind: Kind::Latency,
-        field: Field::Only { runtimes: &["work-stealing", "stackful", "tokio-mt"], workers: 1 },
+        runtimes: DefaultRuntimes::Only { runtimes: &["work-stealing", "stackful", "tokio-mt"], workers: 1 },
         params: &{
             let [rate, service, requests, hogs, hog, seed] = PARAMS;
             [rate, service, requests, hogs, hog, seed, BUDGET]

@@ -4,7 +4,7 @@ use runtimes::Runtime;
 
 use crate::hog_latency::PARAMS;
 use crate::hogs::beside_hogs;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// `hog_latency` with one hog: from two workers on, one more than there are hogs, and no request
 /// need wait for a turn of 50 ms to end.
@@ -14,19 +14,19 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// then is out of reach unless others can steal it; and the request's own timer must be noticed by
 /// somebody.
 ///
-/// One worker is measured as well. There is none to spare then, and the cell shows what `hog_latency`
-/// shows, with half the hogs.
+/// One worker is measured as well. There is none to spare then, and the cell shows what
+/// `hog_latency` shows, with half the hogs.
 #[derive(Debug)]
 pub struct HogLatencySpare;
 
 impl Workload for HogLatencySpare {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "hog_latency_spare",
         summary: "Short requests arrive at random times beside one task that computes for 50 ms at a time; from two workers on one is to spare.",
         shows: "whether work still waits for a task that computes, although another worker has nothing to do",
         unit: "requests",
         kind: Kind::Latency,
-        field: Field::Only {
+        runtimes: DefaultRuntimes::Only {
             runtimes: &[
                 "work-stealing",
                 "work-stealing-biased",

@@ -13,18 +13,27 @@ use crate::drive::drive;
 use crate::poisson::{compute, serve};
 use crate::spin::Calibration;
 use crate::workload::check;
-use crate::{Failure, Field, Params, Sample};
+use crate::{DefaultRuntimes, Failure, Params, Sample};
 
 /// Where hogs are measured: on one runtime of each kind, and with one worker, where only the
 /// scheduler can step in. With a second worker that is idle, that one should:
 /// `hog_latency_spare` looks whether it does.
-pub(crate) const FIELD: Field = Field::Only {
-    runtimes: &["work-stealing", "stackful", "stackful-10ms", "stackful-1ms", "stackful-200us", "tokio-mt", "may"],
+pub(crate) const RUNTIMES: DefaultRuntimes = DefaultRuntimes::Only {
+    runtimes: &[
+        "work-stealing",
+        "stackful",
+        "stackful-10ms",
+        "stackful-1ms",
+        "stackful-200us",
+        "tokio-mt",
+        "may",
+    ],
     workers: 1,
 };
 
-/// Steps between two additions to a hog's progress, some 30 µs. A constant and not a calibrated time, so that the progress
-/// of hogs in two processes can be compared to better than two calibrations can.
+/// Steps between two additions to a hog's progress, some 30 µs. A constant and not a calibrated
+/// time, so that the progress of hogs in two processes can be compared to better than two
+/// calibrations can.
 pub(crate) const ROUND_STEPS: u64 = 16_000;
 
 /// The rounds that take `service_ns`, at least one.
@@ -32,9 +41,10 @@ pub(crate) fn rounds(calibration: &Calibration, service_ns: f64) -> u64 {
     (calibration.steps(service_ns) / ROUND_STEPS).max(1)
 }
 
-/// How long a hog waits between two turns, as a server does for its next request. Through the reactor, so that the runtime
-/// looks at its sockets and timers, too: a mere yield would keep a runtime that looks at them every 64 polls, at 50 ms
-/// each, from seeing anything for seconds, and that is another matter than the one shown here.
+/// How long a hog waits between two turns, as a server does for its next request. Through the
+/// reactor, so that the runtime looks at its sockets and timers, too: a mere yield would keep a
+/// runtime that looks at them every 64 polls, at 50 ms each, from seeing anything for seconds, and
+/// that is another matter than the one shown here.
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// How the hogs of a run compute.
@@ -78,7 +88,8 @@ impl Hogs {
     }
 }
 
-/// Short requests that arrive by their own schedule, beside hogs: response times, and what is left for the hogs.
+/// Short requests that arrive by their own schedule, beside hogs: response times, and what is left
+/// for the hogs.
 pub(crate) fn beside_hogs<R: Runtime>(
     runtime: &R,
     params: &Params,
@@ -99,12 +110,17 @@ pub(crate) fn beside_hogs<R: Runtime>(
     let hogs = params.size("hogs");
     let spawner = runtime.spawner().clone();
     let (observed, hogging_ns, rounds) = drive(runtime, async move {
-        let shared =
-            Arc::new(Hogs { stop: AtomicBool::new(false), progress: (0..hogs).map(|_| AtomicU64::new(0)).collect() });
-        let hog = |index| spawner.spawn(Arc::clone(&shared).hog(index, turn, spawner.reactor().clone()));
+        let shared = Arc::new(Hogs {
+            stop: AtomicBool::new(false),
+            progress: (0..hogs).map(|_| AtomicU64::new(0)).collect(),
+        });
+        let hog =
+            |index| spawner.spawn(Arc::clone(&shared).hog(index, turn, spawner.reactor().clone()));
         let hogs: Vec<_> = (0..hogs).map(hog).collect();
         // Until then every hog has had a turn: what is read from here on is their steady state.
-        Alarm::new(spawner.reactor())?.wait_until(monotonic_ns() + SETTLE.as_nanos() as u64).await?;
+        Alarm::new(spawner.reactor())?
+            .wait_until(monotonic_ns() + SETTLE.as_nanos() as u64)
+            .await?;
         let before = shared.reading();
         let observed = serve(&spawner, requests, warm_up as usize, calibration, compute).await;
         let after = shared.reading();

@@ -12,23 +12,26 @@ use crate::drive::{drive, require_room};
 use crate::event::Event;
 use crate::memory::Memory;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Idle tasks with the same future of 64 bytes on every runtime, and what they add to the process's memory.
+/// Idle tasks with the same future of 64 bytes on every runtime, and what they add to the process's
+/// memory.
 ///
-/// What is ranked is *resident* memory as the kernel accounts for it. It is what a machine runs out of, and it
-/// means the same for a task from `malloc`, for one from a pool, and for one whose stack is mapped: block headers,
-/// rounding to size classes, slack in slabs and the runtime's own tables are in it. The bytes asked of the global
-/// allocator would hold none of these, and counting them would cost every other workload a counter at each
-/// allocation. `reserved_bytes_per_task` also has what was mapped writable and never touched.
+/// What is ranked is *resident* memory as the kernel accounts for it. It is what a machine runs out
+/// of, and it means the same for a task from `malloc`, for one from a pool, and for one whose stack
+/// is mapped: block headers, rounding to size classes, slack in slabs and the runtime's own tables
+/// are in it. The bytes asked of the global allocator would hold none of these, and counting them
+/// would cost every other workload a counter at each allocation. `reserved_bytes_per_task` also has
+/// what was mapped writable and never touched.
 ///
-/// - Tasks are spawned in batches of 1,000, the next when every task of the one before waits: a queue that had
-///   to hold all of them would say nothing about idle tasks.
-/// - What the workload itself keeps for each task, a slot for its waker and the place of its join handle, is
-///   touched before the first reading and so is not counted. 64 tasks that come and go before it set up what
-///   each thread has once.
+/// - Tasks are spawned in batches of 1,000, the next when every task of the one before waits: a
+///   queue that had to hold all of them would say nothing about idle tasks.
+/// - What the workload itself keeps for each task, a slot for its waker and the place of its join
+///   handle, is touched before the first reading and so is not counted. 64 tasks that come and go
+///   before it set up what each thread has once.
 /// - Only the first iteration is measured: later ones would use again what it freed.
-/// - `bytes_per_task_at_…` is the same while fewer of them wait, on the way up: what is allocated once shows in it.
+/// - `bytes_per_task_at_…` is the same while fewer of them wait, on the way up: what is allocated
+///   once shows in it.
 #[derive(Debug)]
 pub struct IdleMemory;
 
@@ -49,13 +52,13 @@ struct Held {
 }
 
 impl Workload for IdleMemory {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "idle_memory",
         summary: "Many tasks of 64 bytes wait for an event; then it comes, and all of them end.",
         shows: "the memory that a task takes while it has nothing to do: its cell, its place in the runtime's tables, its stack",
         unit: "tasks",
         kind: Kind::Memory,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
         small: &[("tasks", 2_500)],
     };

@@ -1,25 +1,26 @@
 //! What the executors are made to do: one workload a file, written once, generic over the runtime.
 //!
 //! Reading order: [`workload`] (the contract), `drive` (how a body gets onto the workers), then any
-//! workload; the list at the end of this file is the registry. To add one, write its file and add its
-//! line: tests, benches and charts follow.
+//! workload; the list at the end of this file is the registry. To add one, write its file and add
+//! its line: tests, benches and charts follow.
 //!
 //! Three rules keep the workloads comparable:
-//! - the body is itself a task, so that what it spawns starts on a worker and not on the thread that
-//!   waits for the result;
-//! - the clock covers the work alone: neither the runtime's start nor connections nor long-lived tasks;
+//! - the body is itself a task, so that what it spawns starts on a worker and not on the thread
+//!   that waits for the result;
+//! - the clock covers the work alone: neither the runtime's start nor connections nor long-lived
+//!   tasks;
 //! - a task that vanishes or a value that is wrong is a [`Failure`], never a hang and never a time.
 #![forbid(unsafe_code)]
 
 mod alarm;
 pub mod arrivals;
+mod completions;
 mod crowd;
 mod dispersion;
 mod drive;
 mod event;
 mod histogram;
 mod hogs;
-mod ledger;
 mod memory;
 mod metronome;
 mod queueing;
@@ -34,7 +35,9 @@ pub mod usage;
 pub mod workload;
 
 pub use small::small_params;
-pub use workload::{Card, Failure, Field, Kind, Param, ParamError, Params, Range, Sample, Workload};
+pub use workload::{
+    DefaultRuntimes, Definition, Failure, Kind, Param, ParamError, Params, Range, Sample, Workload,
+};
 
 registry! { $
     spawn_many_local::SpawnManyLocal,

@@ -7,8 +7,8 @@ use crate::workload::io;
 
 /// A reading, or the growth between two.
 pub(crate) struct Memory {
-    /// Pages of heap, stacks and other private memory that are in use. From `smaps_rollup`, which walks the page
-    /// tables: the counters in `statm` lag behind by some pages for each processor.
+    /// Pages of heap, stacks and other private memory that are in use. From `smaps_rollup`, which
+    /// walks the page tables: the counters in `statm` lag behind by some pages for each processor.
     pub(crate) resident_bytes: u64,
     /// Private memory that may be written, in use or not.
     pub(crate) reserved_bytes: u64,
@@ -40,7 +40,10 @@ fn kib(path: &'static str, name: &str) -> Result<u64, Failure> {
     let figure = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     figure.ok_or_else(|| Failure::Io {
         what: "reading the process's memory",
-        source: std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{path} has no line {name}")),
+        source: std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            format!("{path} has no line {name}"),
+        ),
     })
 }
 
@@ -65,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_not_there_is_named() {
-        let failure = kib("/proc/self/status", "VmNonesuch:").expect_err("there is none").to_string();
+        let failure =
+            kib("/proc/self/status", "VmNonesuch:").expect_err("there is none").to_string();
         assert!(failure.contains("/proc/self/status has no line VmNonesuch:"), "{failure}");
     }
 }

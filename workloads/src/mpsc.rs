@@ -7,22 +7,23 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Tokio's `contention_bounded` (benches/sync_mpsc.rs: 5 producers × 1,000 messages, capacity 100; its
-/// `contention_bounded_full` and unbounded cases are other capacities, up to 1,000,000). The channel is
-/// async-channel's for every runtime, and is made once: its buffer is not what is measured.
+/// Tokio's `contention_bounded` (benches/sync_mpsc.rs: 5 producers × 1,000 messages, capacity 100;
+/// its `contention_bounded_full` and unbounded cases are other capacities, up to 1,000,000). The
+/// channel is async-channel's for every runtime, and is made once: its buffer is not what is
+/// measured.
 #[derive(Debug)]
 pub struct Mpsc;
 
 impl Workload for Mpsc {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "mpsc",
         summary: "Producer tasks send numbers to one consumer task over a bounded channel.",
         shows: "wakes under back-pressure: how many messages move before control changes hands",
         unit: "messages",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "producers", default: 5, min: 1, max: 1_000, help: "tasks that send" },
             Param { name: "messages", default: 1_000, min: 1, max: 1_000_000, help: "messages of each producer" },
@@ -70,8 +71,8 @@ async fn produce(mut channel: CloseIfLost, first: u64, count: u64) {
     channel.finished = true;
 }
 
-/// The body keeps a sender for the next iteration, so a producer that vanishes would leave it waiting:
-/// this end closes the channel instead.
+/// The body keeps a sender for the next iteration, so a producer that vanishes would leave it
+/// waiting: this end closes the channel instead.
 struct CloseIfLost {
     sender: Sender<u64>,
     finished: bool,

@@ -9,7 +9,7 @@ use crate::drive::drive;
 use crate::pair_compute::{STEPS, compute};
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// `pair_compute` after a prelude that misleads: 100 short polls, from which a scheduler may
 /// conclude that nothing here is worth sharing, and then 200 µs of work twice. The task that
@@ -21,13 +21,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct NestedCompute;
 
 impl Workload for NestedCompute {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "nested_compute",
         summary: "A task yields 100 times, spawns a task that computes for 200 µs, computes as long itself, and awaits it.",
         shows: "whether idle workers still come at once for long work after many short polls",
         unit: "pairs",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "yields", default: 100, min: 0, max: 1_000_000, help: "yields before the work" },
             STEPS,

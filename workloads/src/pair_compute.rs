@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// The smallest job that two workers can share: `join(a, b)` of rayon's, as tasks.
 ///
@@ -22,13 +22,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct PairCompute;
 
 impl Workload for PairCompute {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "pair_compute",
         summary: "A task spawns two tasks that compute for 200 µs each, and awaits both.",
         shows: "how soon work that one worker spawned is shared with another that is idle",
         unit: "pairs",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[STEPS],
         small: &[("steps", 1_000)],
     };

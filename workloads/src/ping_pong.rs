@@ -7,22 +7,22 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Tokio's `ping_pong` (benches/rt_multi_threaded.rs, 1,000 pairs): a task makes two one-shot channels,
-/// spawns its partner, sends, and awaits the answer. The channels are futures-channel's, so that every
-/// runtime pays for the same ones.
+/// Tokio's `ping_pong` (benches/rt_multi_threaded.rs, 1,000 pairs): a task makes two one-shot
+/// channels, spawns its partner, sends, and awaits the answer. The channels are futures-channel's,
+/// so that every runtime pays for the same ones.
 #[derive(Debug)]
 pub struct PingPong;
 
 impl Workload for PingPong {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "ping_pong",
         summary: "Each task spawns a partner, sends it a message over a one-shot channel and awaits the answer.",
         shows: "the cost of handing control from one task to another and back",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param {
             name: "pairs",
             default: 1_000,
@@ -53,8 +53,8 @@ impl Workload for PingPong {
     }
 }
 
-/// Sends `value` to a partner of its own and returns the answer, which must be one more; `None` when the
-/// partner is gone.
+/// Sends `value` to a partner of its own and returns the answer, which must be one more; `None`
+/// when the partner is gone.
 async fn ping<S: Spawner>(spawner: S, value: u64) -> Option<u64> {
     let (ping, pinged) = oneshot::channel::<u64>();
     let (pong, ponged) = oneshot::channel::<u64>();

@@ -10,32 +10,33 @@ use runtimes::{Join, Runtime, Spawner};
 use crate::alarm::monotonic_ns;
 use crate::drive::{drive, sum_below};
 use crate::histogram::histogram;
-use crate::hogs::{FIELD, ROUND_STEPS, rounds};
+use crate::hogs::{RUNTIMES, ROUND_STEPS, rounds};
 use crate::spin::Calibration;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
 
-/// Go's `PingPongHog` (runtime/proc_test.go): a task that computes and never yields beside two tasks that pass a message to
-/// and fro. A fair scheduler gives both about the same time.
+/// Go's `PingPongHog` (runtime/proc_test.go): a task that computes and never yields beside two
+/// tasks that pass a message to and fro. A fair scheduler gives both about the same time.
 ///
-/// The hog spawns the pair, computes for `hog_ms` in one go, and ends; the pair goes on to its last round trip.
-/// `trips_beside_per_ms` counts the round trips that came before the hog's end, for each millisecond until then, and
-/// `trips_after_per_ms` those after it, when the pair had the worker for itself: their ratio is the pair's share of it. The
-/// trips are enough for some 200 ms of the pair's own time, so that it outlasts the hog where the two share evenly; where it does not, its time
-/// beside the hog ends with its last trip, and nothing comes after.
-/// `longest_silence_ns` is the longest time without a round trip. `latency` holds every one, the first from the hog's
-/// start on.
+/// The hog spawns the pair, computes for `hog_ms` in one go, and ends; the pair goes on to its last
+/// round trip. `trips_beside_per_ms` counts the round trips that came before the hog's end, for
+/// each millisecond until then, and `trips_after_per_ms` those after it, when the pair had the
+/// worker for itself: their ratio is the pair's share of it. The trips are enough for some 200 ms
+/// of the pair's own time, so that it outlasts the hog where the two share evenly; where it does
+/// not, its time beside the hog ends with its last trip, and nothing comes after.
+/// `longest_silence_ns` is the longest time without a round trip. `latency` holds every one, the
+/// first from the hog's start on.
 #[derive(Debug)]
 pub struct PingPongHog;
 
 impl Workload for PingPongHog {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "ping_pong_hog",
         summary: "A task computes for 100 ms without yielding, while two others pass a message to and fro.",
         shows: "how the scheduler divides a worker between a task that never lets go and two that always do",
         unit: "round trips",
         kind: Kind::Latency,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &[
             Param { name: "trips", default: 500_000, min: 1, max: 10_000_000, help: "round trips of the pair" },
             Param {
@@ -109,7 +110,8 @@ impl Contest {
         self.at_ns.last().copied().unwrap_or(self.end_ns)
     }
 
-    /// The time of each round trip. With a second worker the first may be over before the hog computes.
+    /// The time of each round trip. With a second worker the first may be over before the hog
+    /// computes.
     fn gaps_ns(&self) -> impl Iterator<Item = u64> {
         let before = std::iter::once(self.start_ns).chain(self.at_ns.iter().copied());
         before.zip(&self.at_ns).map(|(before, at)| at.saturating_sub(before))

@@ -5,39 +5,41 @@ use runtimes::{Runtime, Spawner};
 use crate::alarm::{Alarm, monotonic_ns};
 use crate::arrivals::{Request, Shape, poisson};
 use crate::drive::drive;
-use crate::ledger::Ledger;
+use crate::completions::Completions;
 use crate::queueing::Observed;
 use crate::spin::{Calibration, spin};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Poisson arrivals of tasks that compute for a drawn time: response times at a load below saturation.
+/// Poisson arrivals of tasks that compute for a drawn time: response times at a load below
+/// saturation.
 ///
-/// Arrivals, service times and their numbers of steps are drawn before the clock starts, from the seed
-/// and the load alone, so that every runtime meets the same requests. No thread generates load: one
-/// absolute timer of the kernel (timerfd, to which timer slack does not apply) lies in the runtime's own
-/// reactor and fires at the next intended arrival; then everything that is due becomes a task. What
-/// the reactor is late by is the scheduler's to answer for, and a late request is never skipped.
+/// Arrivals, service times and their numbers of steps are drawn before the clock starts, from the
+/// seed and the load alone, so that every runtime meets the same requests. No thread generates
+/// load: one absolute timer of the kernel (timerfd, to which timer slack does not apply) lies in
+/// the runtime's own reactor and fires at the next intended arrival; then everything that is due
+/// becomes a task. What the reactor is late by is the scheduler's to answer for, and a late request
+/// is never skipped.
 ///
-/// - `latency` runs from the *intended* arrival to completion, `uncorrected` from the actual spawn: the
-///   difference is what a closed-loop measurement would have left out.
+/// - `latency` runs from the *intended* arrival to completion, `uncorrected` from the actual spawn:
+///   the difference is what a closed-loop measurement would have left out.
 /// - The work is counted in steps, calibrated right before and right after. The speed of a shared
 ///   virtual machine moves by 1 or 2 % between two calibrations, so the limit stands at 5 % unless
-///   `max_drift_percent` says otherwise (1 is right for a quiet machine of one's own); beyond it the run
-///   is void, and within it the figure `spin_drift_percent` is shown.
-/// - Requests before 20·S̄/(1 − √ρ)² (at most 1 s) only warm the system up. The run drains: it ends when
-///   every request is done. 100,000 requests leave 100 of them above the 99.9th percentile.
+///   `max_drift_percent` says otherwise (1 is right for a quiet machine of one's own); beyond it
+///   the run is void, and within it the figure `spin_drift_percent` is shown.
+/// - Requests before 20·S̄/(1 − √ρ)² (at most 1 s) only warm the system up. The run drains: it ends
+///   when every request is done. 100,000 requests leave 100 of them above the 99.9th percentile.
 /// - `in_system_last_third` far above `in_system_first_third` marks a run that was not stationary.
 #[derive(Debug)]
 pub struct Poisson;
 
 impl Workload for Poisson {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "poisson",
         summary: "Requests arrive at random times, each a task that computes for a random time; nothing waits for answers.",
         shows: "response time under load, from the intended arrival on: queueing, wake-up latency, reactor lateness",
         unit: "requests",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param {
                 name: "load_percent",
@@ -102,8 +104,8 @@ pub(crate) struct Load {
     pub(crate) max_drift_percent: f64,
 }
 
-/// Offers `load`, each request a task that does `work` for so many steps. Returns what happened, and by how much the processor's
-/// speed changed, in percent.
+/// Offers `load`, each request a task that does `work` for so many steps. Returns what happened,
+/// and by how much the processor's speed changed, in percent.
 pub(crate) fn open_loop<R: Runtime>(runtime: &R, load: &Load, work: fn(u64)) -> Result<(Observed, f64), Failure> {
     let &Load { service_ns, percent, workers, shape, requests, seed, max_drift_percent: limit } = load;
     let utilisation = percent / 100.0;
@@ -140,12 +142,12 @@ fn warm_up_ns(service_ns: f64, load: f64) -> f64 {
     (20.0 * service_ns / (1.0 - load.sqrt()).powi(2)).min(MOST_NS)
 }
 
-/// A block's time may be further from the straight line than two calibrations are from each other, by this
-/// factor: it is one block, they are fits to many.
+/// A block's time may be further from the straight line than two calibrations are from each other,
+/// by this factor: it is one block, they are fits to many.
 const MISFIT_PER_DRIFT: f64 = 2.0;
 
-/// Calibrates the work. Blocks further from the straight line than the limit allows say that their times are not
-/// those of the steps.
+/// Calibrates the work. Blocks further from the straight line than the limit allows say that their
+/// times are not those of the steps.
 fn calibrate(max_drift_percent: f64) -> Result<Calibration, Failure> {
     let calibration = Calibration::measure();
     if calibration.misfit * 100.0 > max_drift_percent * MISFIT_PER_DRIFT {
@@ -167,7 +169,7 @@ pub(crate) async fn serve<S: Spawner>(
     const LEAD_NS: u64 = 1_000_000;
 
     let steps: Vec<u64> = requests.iter().map(|request| calibration.steps(request.service_ns)).collect();
-    let (ledger, closed) = Ledger::new(requests.len());
+    let (completions, closed) = Completions::new(requests.len());
     let mut spawned_ns = Vec::with_capacity(requests.len());
     let alarm = Alarm::new(spawner.reactor())?;
     let start_ns = monotonic_ns() + LEAD_NS;
@@ -178,7 +180,7 @@ pub(crate) async fn serve<S: Spawner>(
         let due = requests[spawned_ns.len()..].iter().take_while(|request| start_ns + request.at_ns <= now_ns).count();
         for _ in 0..due {
             let slot = spawned_ns.len();
-            let (entry, steps) = (ledger.entry(slot), steps[slot]);
+            let (entry, steps) = (completions.entry(slot), steps[slot]);
             spawned_ns.push(monotonic_ns());
             drop(spawner.spawn(async move {
                 work(steps);
@@ -186,7 +188,7 @@ pub(crate) async fn serve<S: Spawner>(
             }));
         }
     }
-    drop(ledger);
+    drop(completions);
     let done_ns = closed.wait().await?;
     Ok(Observed { requests, warm_up, start_ns, spawned_ns, done_ns })
 }

@@ -25,13 +25,15 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Checks that every request was served, none faster than its work allows, and sums up those after
-    /// the warm-up.
+    /// Checks that every request was served, none faster than its work allows, and sums up those
+    /// after the warm-up.
     pub(crate) fn evaluate(&self) -> Result<Sample, Failure> {
         let unserved = self.done_ns.iter().filter(|&&done| done == 0).count();
         check("the requests that were never served", unserved, 0)?;
-        // A processor that shares its core can speed up by half in the middle of a run, hardly fourfold.
-        let hasty = self.all().filter(|r| ((r.done_ns - r.spawned_ns) as f64) < r.service_ns / 4.0).count();
+        // A processor that shares its core can speed up by half in the middle of a run, hardly
+        // fourfold.
+        let hasty =
+            self.all().filter(|r| ((r.done_ns - r.spawned_ns) as f64) < r.service_ns / 4.0).count();
         check("the requests done in less than a quarter of their service time", hasty, 0)?;
 
         let latency = histogram(self.measured().map(|r| r.done_ns - r.intended_ns));
@@ -50,7 +52,10 @@ impl Observed {
             ("generator_lateness_p999_ns", lateness.value_at_quantile(0.999) as f64),
             ("in_system_first_third", self.mean_in_system(third(0), third(1))),
             ("in_system_last_third", self.mean_in_system(third(2), third(3))),
-            ("realised_mean_service_ns", self.measured().map(|r| r.service_ns).sum::<f64>() / count.max(1) as f64),
+            (
+                "realised_mean_service_ns",
+                self.measured().map(|r| r.service_ns).sum::<f64>() / count.max(1) as f64,
+            ),
         ];
         Ok(Sample {
             histograms: vec![("latency", latency), ("uncorrected", uncorrected)],
@@ -61,10 +66,13 @@ impl Observed {
 
     /// The latencies of the measured requests that take `most_ns` of service or less.
     pub(crate) fn latency_of_short(&self, most_ns: f64) -> Histogram<u64> {
-        histogram(self.measured().filter(|r| r.service_ns <= most_ns).map(|r| r.done_ns - r.intended_ns))
+        histogram(
+            self.measured().filter(|r| r.service_ns <= most_ns).map(|r| r.done_ns - r.intended_ns),
+        )
     }
 
-    /// The time average of the number of requests that have arrived, by intention, and are not done.
+    /// The time average of the number of requests that have arrived, by intention, and are not
+    /// done.
     fn mean_in_system(&self, from_ns: u64, to_ns: u64) -> f64 {
         let inside = |r: Times| r.done_ns.min(to_ns).saturating_sub(r.intended_ns.max(from_ns));
         self.all().map(inside).sum::<u64>() as f64 / (to_ns - from_ns).max(1) as f64
@@ -106,7 +114,12 @@ mod tests {
     }
 
     fn figure(sample: &Sample, name: &str) -> f64 {
-        sample.figures.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no figure {name}")).1
+        sample
+            .figures
+            .iter()
+            .find(|(n, _)| *n == name)
+            .unwrap_or_else(|| panic!("no figure {name}"))
+            .1
     }
 
     #[test]
@@ -128,12 +141,16 @@ mod tests {
     #[test]
     fn a_growing_queue_shows_in_the_last_third() {
         let sample = observed([1_020, 1_320, 1_330, 1_340]).evaluate().unwrap();
-        assert!(figure(&sample, "in_system_last_third") > 5.0 * figure(&sample, "in_system_first_third"));
+        assert!(
+            figure(&sample, "in_system_last_third")
+                > 5.0 * figure(&sample, "in_system_first_third")
+        );
     }
 
     #[test]
     fn the_warm_up_is_served_but_not_counted() {
-        let sample = Observed { warm_up: 3, ..observed([9_000, 9_000, 9_000, 9_001]) }.evaluate().unwrap();
+        let sample =
+            Observed { warm_up: 3, ..observed([9_000, 9_000, 9_000, 9_001]) }.evaluate().unwrap();
         assert_eq!((sample.operations, sample.histograms[0].1.max()), (1, 7_703));
     }
 

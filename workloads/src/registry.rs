@@ -9,26 +9,26 @@ pub trait Visitor {
     fn visit<W: crate::Workload>(self) -> Self::Output;
 }
 
-/// Declares the modules named and generates `cards`, `visit` and `for_each_workload!`. The leading
-/// dollar sign lets the generated macro have metavariables of its own.
+/// Declares the modules named and generates `definitions`, `visit` and `for_each_workload!`. The
+/// leading dollar sign lets the generated macro have metavariables of its own.
 macro_rules! registry {
     ($dollar:tt $($module:ident::$Workload:ident,)+) => {
         $(pub mod $module;)+
         pub use registry::Visitor;
         $(pub use $module::$Workload;)+
 
-        /// The cards of all workloads, in the order in which reports show them.
-        pub fn cards() -> Vec<&'static Card> {
-            vec![$(&<$Workload as Workload>::CARD,)+]
+        /// The definitions of all workloads, in the order in which reports show them.
+        pub fn definitions() -> Vec<&'static Definition> {
+            vec![$(&<$Workload as Workload>::DEFINITION,)+]
         }
 
-        /// Calls `visitor` with the workload registered as `name`, or gives the visitor back when there
-        /// is none.
+        /// Calls `visitor` with the workload registered as `name`, or gives the visitor back when
+        /// there is none.
         ///
         /// # Errors
         /// The visitor itself, unused.
         pub fn visit<V: Visitor>(name: &str, visitor: V) -> Result<V::Output, V> {
-            $(if name == <$Workload as Workload>::CARD.name {
+            $(if name == <$Workload as Workload>::DEFINITION.name {
                 return Ok(visitor.visit::<$Workload>());
             })+
             Err(visitor)

@@ -10,27 +10,29 @@ use runtimes::Runtime;
 use crate::crowd::{self, Event};
 use crate::drive::drive_from_outside;
 use crate::workload::io;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// After Glommio's `foreign_wake`, in bursts.
 ///
-/// Each thread has tasks of its own. It wakes all of them, one after the other, and blocks until the last of
-/// them has answered; then it wakes them again. A ping-pong of one thread and one task would measure two
-/// sleeps and two wake-ups of the kernel's per exchange, and next to nothing of the runtime. In a burst they are paid once for `tasks` wakes: the first wake finds the workers asleep,
-/// the others meet a runtime that is taking tasks in on another processor.
+/// Each thread has tasks of its own. It wakes all of them, one after the other, and blocks until
+/// the last of them has answered; then it wakes them again. A ping-pong of one thread and one task
+/// would measure two sleeps and two wake-ups of the kernel's per exchange, and next to nothing of
+/// the runtime. In a burst they are paid once for `tasks` wakes: the first wake finds the workers
+/// asleep, the others meet a runtime that is taking tasks in on another processor.
 ///
-/// The threads block in futures-lite's `block_on`, on a condition variable; no runtime takes part in that.
+/// The threads block in futures-lite's `block_on`, on a condition variable; no runtime takes part
+/// in that.
 #[derive(Debug)]
 pub struct RemoteWake;
 
 impl Workload for RemoteWake {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "remote_wake",
         summary: "Threads outside the runtime each wake a crowd of tasks, block until the last one has answered, and wake them again.",
         shows: "the cost of a wake that comes from outside: the waker, the shared queue, and rousing sleeping workers",
         unit: "wakes",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "threads", default: 1, min: 1, max: 64, help: "threads outside the runtime" },
             Param { name: "tasks", default: 1_000, min: 1, max: 100_000, help: "tasks that each thread wakes" },
@@ -68,10 +70,12 @@ impl Workload for RemoteWake {
     }
 }
 
-/// Fires each event from a thread of its own, this one included, and says when each thread began and ended.
+/// Fires each event from a thread of its own, this one included, and says when each thread began
+/// and ended.
 fn fire(events: &[Arc<Event>], bursts: u64) -> Result<Vec<(Instant, Instant)>, Failure> {
     let (own, others) = events.split_first().expect("there is one thread at least");
-    // Closed until every thread stands before it; opened with `true` when all of them could be started.
+    // Closed until every thread stands before it; opened with `true` when all of them could be
+    // started.
     let gate = RwLock::new(false);
     let through = || *gate.read().unwrap_or_else(PoisonError::into_inner);
     let run = |event: &Event| {

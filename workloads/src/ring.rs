@@ -7,22 +7,22 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// The ring of Armstrong's exercise for Erlang (N processes, M times round), with 300 tasks × 300 laps
-/// over channels of capacity 1, as smol's and glommio's users measure it. The tasks and channels are
-/// made once; the body is one of the tasks.
+/// The ring of Armstrong's exercise for Erlang (N processes, M times round), with 300 tasks × 300
+/// laps over channels of capacity 1, as smol's and glommio's users measure it. The tasks and
+/// channels are made once; the body is one of the tasks.
 #[derive(Debug)]
 pub struct Ring;
 
 impl Workload for Ring {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "ring",
         summary: "One token goes round a ring of tasks that are joined by channels of capacity 1.",
         shows: "the latency of one wake when exactly one task is ever ready",
         unit: "hops",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "tasks", default: 300, min: 2, max: 100_000, help: "tasks in the ring" },
             Param { name: "laps", default: 300, min: 1, max: 1_000_000, help: "times round in one iteration" },

@@ -7,7 +7,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::{drive, require_room, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 const FANOUT: u64 = 10;
 
@@ -17,13 +17,13 @@ const FANOUT: u64 = 10;
 pub struct Skynet;
 
 impl Workload for Skynet {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "skynet",
         summary: "A task spawns ten children, each of them ten more, down to leaves that return their number; sums travel up.",
         shows: "fork–join in a wide tree: how spawning, queues and stealing bear a burst of work",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param {
             name: "levels",
             default: 5,

@@ -40,9 +40,15 @@ struct Bed {
 }
 
 /// Spawns `tasks` sleepers for `wakes` wakes in all. Each returns how many of them were its own.
-pub(crate) fn spawn<S: Spawner>(spawner: &S, tasks: usize, wakes: usize) -> (Arc<Sleepers>, Vec<S::Join<u64>>) {
+pub(crate) fn spawn<S: Spawner>(
+    spawner: &S,
+    tasks: usize,
+    wakes: usize,
+) -> (Arc<Sleepers>, Vec<S::Join<u64>>) {
     let sleepers = Arc::new(Sleepers {
-        beds: (0..tasks).map(|_| Bed { waker: AtomicWaker::new(), woken: AtomicU64::new(0) }).collect(),
+        beds: (0..tasks)
+            .map(|_| Bed { waker: AtomicWaker::new(), woken: AtomicU64::new(0) })
+            .collect(),
         polled_ns: (0..wakes).map(|_| AtomicU64::new(0)).collect(),
         missing: AtomicU64::new(tasks as u64),
         released: AtomicBool::new(false),
@@ -65,7 +71,8 @@ impl Sleepers {
         Ok(())
     }
 
-    /// Waits until every task sleeps; after [`settle`](Self::settle), until every wake was answered.
+    /// Waits until every task sleeps; after [`settle`](Self::settle), until every wake was
+    /// answered.
     pub(crate) async fn all_answered(&self) -> Result<(), Failure> {
         poll_fn(|cx| {
             self.owner.register(cx.waker());
@@ -73,16 +80,21 @@ impl Sleepers {
             if self.lost.load(Ordering::Acquire) {
                 return Poll::Ready(Err(Failure::Lost("a sleeping task")));
             }
-            if self.missing.load(Ordering::Acquire) == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if self.missing.load(Ordering::Acquire) == 0 {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }
 
-    /// Wakes a task for the `wake`-th time in all, counted from 0: the tasks take turns. To be called in order,
-    /// by one thread, once the tasks have settled.
+    /// Wakes a task for the `wake`-th time in all, counted from 0: the tasks take turns. To be
+    /// called in order, by one thread, once the tasks have settled.
     pub(crate) fn wake(&self, wake: usize) {
         let bed = &self.beds[wake % self.beds.len()];
-        // Release: pairs with the task's Acquire load, which then sees that `missing` has been set again.
+        // Release: pairs with the task's Acquire load, which then sees that `missing` has been set
+        // again.
         bed.woken.store((wake / self.beds.len()) as u64 + 1, Ordering::Release);
         bed.waker.wake();
     }
@@ -94,7 +106,8 @@ impl Sleepers {
         self.beds.iter().for_each(|bed| bed.waker.wake());
     }
 
-    /// When each wake's task was polled, in nanoseconds on the monotonic clock; 0 for one that was not.
+    /// When each wake's task was polled, in nanoseconds on the monotonic clock; 0 for one that was
+    /// not.
     pub(crate) fn polled_ns(&self) -> impl Iterator<Item = u64> {
         self.polled_ns.iter().map(|at| at.load(Ordering::Relaxed))
     }
@@ -135,7 +148,8 @@ impl Sleeper {
             bed.waker.register(cx.waker());
             if !asleep {
                 asleep = true;
-                // It stays armed with this waker: polling it again at each wake would only cost time.
+                // It stays armed with this waker: polling it again at each wake would only cost
+                // time.
                 let _ = far.as_mut().poll(cx);
                 self.sleepers.answer();
             }

@@ -10,7 +10,7 @@ use crate::drive::{drive, sum_below};
 use crate::histogram::histogram;
 use crate::spin::{Calibration, spin};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// tokio#4941: many schedulers keep the task that was woken last in a slot of its own, to be run
 /// next by the same worker, for the sake of its cache. Where nobody can steal from the slot, the
@@ -24,13 +24,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct SlotPair;
 
 impl Workload for SlotPair {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "slot_pair",
         summary: "A task wakes another and then computes for 2 ms, again and again; other workers have nothing to do.",
         shows: "how long a task that was woken waits behind the one that woke it, although a worker is idle",
         unit: "wakes",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param {
                 name: "compute_us",

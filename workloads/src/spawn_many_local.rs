@@ -6,21 +6,21 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Tokio's `spawn_many_local` (benches/rt_multi_threaded.rs, 10,000 tasks), with one difference: the
-/// parent awaits each handle instead of a count, so that joining is part of the cost.
+/// Tokio's `spawn_many_local` (benches/rt_multi_threaded.rs, 10,000 tasks), with one difference:
+/// the parent awaits each handle instead of a count, so that joining is part of the cost.
 #[derive(Debug)]
 pub struct SpawnManyLocal;
 
 impl Workload for SpawnManyLocal {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "spawn_many_local",
         summary: "A task spawns many tasks that return at once, and awaits them all.",
         shows: "the cost of a task made inside the runtime: allocation, queue, one poll, join",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::UsualAnd(&["stackful-unpooled"]),
+        runtimes: DefaultRuntimes::AllAnd(&["stackful-unpooled"]),
         params: &[Param {
             name: "tasks",
             default: 10_000,

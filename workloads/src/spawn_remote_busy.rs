@@ -11,7 +11,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::{drive_from_outside, sum_below};
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_remote_busy1` (benches/rt_multi_threaded.rs): `spawn_many_remote` beside
 /// tasks that compute for 10 µs and yield, two for each worker.
@@ -20,25 +20,24 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 /// And the yield is futures-lite's for all: it wakes its own task, which so is in the queue again
 /// at once. Tokio's own yield puts the task aside until nothing else is to be done.
 ///
-/// How often a busy worker looks at what comes from outside is the policy under test, and its
-/// price differs by orders of magnitude: a runtime that takes one such task after every twenty polls
-/// of 10 µs needs a second for 10,000 of them on two workers. Hence 100 tasks, where Tokio has
-/// 10,000.
+/// How often a busy worker looks at what comes from outside is the policy under test, and its price
+/// differs by orders of magnitude: a runtime that takes one such task after every twenty polls of
+/// 10 µs needs a second for 10,000 of them on two workers. Hence 100 tasks, where Tokio has 10,000.
 ///
-/// A runtime is left out on which a task from outside never gets in beside the hogs: futures-executor's
-/// thread pool polls a task that yields again at once; may and monoio look outside only when they
-/// have nothing else to do.
+/// A runtime is left out on which a task from outside never gets in beside the hogs:
+/// futures-executor's thread pool polls a task that yields again at once; may and monoio look
+/// outside only when they have nothing else to do.
 #[derive(Debug)]
 pub struct SpawnRemoteBusy;
 
 impl Workload for SpawnRemoteBusy {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "spawn_remote_busy",
         summary: "A thread outside spawns many tasks that return at once, and awaits them, while four others compute for 10 µs and yield.",
         shows: "how soon busy workers take in what comes from outside, and how much of it at a time",
         unit: "tasks",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "tasks", default: 100, min: 1, max: 10_000_000, help: "tasks spawned in one iteration" },
             Param {

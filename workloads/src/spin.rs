@@ -1,19 +1,20 @@
 //! Busy work of a known length, counted in steps and not in time.
 //!
 //! A loop that spins "until the clock says so" lets the work of a descheduled thread complete while
-//! nobody does it. Here a service time is turned into a number of steps beforehand, so that a task that
-//! loses its processor has the rest of its work still before it.
+//! nobody does it. Here a service time is turned into a number of steps beforehand, so that a task
+//! that loses its processor has the rest of its work still before it.
 
 use std::time::Instant;
 
 pub use runtimes::spin::spin;
 
-/// Steps per block: about 0.5 µs to 60 µs on a processor of 3 GHz, which covers the service times used.
+/// Steps per block: about 0.5 µs to 60 µs on a processor of 3 GHz, which covers the service times
+/// used.
 const BLOCKS: [u64; 8] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
-/// Each block is timed so often and its least time is taken, for interruptions only ever add. All rounds
-/// take about 20 ms: with 4 ms two calibrations in a row differed by up to 3 % on a shared virtual
-/// machine, with 20 ms mostly by less than 1 %.
+/// Each block is timed so often and its least time is taken, for interruptions only ever add. All
+/// rounds take about 20 ms: with 4 ms two calibrations in a row differed by up to 3 % on a shared
+/// virtual machine, with 20 ms mostly by less than 1 %.
 const ROUNDS: usize = 200;
 
 /// How long [`spin`] takes on this machine now.
@@ -47,8 +48,9 @@ impl Calibration {
         let points = || steps.iter().zip(times_ns).map(|(&x, &y)| (1.0 / x as f64, y / x as f64));
         let n = steps.len() as f64;
         let (mean_u, mean_v) = points().fold((0.0, 0.0), |(a, b), (u, v)| (a + u / n, b + v / n));
-        let (cov, var) = points()
-            .fold((0.0, 0.0), |(c, s), (u, v)| (c + (u - mean_u) * (v - mean_v), s + (u - mean_u) * (u - mean_u)));
+        let (cov, var) = points().fold((0.0, 0.0), |(c, s), (u, v)| {
+            (c + (u - mean_u) * (v - mean_v), s + (u - mean_u) * (u - mean_u))
+        });
         let call_ns = cov / var;
         let step_ns = mean_v - call_ns * mean_u;
         let misfit = steps
@@ -107,9 +109,9 @@ mod tests {
         assert_ne!(spin(1_000), spin(1_001));
     }
 
-    /// From 0.5 µs to 10 ms, in the thread's own processor time, since 10 ms on a busy machine never pass
-    /// without an interruption. The limits are wide; what must show is a loop that the compiler has
-    /// shortened, which would be off by factors.
+    /// From 0.5 µs to 10 ms, in the thread's own processor time, since 10 ms on a busy machine
+    /// never pass without an interruption. The limits are wide; what must show is a loop that the
+    /// compiler has shortened, which would be off by factors.
     #[test]
     fn work_is_linear_in_its_steps() {
         let processor_ns = || {
@@ -127,7 +129,10 @@ mod tests {
             let least_ns = (0..30).map(once).fold(f64::INFINITY, f64::min);
             // Two system calls read this clock: up to a microsecond of a short block.
             let (lowest, highest) = (0.6 * service_ns, 1.6 * service_ns + 1_000.0);
-            assert!((lowest..highest).contains(&least_ns), "{service_ns} ns took {least_ns} ns: {calibration:?}");
+            assert!(
+                (lowest..highest).contains(&least_ns),
+                "{service_ns} ns took {least_ns} ns: {calibration:?}"
+            );
         }
     }
 }

@@ -6,23 +6,24 @@ use std::pin::pin;
 use runtimes::{Config, Runtime, Spawner, Suspend};
 
 use crate::switching::{Member, PARAMS, config, sizes, switch_cost};
-use crate::{Card, Failure, Field, Kind, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Params, Sample, Workload};
 
-/// The same as `switch_cost` in direct style: plain function calls, `depth` of them, and at the bottom a call that suspends the
-/// whole stack. Resuming goes to the bottom at once, however deep that is.
+/// The same as `switch_cost` in direct style: plain function calls, `depth` of them, and at the
+/// bottom a call that suspends the whole stack. Resuming goes to the bottom at once, however deep
+/// that is.
 ///
 /// What suspends is called through a table of functions, so that nothing of the switch is inlined.
 #[derive(Debug)]
 pub struct SwitchCostDirect;
 
 impl Workload for SwitchCostDirect {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "switch_cost_direct",
         summary: "A crowd of tasks in direct style yields again and again, each from the bottom of nested function calls.",
         shows: "the cost of suspending and resuming a whole stack, however deep the calls on it",
         unit: "switches",
         kind: Kind::Throughput,
-        field: Field::Only { runtimes: &["stackful", "may"], workers: 1 },
+        runtimes: DefaultRuntimes::Only { runtimes: &["stackful", "may"], workers: 1 },
         params: &PARAMS,
         small: &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
     };
@@ -45,7 +46,8 @@ fn spawn<S: Spawner>(spawner: &S, member: Member, depth: usize) -> Result<S::Joi
     task.ok_or(Failure::NotOffered("its tasks have no stack to suspend, or none that stays on its thread"))
 }
 
-/// `depth` calls, and the switches at the bottom. Returns the switches, and one for each level but the last.
+/// `depth` calls, and the switches at the bottom. Returns the switches, and one for each level but
+/// the last.
 #[inline(never)]
 fn call(member: Member, depth: usize, stack: &dyn Suspend) -> u64 {
     if depth > 1 {

@@ -13,9 +13,27 @@ use crate::workload::check;
 use crate::{Failure, Param, Params, Sample};
 
 pub(crate) const PARAMS: [Param; 4] = [
-    Param { name: "tasks", default: 1_000, min: 1, max: 100_000, help: "tasks that switch in turn" },
-    Param { name: "depth", default: 10, min: 1, max: 1_000, help: "nested calls or futures of each task" },
-    Param { name: "switches", default: 100, min: 1, max: 1_000_000, help: "times that each task is resumed" },
+    Param {
+        name: "tasks",
+        default: 1_000,
+        min: 1,
+        max: 100_000,
+        help: "tasks that switch in turn",
+    },
+    Param {
+        name: "depth",
+        default: 10,
+        min: 1,
+        max: 1_000,
+        help: "nested calls or futures of each task",
+    },
+    Param {
+        name: "switches",
+        default: 100,
+        min: 1,
+        max: 1_000_000,
+        help: "times that each task is resumed",
+    },
     Param {
         name: "largest",
         default: 1_000,
@@ -72,9 +90,9 @@ const SIZES: [(&str, Size); 8] = [
 /// Each of them so often; the median counts.
 const REPEATS: usize = 3;
 
-/// What the tasks of one crowd share. They wait at the bottom until all are there, and again when each has been resumed
-/// `switches` times, the last of them. Between the two each task is woken, resumed and suspended exactly that often: spawning, descending, ending and
-/// joining lie outside.
+/// What the tasks of one crowd share. They wait at the bottom until all are there, and again when
+/// each has been resumed `switches` times, the last of them. Between the two each task is woken,
+/// resumed and suspended exactly that often: spawning, descending, ending and joining lie outside.
 pub(crate) struct Crowd {
     bottom: Event,
     done: Event,
@@ -123,11 +141,17 @@ impl Drop for Member {
     }
 }
 
-/// What `spawn` is given: the member and its depth. The task returns what [`Member::finish`] does, and one for each level but
-/// the last.
-pub(crate) trait SpawnMember<S, J>: Fn(&S, Member, usize) -> Result<J, Failure> + Send + Sync + 'static {}
+/// What `spawn` is given: the member and its depth. The task returns what [`Member::finish`] does,
+/// and one for each level but the last.
+pub(crate) trait SpawnMember<S, J>:
+    Fn(&S, Member, usize) -> Result<J, Failure> + Send + Sync + 'static
+{
+}
 
-impl<S, J, F: Fn(&S, Member, usize) -> Result<J, Failure> + Send + Sync + 'static> SpawnMember<S, J> for F {}
+impl<S, J, F: Fn(&S, Member, usize) -> Result<J, Failure> + Send + Sync + 'static> SpawnMember<S, J>
+    for F
+{
+}
 
 /// Times the switches of crowds of the size that the parameters say.
 pub(crate) fn switch_cost<R: Runtime, J: Join<u64>>(
@@ -136,7 +160,8 @@ pub(crate) fn switch_cost<R: Runtime, J: Join<u64>>(
     iterations: u64,
     spawn: impl SpawnMember<R::Spawner, J>,
 ) -> Result<Sample, Failure> {
-    let (tasks, depth, switches) = (params.size("tasks"), params.size("depth"), params.get("switches"));
+    let (tasks, depth, switches) =
+        (params.size("tasks"), params.size("depth"), params.get("switches"));
     require_room(runtime, tasks as u64)?;
     let spawner = runtime.spawner().clone();
     let elapsed_ns = drive(runtime, async move {
@@ -168,14 +193,19 @@ pub(crate) fn sizes<R: Runtime, J: Join<u64>>(
                 *ns = switch(&spawner, &spawn, size).await?;
             }
             ns.sort_unstable();
-            figures.push((name, ns[REPEATS / 2] as f64 / (size.tasks as u64 * size.switches) as f64));
+            figures
+                .push((name, ns[REPEATS / 2] as f64 / (size.tasks as u64 * size.switches) as f64));
         }
         Ok(figures)
     })
 }
 
 /// The nanoseconds that all switches of one crowd take.
-async fn switch<S, J: Join<u64>>(spawner: &S, spawn: &impl SpawnMember<S, J>, size: Size) -> Result<u64, Failure> {
+async fn switch<S, J: Join<u64>>(
+    spawner: &S,
+    spawn: &impl SpawnMember<S, J>,
+    size: Size,
+) -> Result<u64, Failure> {
     let Size { tasks, depth, switches } = size;
     let (bottom, done) = (Event::new(tasks), Event::new(tasks));
     bottom.expect(tasks);

@@ -9,22 +9,22 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// The echo of most comparisons of network runtimes (monoio's and glommio's among them), in a closed
-/// loop: 64 connections × 64 bytes. Connections are made and servers started before the clock; each client
-/// sends its next message when it has read the last one back and compared it.
+/// The echo of most comparisons of network runtimes (monoio's and glommio's among them), in a
+/// closed loop: 64 connections × 64 bytes. Connections are made and servers started before the
+/// clock; each client sends its next message when it has read the last one back and compared it.
 #[derive(Debug)]
 pub struct TcpEcho;
 
 impl Workload for TcpEcho {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "tcp_echo",
         summary: "Each client task sends a message over loopback, a server task returns it, and the client sends the next.",
         shows: "the path from epoll to the task and back: reactor turns, wakes and system calls per message",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },

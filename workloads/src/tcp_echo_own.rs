@@ -1,4 +1,5 @@
-//! The echo of [`tcp_echo`](crate::tcp_echo), on the sockets that each runtime's own authors provide.
+//! The echo of [`tcp_echo`](crate::tcp_echo), on the sockets that each runtime's own authors
+//! provide.
 
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -10,23 +11,23 @@ use rustix::net::sockopt::set_tcp_nodelay;
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// The other echo isolates the scheduler: all runtimes wait for the same epoll loop. Here each has what its users
-/// have: tokio its I/O driver, async-executor async-io, monoio and may their own epoll, ours the shared reactor. The
-/// difference between the two is what a foreign reactor costs a peer. Connections, sizes, the clock and what is
-/// verified are the same.
+/// The other echo isolates the scheduler: all runtimes wait for the same epoll loop. Here each has
+/// what its users have: tokio its I/O driver, async-executor async-io, monoio and may their own
+/// epoll, ours the shared reactor. The difference between the two is what a foreign reactor costs a
+/// peer. Connections, sizes, the clock and what is verified are the same.
 #[derive(Debug)]
 pub struct TcpEchoOwn;
 
 impl Workload for TcpEchoOwn {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "tcp_echo_own",
         summary: "Own reactor: the echo of tcp_echo, each runtime on the sockets and the reactor of its own authors.",
         shows: "own reactor: what its users get from a whole runtime; beside tcp_echo, what the shared reactor costs a peer",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },

@@ -8,7 +8,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive_from_outside, sum_below};
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// What a program with one foot in threads does all day: a blocking call into the runtime, and
 /// the answer.
@@ -24,13 +24,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct ThreadPingPong;
 
 impl Workload for ThreadPingPong {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "thread_ping_pong",
         summary: "A thread outside the runtime and a task answer each other over two channels of capacity 1.",
         shows: "the way into a runtime that has nothing else to do, and out of it: two wake-ups across threads",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[Param {
             name: "round_trips",
             default: 100,

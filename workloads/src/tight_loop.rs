@@ -8,29 +8,30 @@ use runtimes::{Runtime, Spawner};
 use crate::alarm::monotonic_ns;
 use crate::drive::drive;
 use crate::histogram::histogram;
-use crate::hogs::{FIELD, ROUND_STEPS, rounds};
-use crate::ledger::{Closed, Ledger};
+use crate::hogs::{RUNTIMES, ROUND_STEPS, rounds};
+use crate::completions::{Closed, Completions};
 use crate::spin::Calibration;
 use crate::workload::check;
-use crate::{Card, Failure, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
 
-/// Go's old starvation case (golang/go#10958): a task spawns others and enters a loop that nothing leaves. There the program
-/// hung; here the loop ends after `loop_ms` of work, so that starvation is a figure. The tasks are spawned by the
-/// looping task itself: they lie in the queues of a worker that will not look there.
+/// Go's old starvation case (golang/go#10958): a task spawns others and enters a loop that nothing
+/// leaves. There the program hung; here the loop ends after `loop_ms` of work, so that starvation
+/// is a figure. The tasks are spawned by the looping task itself: they lie in the queues of a
+/// worker that will not look there.
 ///
-/// `latency` is a task's time from its spawn to its poll. `polled_beside_percent` says how many were polled before the
-/// loop ended.
+/// `latency` is a task's time from its spawn to its poll. `polled_beside_percent` says how many
+/// were polled before the loop ended.
 #[derive(Debug)]
 pub struct TightLoop;
 
 impl Workload for TightLoop {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "tight_loop",
         summary: "A task spawns others and then computes for 300 ms in a loop without a yield point.",
         shows: "whether the scheduler can step in where a task does not let it: without preemption the others wait for the loop's end",
         unit: "tasks",
         kind: Kind::Latency,
-        field: FIELD,
+        runtimes: RUNTIMES,
         params: &[
             Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "tasks that wait" },
             Param { name: "loop_ms", default: 300, min: 1, max: 60_000, help: "milliseconds of work in the loop" },
@@ -76,9 +77,9 @@ struct Looped {
 }
 
 async fn spawn_and_loop<S: Spawner>(spawner: S, tasks: usize, rounds: u64) -> Looped {
-    let (ledger, closed) = Ledger::new(tasks);
+    let (completions, closed) = Completions::new(tasks);
     let spawn = |slot| {
-        let entry = ledger.entry(slot);
+        let entry = completions.entry(slot);
         let now_ns = monotonic_ns();
         drop(spawner.spawn(async move { entry.fill(monotonic_ns()) }));
         now_ns

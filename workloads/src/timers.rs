@@ -11,25 +11,26 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::histogram::histogram;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// 10,000 timers that really fire (a known peer's benchmark drops its timers unexpired). Deadlines are
-/// spread evenly and armed in shuffled order, so that neither a heap nor a wheel meets its best case.
-/// A timer that fires before its deadline fails the run.
+/// 10,000 timers that really fire (a known peer's benchmark drops its timers unexpired). Deadlines
+/// are spread evenly and armed in shuffled order, so that neither a heap nor a wheel meets its best
+/// case. A timer that fires before its deadline fails the run.
 ///
-/// `lateness` runs from the deadline to the moment at which the task runs again. `armed_late` counts
-/// timers that were armed only after their deadline, because spawning them took longer than `lead_ms`.
+/// `lateness` runs from the deadline to the moment at which the task runs again. `armed_late`
+/// counts timers that were armed only after their deadline, because spawning them took longer than
+/// `lead_ms`.
 #[derive(Debug)]
 pub struct Timers;
 
 impl Workload for Timers {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "timers",
         summary: "Each task sleeps until a deadline of its own; deadlines lie close together.",
         shows: "how late a runtime resumes a task whose time has come, and what arming and firing cost",
         unit: "expiries",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "timers", default: 10_000, min: 1, max: 1_000_000, help: "timers armed in one iteration" },
             Param { name: "lead_ms", default: 50, min: 0, max: 60_000, help: "milliseconds before the first deadline" },

@@ -13,33 +13,35 @@ use crate::metronome::Metronome;
 use crate::sleepers::{self, Sleepers};
 use crate::usage::Usage;
 use crate::workload::{check, io};
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// What an idle runtime costs, and what it takes to rouse it.
 ///
-/// The tasks also sleep on a timer that never fires, as connections with a timeout do. First nothing happens for
-/// `idle_ms`: whatever processor time and context switches the runtime is charged then, it wastes. Then a
-/// thread outside wakes one task every `interval_us`, by a schedule that does not wait for answers.
+/// The tasks also sleep on a timer that never fires, as connections with a timeout do. First
+/// nothing happens for `idle_ms`: whatever processor time and context switches the runtime is
+/// charged then, it wastes. Then a thread outside wakes one task every `interval_us`, by a schedule
+/// that does not wait for answers.
 ///
-/// - `latency` runs from the wake to the task's poll. It counts from the moment at which the wake was *due*
-///   when the thread was awake then, held up by a waker that had not returned. What the kernel's timer makes
-///   the thread late by (some 50 µs on a virtual machine, five times a wake) happens before the runtime hears
-///   of anything and is not charged to it; `waker_late_p99_ns` shows it. `uncorrected` counts from the call.
-/// - `idle_cpu_percent` (of one processor) and `idle_switches_per_s` cover the idle time, `cpu_per_wake_ns` and
-///   `switches_per_wake` the trickle; all without the thread that wakes. `wake_call_ns` is the mean time which
-///   that thread spends in the waker.
+/// - `latency` runs from the wake to the task's poll. It counts from the moment at which the wake
+///   was *due* when the thread was awake then, held up by a waker that had not returned. What the
+///   kernel's timer makes the thread late by (some 50 µs on a virtual machine, five times a wake)
+///   happens before the runtime hears of anything and is not charged to it; `waker_late_p99_ns`
+///   shows it. `uncorrected` counts from the call.
+/// - `idle_cpu_percent` (of one processor) and `idle_switches_per_s` cover the idle time,
+///   `cpu_per_wake_ns` and `switches_per_wake` the trickle; all without the thread that wakes.
+///   `wake_call_ns` is the mean time which that thread spends in the waker.
 /// - `bunched` counts wakes sent while the one before was unanswered: they found no idle runtime.
 #[derive(Debug)]
 pub struct Trickle;
 
 impl Workload for Trickle {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "trickle",
         summary: "A thread outside the runtime wakes one of many sleeping tasks every millisecond; in between there is nothing to do.",
         shows: "how long an idle runtime takes to run a task that is woken, and what being idle and waking up cost the machine",
         unit: "wakes",
         kind: Kind::Latency,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "sleeping tasks, woken in turn" },
             Param { name: "wakes", default: 500, min: 1, max: 1_000_000, help: "wakes in one iteration" },
@@ -126,7 +128,8 @@ impl Costs {
 struct Times {
     /// When it was due.
     intended_ns: u64,
-    /// Since when it could have been sent: when it was due, or when the thread, asleep at that time, woke up.
+    /// Since when it could have been sent: when it was due, or when the thread, asleep at that
+    /// time, woke up.
     counted_from_ns: u64,
     /// Before the call of the waker.
     woken_ns: u64,
@@ -136,7 +139,8 @@ struct Times {
     polled_ns: u64,
 }
 
-/// Wakes the tasks in turn, each at its time or as soon after it as this thread gets there; none is skipped.
+/// Wakes the tasks in turn, each at its time or as soon after it as this thread gets there; none is
+/// skipped.
 fn trickle(sleepers: &Sleepers, wakes: usize, interval_ns: u64) -> Result<Vec<Times>, Failure> {
     let mut times = Vec::with_capacity(wakes);
     let first_ns = monotonic_ns() + interval_ns;

@@ -9,7 +9,8 @@ use nix::sys::time::TimeValLike;
 /// A reading of an account, or the difference of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time in the process and in the kernel, in nanoseconds; the kernel tells microseconds.
+    /// Processor time in the process and in the kernel, in nanoseconds; the kernel tells
+    /// microseconds.
     pub cpu_ns: u64,
     /// Times that a thread gave its processor up, because it waited.
     pub voluntary_switches: u64,
@@ -68,7 +69,9 @@ impl Sub for Usage {
         Self {
             cpu_ns: self.cpu_ns.saturating_sub(other.cpu_ns),
             voluntary_switches: self.voluntary_switches.saturating_sub(other.voluntary_switches),
-            involuntary_switches: self.involuntary_switches.saturating_sub(other.involuntary_switches),
+            involuntary_switches: self
+                .involuntary_switches
+                .saturating_sub(other.involuntary_switches),
         }
     }
 }
@@ -83,7 +86,8 @@ mod tests {
 
     #[test]
     fn work_and_waiting_are_charged_to_the_process_and_to_whom_they_belong() {
-        let both = || (Usage::of_process().expect("getrusage"), Usage::of_thread().expect("getrusage"));
+        let both =
+            || (Usage::of_process().expect("getrusage"), Usage::of_thread().expect("getrusage"));
         let before = both();
         let (to_main, from_thread) = mpsc::channel();
         thread::spawn(move || {
@@ -97,7 +101,10 @@ mod tests {
         let after = both();
         let (process, own) = (after.0 - before.0, after.1 - before.1);
         assert!(process.cpu_ns > 1_000_000 && process.voluntary_switches > 0, "{process:?}");
-        assert!(own.cpu_ns < process.cpu_ns && own.voluntary_switches > 0, "{own:?} of {process:?}");
+        assert!(
+            own.cpu_ns < process.cpu_ns && own.voluntary_switches > 0,
+            "{own:?} of {process:?}"
+        );
         assert_eq!((own - process).cpu_ns, 0);
     }
 }

@@ -6,23 +6,23 @@ use runtimes::Runtime;
 
 use crate::crowd;
 use crate::drive::drive;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
-/// Tokio's `notify_waiters` (benches/sync_notify.rs: 10, 50, 100, 200 or 500 waiters). The event here
-/// is one waker slot per waiter, with no lock and no list, so that the wakes are all there is to
-/// measure. Tokio's loop fires blindly; here a storm begins only when every waiter has gone pending,
-/// so that it wakes each of them exactly once, which is checked.
+/// Tokio's `notify_waiters` (benches/sync_notify.rs: 10, 50, 100, 200 or 500 waiters). The event
+/// here is one waker slot per waiter, with no lock and no list, so that the wakes are all there is
+/// to measure. Tokio's loop fires blindly; here a storm begins only when every waiter has gone
+/// pending, so that it wakes each of them exactly once, which is checked.
 #[derive(Debug)]
 pub struct WakeStorm;
 
 impl Workload for WakeStorm {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "wake_storm",
         summary: "One task fires an event on which a crowd of tasks waits; the last one to wake answers.",
         shows: "a burst of wakes from one place: herd effects, and how the burst is spread over the workers",
         unit: "wakes",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "waiters", default: 100, min: 1, max: 100_000, help: "tasks that wait" },
             Param { name: "storms", default: 100, min: 1, max: 1_000_000, help: "events fired in one iteration" },

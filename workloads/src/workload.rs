@@ -1,4 +1,4 @@
-//! The shape of a workload: a card, parameters, and a run whose result is verified.
+//! The shape of a workload: a definition, parameters, and a run whose result is verified.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use runtimes::{Config, JoinError, Runtime};
 
 /// Identity and description of one workload.
 #[derive(Clone, Copy, Debug)]
-pub struct Card {
+pub struct Definition {
     /// Registered name: lower case and underscores; what filters and results use.
     pub name: &'static str,
     /// One sentence: what the tasks do.
@@ -21,10 +21,11 @@ pub struct Card {
     /// How it is measured.
     pub kind: Kind,
     /// Where it is measured.
-    pub field: Field,
+    pub runtimes: DefaultRuntimes,
     /// Its parameters, in the order in which they are shown.
     pub params: &'static [Param],
-    /// Values with which an iteration takes milliseconds, for tests; what is not here stays as it is.
+    /// Values with which an iteration takes milliseconds, for tests; what is not here stays as it
+    /// is.
     pub small: &'static [(&'static str, u64)],
 }
 
@@ -41,14 +42,15 @@ pub enum Kind {
 
 /// On which runtimes a workload is measured when nobody names any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// On all but the [sliced](runtimes::Body::Sliced) and [unpooled](runtimes::Body::Unpooled) ones: none of its tasks opens a
-    /// region, and how stacks are made is not what it is about, so these could only repeat what `stackful` shows.
-    Usual,
+pub enum DefaultRuntimes {
+    /// On all but the [sliced](runtimes::TaskKind::Sliced) and
+    /// [unpooled](runtimes::TaskKind::Unpooled) ones: none of its tasks opens a region, and how
+    /// stacks are made is not what it is about, so these could only repeat what `stackful` shows.
+    All,
     /// On those and on the ones named.
-    UsualAnd(&'static [&'static str]),
-    /// Its tasks compute in regions. It is measured where that makes a difference, and beside it on one of each kind that
-    /// cannot be preempted.
+    AllAnd(&'static [&'static str]),
+    /// Its tasks compute in regions. It is measured where that makes a difference, and beside it on
+    /// one of each kind that cannot be preempted.
     Only {
         /// Registered names.
         runtimes: &'static [&'static str],
@@ -118,11 +120,18 @@ impl fmt::Display for ParamError {
                 write!(f, "workload {workload} takes no parameters, so not `{name}`")
             }
             Self::Unknown { workload, name, known } => {
-                write!(f, "workload {workload} has no parameter `{name}`; it has {}", known.join(", "))
+                write!(
+                    f,
+                    "workload {workload} has no parameter `{name}`; it has {}",
+                    known.join(", ")
+                )
             }
             Self::OutOfRange { workload, range, value } => {
                 let Range { name, min, max } = range;
-                write!(f, "parameter {name} of workload {workload} is {value}: it must lie in {min} to {max}")
+                write!(
+                    f,
+                    "parameter {name} of workload {workload} is {value}: it must lie in {min} to {max}"
+                )
             }
         }
     }
@@ -131,24 +140,33 @@ impl fmt::Display for ParamError {
 impl std::error::Error for ParamError {}
 
 impl Params {
-    /// The defaults of `card`.
-    pub fn defaults(card: &Card) -> Self {
-        Self(card.params.iter().map(|p| (p.name, p.default)).collect())
+    /// The defaults of `definition`.
+    pub fn defaults(definition: &Definition) -> Self {
+        Self(definition.params.iter().map(|p| (p.name, p.default)).collect())
     }
 
     /// Sets one parameter.
     ///
     /// # Errors
     /// [`ParamError`] for an unknown name or a value out of range.
-    pub fn set(&mut self, card: &Card, name: &str, value: u64) -> Result<(), ParamError> {
-        let Some(param) = card.params.iter().find(|p| p.name == name) else {
-            let known = card.params.iter().map(|p| p.name).collect();
-            return Err(ParamError::Unknown { workload: card.name, name: name.to_owned(), known });
+    pub fn set(
+        &mut self,
+        definition: &Definition,
+        name: &str,
+        value: u64,
+    ) -> Result<(), ParamError> {
+        let Some(param) = definition.params.iter().find(|p| p.name == name) else {
+            let known = definition.params.iter().map(|p| p.name).collect();
+            return Err(ParamError::Unknown {
+                workload: definition.name,
+                name: name.to_owned(),
+                known,
+            });
         };
         let Param { name, min, max, .. } = *param;
         if !(min..=max).contains(&value) {
             let range = Range { name, min, max };
-            return Err(ParamError::OutOfRange { workload: card.name, range, value });
+            return Err(ParamError::OutOfRange { workload: definition.name, range, value });
         }
         self.0.insert(name, value);
         Ok(())
@@ -157,9 +175,9 @@ impl Params {
     /// The value of `name`.
     ///
     /// # Panics
-    /// When the workload's card has no such parameter: a mistake in the workload's own file.
+    /// When the workload's definition has no such parameter: a mistake in the workload's own file.
     pub fn get(&self, name: &str) -> u64 {
-        *self.0.get(name).unwrap_or_else(|| panic!("the card declares no parameter `{name}`"))
+        *self.0.get(name).unwrap_or_else(|| panic!("the definition declares no parameter `{name}`"))
     }
 
     /// The value of `name` as a number of things that are kept in memory.
@@ -167,7 +185,7 @@ impl Params {
     /// # Panics
     /// As [`get`](Self::get), and when the value exceeds the address space.
     pub fn size(&self, name: &str) -> usize {
-        usize::try_from(self.get(name)).expect("the card's `max` fits the address space")
+        usize::try_from(self.get(name)).expect("the definition's `max` fits the address space")
     }
 
     /// All parameters with their values.
@@ -181,9 +199,10 @@ impl Params {
 pub struct Sample {
     /// Wall time of all iterations, start-up and verification excluded.
     pub elapsed: Duration,
-    /// Operations (the card's unit) in all iterations together.
+    /// Operations (the definition's unit) in all iterations together.
     pub operations: u64,
-    /// Latency workloads: named distributions in nanoseconds ("latency", "lateness", "uncorrected").
+    /// Latency workloads: named distributions in nanoseconds ("latency", "lateness",
+    /// "uncorrected").
     pub histograms: Vec<(&'static str, Histogram<u64>)>,
     /// Memory workloads: bytes that an operation holds, over the first iteration.
     pub bytes_per_operation: Option<f64>,
@@ -194,7 +213,13 @@ pub struct Sample {
 impl Sample {
     /// A sample of `operations` done in `elapsed`, with nothing beside the time.
     pub fn work(elapsed: Duration, operations: u64) -> Self {
-        Self { elapsed, operations, histograms: Vec::new(), bytes_per_operation: None, figures: Vec::new() }
+        Self {
+            elapsed,
+            operations,
+            histograms: Vec::new(),
+            bytes_per_operation: None,
+            figures: Vec::new(),
+        }
     }
 }
 
@@ -248,7 +273,7 @@ impl From<JoinError> for Failure {
 /// A load for executors. One file each; generic over the runtime; its result is verified.
 pub trait Workload: Send + Sync + 'static {
     /// Its identity, description and parameters.
-    const CARD: Card;
+    const DEFINITION: Definition;
 
     /// How a runtime is started for it with `workers` workers.
     fn config(workers: usize) -> Config {
@@ -262,8 +287,8 @@ pub trait Workload: Send + Sync + 'static {
     /// the failed run may be left on the runtime then: shut it down instead of measuring on.
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure>;
 
-    /// Named figures that are measured once beside the samples, on the same runtime after the last of them: the same in other
-    /// sizes, too slow to be part of every run. None by default.
+    /// Named figures that are measured once beside the samples, on the same runtime after the last
+    /// of them: the same in other sizes, too slow to be part of every run. None by default.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -277,8 +302,8 @@ pub(crate) fn io(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
     move |source| Failure::Io { what, source }
 }
 
-/// Lets tests falsify what a workload checks: whether it checks anything, and whether it then fails.
-/// In a module of its own, so that what is measured has no trace of it.
+/// Lets tests falsify what a workload checks: whether it checks anything, and whether it then
+/// fails. In a module of its own, so that what is measured has no trace of it.
 pub mod faults {
     #[cfg(feature = "faults")]
     thread_local! {
@@ -307,7 +332,11 @@ pub mod faults {
 ///
 /// # Errors
 /// [`Failure::Wrong`].
-pub fn check<T: PartialEq + fmt::Debug>(what: &'static str, got: T, want: T) -> Result<(), Failure> {
+pub fn check<T: PartialEq + fmt::Debug>(
+    what: &'static str,
+    got: T,
+    want: T,
+) -> Result<(), Failure> {
     if got == want && !faults::falsified() {
         return Ok(());
     }

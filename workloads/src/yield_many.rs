@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
+use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `yield_many` (benches/rt_multi_threaded.rs: 200 tasks × 1,000 yields). The yield is
 /// futures-lite's: it wakes itself and returns pending, so the order in which tasks run next is the
@@ -16,13 +16,13 @@ use crate::{Card, Failure, Field, Kind, Param, Params, Sample, Workload};
 pub struct YieldMany;
 
 impl Workload for YieldMany {
-    const CARD: Card = Card {
+    const DEFINITION: Definition = Definition {
         name: "yield_many",
         summary: "Every task of a crowd wakes itself and returns pending, again and again.",
         shows: "the cost of one turn through the run queue: self-wake, push, pop, poll",
         unit: "yields",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "tasks", default: 200, min: 1, max: 1_000_000, help: "tasks that yield side by side" },
             Param { name: "yields", default: 1_000, min: 1, max: 1_000_000, help: "yields of each task" },

@@ -99,7 +99,11 @@ struct FaultySpawner<S, F, const N: u64> {
 
 impl<S: Clone, F, const N: u64> Clone for FaultySpawner<S, F, N> {
     fn clone(&self) -> Self {
-        Self { spawner: self.spawner.clone(), spawned: Arc::clone(&self.spawned), fault: PhantomData }
+        Self {
+            spawner: self.spawner.clone(),
+            spawned: Arc::clone(&self.spawned),
+            fault: PhantomData,
+        }
     }
 }
 
@@ -133,7 +137,10 @@ impl<R: Runtime, F: Fault, const N: u64> Runtime for Faulty<R, F, N> {
     fn start(config: &Config) -> Result<Self, StartError> {
         let runtime = R::start(config)?;
         let spawner = runtime.spawner().clone();
-        Ok(Self { runtime, spawner: FaultySpawner { spawner, spawned: Arc::default(), fault: PhantomData } })
+        Ok(Self {
+            runtime,
+            spawner: FaultySpawner { spawner, spawned: Arc::default(), fault: PhantomData },
+        })
     }
 
     fn spawner(&self) -> &Self::Spawner {
@@ -157,8 +164,11 @@ impl<R: Runtime, F: Fault, const N: u64> Runtime for Faulty<R, F, N> {
     }
 }
 
-fn run<R: Runtime, F: Fault, W: Workload>(workers: usize, iterations: u64) -> Result<Sample, Failure> {
-    if ONE_TASK.contains(&W::CARD.name) {
+fn run<R: Runtime, F: Fault, W: Workload>(
+    workers: usize,
+    iterations: u64,
+) -> Result<Sample, Failure> {
+    if ONE_TASK.contains(&W::DEFINITION.name) {
         support::run::<Faulty<R, F, 1>, W>(workers, iterations)
     } else {
         support::run::<Faulty<R, F, VICTIM>, W>(workers, iterations)
@@ -180,7 +190,7 @@ fn loses<W: Workload>() {
 fn falsifies<W: Workload>() {
     type Local = schedulers::local::Variant;
     let struck = || STRUCK.get();
-    let (result, struck) = if ONE_TASK.contains(&W::CARD.name) {
+    let (result, struck) = if ONE_TASK.contains(&W::DEFINITION.name) {
         support::run_between::<Faulty<Local, Falsify, 1>, W, _>(1, 2, || {}, struck)
     } else {
         support::run_between::<Faulty<Local, Falsify, VICTIM>, W, _>(1, 2, || {}, struck)

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use workloads::{Card, Field, ParamError, Params, Range, Visitor, Workload, cards, visit};
+use workloads::{
+    DefaultRuntimes, Definition, ParamError, Params, Range, Visitor, Workload, definitions, visit,
+};
 
 struct Name;
 
@@ -10,23 +12,27 @@ impl Visitor for Name {
     type Output = &'static str;
 
     fn visit<W: Workload>(self) -> &'static str {
-        W::CARD.name
+        W::DEFINITION.name
     }
 }
 
 #[test]
 fn every_card_is_found_by_its_name() {
     let mut names = HashSet::new();
-    for card in cards() {
-        assert!(visit(card.name, Name).is_ok_and(|name| name == card.name), "{}", card.name);
-        assert!(names.insert(card.name), "{} is registered twice", card.name);
+    for definition in definitions() {
+        assert!(
+            visit(definition.name, Name).is_ok_and(|name| name == definition.name),
+            "{}",
+            definition.name
+        );
+        assert!(names.insert(definition.name), "{} is registered twice", definition.name);
     }
     assert!(visit("no_such_workload", Name).is_err());
 }
 
 #[test]
 fn every_workload_of_the_suite_is_registered() {
-    let names: Vec<_> = cards().iter().map(|card| card.name).collect();
+    let names: Vec<_> = definitions().iter().map(|definition| definition.name).collect();
     for name in [
         "spawn_many_local",
         "spawn_many_remote",
@@ -71,16 +77,23 @@ fn every_workload_of_the_suite_is_registered() {
 
 #[test]
 fn cards_are_fit_to_be_shown() {
-    for card in cards() {
-        let Card { name, summary, shows, unit, params, .. } = card;
-        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
+    for definition in definitions() {
+        let Definition { name, summary, shows, unit, params, .. } = definition;
+        assert!(
+            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
+            "{name}"
+        );
         assert!(summary.ends_with('.') && !summary.contains('\n'), "{name}: {summary}");
         assert!(!shows.is_empty() && !shows.contains('\n'), "{name}: {shows}");
         assert!(!unit.is_empty(), "{name}");
         let mut names = HashSet::new();
         for param in *params {
             assert!(names.insert(param.name), "{name} has {} twice", param.name);
-            assert!((param.min..=param.max).contains(&param.default), "{name}: default of {}", param.name);
+            assert!(
+                (param.min..=param.max).contains(&param.default),
+                "{name}: default of {}",
+                param.name
+            );
             assert!(!param.help.is_empty(), "{name}: {}", param.name);
         }
     }
@@ -90,34 +103,40 @@ fn cards_are_fit_to_be_shown() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn fields_name_registered_runtimes() {
-    let runtimes: HashSet<_> = runtimes::cards().iter().map(|card| card.name).collect();
-    for card in cards() {
-        let names = match card.field {
-            Field::Usual => continue,
-            Field::UsualAnd(names) => names,
-            Field::Only { runtimes, workers } => {
-                assert!(workers > 0, "{}", card.name);
+    let runtimes: HashSet<_> =
+        runtimes::descriptors().iter().map(|descriptor| descriptor.name).collect();
+    for definition in definitions() {
+        let names = match definition.runtimes {
+            DefaultRuntimes::All => continue,
+            DefaultRuntimes::AllAnd(names) => names,
+            DefaultRuntimes::Only { runtimes, workers } => {
+                assert!(workers > 0, "{}", definition.name);
                 runtimes
             }
         };
-        assert!(!names.is_empty() && names.iter().all(|name| runtimes.contains(name)), "{}: {names:?}", card.name);
+        assert!(
+            !names.is_empty() && names.iter().all(|name| runtimes.contains(name)),
+            "{}: {names:?}",
+            definition.name
+        );
     }
 }
 
 #[test]
 fn limits_are_accepted_and_what_lies_beyond_is_refused() {
-    for card in cards() {
-        for param in card.params {
-            let mut params = Params::defaults(card);
+    for definition in definitions() {
+        for param in definition.params {
+            let mut params = Params::defaults(definition);
             for value in [param.min, param.max] {
-                params.set(card, param.name, value).unwrap_or_else(|error| panic!("{error}"));
+                params.set(definition, param.name, value).unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(params.get(param.name), value);
             }
             let before = params.clone();
-            for value in [param.min.checked_sub(1), param.max.checked_add(1)].into_iter().flatten() {
+            for value in [param.min.checked_sub(1), param.max.checked_add(1)].into_iter().flatten()
+            {
                 let range = Range { name: param.name, min: param.min, max: param.max };
-                let want = ParamError::OutOfRange { workload: card.name, range, value };
-                assert_eq!(params.set(card, param.name, value), Err(want));
+                let want = ParamError::OutOfRange { workload: definition.name, range, value };
+                assert_eq!(params.set(definition, param.name, value), Err(want));
             }
             assert_eq!(params, before, "a refused value changed something");
         }
@@ -126,9 +145,15 @@ fn limits_are_accepted_and_what_lies_beyond_is_refused() {
 
 #[test]
 fn an_unknown_parameter_is_refused_with_the_names_that_exist() {
-    let card = cards().into_iter().find(|card| card.name == "ring").expect("ring is registered");
-    let error = Params::defaults(card).set(card, "lap", 3).unwrap_err();
+    let definition = definitions()
+        .into_iter()
+        .find(|definition| definition.name == "ring")
+        .expect("ring is registered");
+    let error = Params::defaults(definition).set(definition, "lap", 3).unwrap_err();
     assert_eq!(error.to_string(), "workload ring has no parameter `lap`; it has tasks, laps");
-    let error = Params::defaults(card).set(card, "tasks", 1).unwrap_err();
-    assert_eq!(error.to_string(), "parameter tasks of workload ring is 1: it must lie in 2 to 100000");
+    let error = Params::defaults(definition).set(definition, "tasks", 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "parameter tasks of workload ring is 1: it must lie in 2 to 100000"
+    );
 }

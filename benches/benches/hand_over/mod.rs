@@ -1,5 +1,5 @@
-//! Every harness is the tool `stampede`, which holds the compiled matrix. Replacing this process by it
-//! saves linking and optimising the whole program once more for each of them.
+//! Every harness is the tool `stampede`, which holds the compiled matrix. Replacing this process by
+//! it saves linking and optimising the whole program once more for each of them.
 
 use std::env;
 use std::io::{self, Write};

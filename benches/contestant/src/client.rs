@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::protocol::{
-    Checked, Counters, Description, FailureKind, MAX_LINE_BYTES, Message, Request, Sample, Start, VERSION,
+    Checked, Counters, Description, FailureKind, MAX_LINE_BYTES, Message, Request, Sample, Start,
+    VERSION,
 };
 
 /// Lines of a contestant's standard error that are kept for the reason of a failure.
@@ -85,7 +86,9 @@ pub enum ClientError {
         line: String,
     },
     /// It speaks another version.
-    #[error("the contestant speaks version {theirs} of the protocol, this harness speaks {VERSION}")]
+    #[error(
+        "the contestant speaks version {theirs} of the protocol, this harness speaks {VERSION}"
+    )]
     Version {
         /// Its version.
         theirs: u64,
@@ -147,9 +150,14 @@ impl Client {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| ClientError::Start { program: program.to_owned(), source })?;
-        let (requests, lines, printed) = (child.stdin.take(), listen(&mut child), Printed::of(&mut child));
-        let description =
-            Description { protocol: VERSION, runtimes: Vec::new(), workloads: Vec::new(), build: nothing_known() };
+        let (requests, lines, printed) =
+            (child.stdin.take(), listen(&mut child), Printed::of(&mut child));
+        let description = Description {
+            protocol: VERSION,
+            runtimes: Vec::new(),
+            workloads: Vec::new(),
+            build: nothing_known(),
+        };
         let mut client = Self { child, requests, lines, printed, deadline, description };
         client.description = client.describe()?;
         Ok(client)
@@ -185,7 +193,12 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn run(&mut self, iterations: u64, counted: bool, during: &str) -> Result<Sample, ClientError> {
+    pub fn run(
+        &mut self,
+        iterations: u64,
+        counted: bool,
+        during: &str,
+    ) -> Result<Sample, ClientError> {
         match self.ask(&Request::Run { iterations, counted }, during, &mut |_| {})? {
             Message::Sample(sample) => Ok(sample),
             other => Err(unexpected(during, &other)),
@@ -248,7 +261,8 @@ impl Client {
         behaviours: &[String],
         event: &mut dyn FnMut(Checking<'_>),
     ) -> Result<(), ClientError> {
-        let request = Request::Conform { runtime: runtime.to_owned(), behaviours: behaviours.to_owned() };
+        let request =
+            Request::Conform { runtime: runtime.to_owned(), behaviours: behaviours.to_owned() };
         let mut hear = |message: &Message| match message {
             Message::Checking { name } => event(Checking::Begun(name)),
             Message::Checked(checked) => event(Checking::Done(checked)),
@@ -330,7 +344,11 @@ impl Client {
             return ClientError::Interrupted;
         }
         self.printed.all();
-        ClientError::Died { during: during.to_owned(), status, last_words: self.printed.last_words() }
+        ClientError::Died {
+            during: during.to_owned(),
+            status,
+            last_words: self.printed.last_words(),
+        }
     }
 
     fn wait_for_its_end(&mut self) -> io::Result<ExitStatus> {
@@ -378,7 +396,9 @@ fn nothing_known() -> crate::protocol::Build {
 fn outcome(message: Message, during: &str) -> Result<Message, ClientError> {
     match message {
         Message::Failed { kind, reason } => Err(ClientError::Failed { kind, reason }),
-        Message::Refused { reason } => Err(ClientError::Refused { during: during.to_owned(), reason }),
+        Message::Refused { reason } => {
+            Err(ClientError::Refused { during: during.to_owned(), reason })
+        }
         reply => Ok(reply),
     }
 }
@@ -394,7 +414,9 @@ fn junk(line: String, during: &str) -> ClientError {
         protocol: u64,
     }
     match serde_json::from_str(&line) {
-        Ok(Versioned { protocol }) if protocol != u64::from(VERSION) => ClientError::Version { theirs: protocol },
+        Ok(Versioned { protocol }) if protocol != u64::from(VERSION) => {
+            ClientError::Version { theirs: protocol }
+        }
         _ => ClientError::Junk { during: during.to_owned(), line: shortened(&line) },
     }
 }
@@ -509,7 +531,8 @@ impl Printed {
 /// Name and state of each thread: tells a deadlock (all sleep) from a livelock (some run).
 fn threads_of(pid: u32) -> String {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return "unknown".to_owned() };
-    let mut threads: Vec<_> = tasks.flatten().filter_map(|task| describe_thread(&task.path())).collect();
+    let mut threads: Vec<_> =
+        tasks.flatten().filter_map(|task| describe_thread(&task.path())).collect();
     threads.sort();
     threads.join(", ")
 }

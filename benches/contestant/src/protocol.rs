@@ -256,14 +256,19 @@ mod tests {
         let (mut requests, mut messages) = (0, 0);
         for line in page.lines() {
             if let Some(text) = line.strip_prefix("> {") {
-                serde_json::from_str::<Request>(&format!("{{{text}")).unwrap_or_else(|e| panic!("{line}: {e}"));
+                serde_json::from_str::<Request>(&format!("{{{text}"))
+                    .unwrap_or_else(|e| panic!("{line}: {e}"));
                 requests += 1;
             } else if let Some(text) = line.strip_prefix("< {") {
-                let message: Message =
-                    serde_json::from_str(&format!("{{{text}")).unwrap_or_else(|e| panic!("{line}: {e}"));
+                let message: Message = serde_json::from_str(&format!("{{{text}"))
+                    .unwrap_or_else(|e| panic!("{line}: {e}"));
                 let again = serde_json::to_value(&message).expect("plain data");
-                let shown: serde_json::Value = serde_json::from_str(&format!("{{{text}")).expect("just read");
-                assert_eq!(again, shown, "the page shows members that are not there, or leaves some out");
+                let shown: serde_json::Value =
+                    serde_json::from_str(&format!("{{{text}")).expect("just read");
+                assert_eq!(
+                    again, shown,
+                    "the page shows members that are not there, or leaves some out"
+                );
                 messages += 1;
             }
         }
@@ -277,13 +282,19 @@ mod tests {
             serde_json::from_str::<Request>(request).expect("known"),
             Request::Run { iterations: 3, counted: false }
         );
-        let error = serde_json::from_str::<Request>(r#"{"type":"dance"}"#).expect_err("unknown").to_string();
+        let error = serde_json::from_str::<Request>(r#"{"type":"dance"}"#)
+            .expect_err("unknown")
+            .to_string();
         assert!(error.contains("`dance`") && error.contains("`describe`"), "{error}");
     }
 
     #[test]
     fn events_are_no_replies() {
-        assert!(!Message::Alive.is_reply() && !Message::Checking { name: String::new() }.is_reply());
-        assert!(Message::Started.is_reply() && Message::Refused { reason: String::new() }.is_reply());
+        assert!(
+            !Message::Alive.is_reply() && !Message::Checking { name: String::new() }.is_reply()
+        );
+        assert!(
+            Message::Started.is_reply() && Message::Refused { reason: String::new() }.is_reply()
+        );
     }
 }

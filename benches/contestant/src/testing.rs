@@ -37,7 +37,9 @@ pub fn main(left_out: LeftOut) -> ExitCode {
         match trials_of(&program, left_out) {
             Ok(of_this) => trials.extend(of_this),
             // The program cannot say which tests it has: that is the one test that it fails.
-            Err(error) => trials.push(Trial::test(format!("{name}::describes_itself"), move || fail(&error))),
+            Err(error) => {
+                trials.push(Trial::test(format!("{name}::describes_itself"), move || fail(&error)))
+            }
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -61,7 +63,8 @@ fn trials_of(program: &Path, left_out: LeftOut) -> Result<Vec<Trial>, ClientErro
             trials.push(Trial::test(name, move || conforms(&program, &runtime.name, behaviour)));
         }
         for workload in &description.workloads {
-            let (program, runtime, workload) = (Arc::clone(&program), Arc::clone(&runtime), workload.clone());
+            let (program, runtime, workload) =
+                (Arc::clone(&program), Arc::clone(&runtime), workload.clone());
             let name = format!("{}::workloads::{workload}", runtime.name);
             trials.push(Trial::test(name, move || runs(&program, &runtime, &workload, left_out)));
         }
@@ -70,7 +73,8 @@ fn trials_of(program: &Path, left_out: LeftOut) -> Result<Vec<Trial>, ClientErro
 }
 
 fn conforms(program: &Path, runtime: &str, behaviour: String) -> Result<(), Failed> {
-    let mut client = Client::launch(program, DEADLINE).map_err(|error| Failed::from(error.to_string()))?;
+    let mut client =
+        Client::launch(program, DEADLINE).map_err(|error| Failed::from(error.to_string()))?;
     let mut broken = Vec::new();
     let asked = client.conform(runtime, &[behaviour], &mut |event| {
         if let Checking::Done(checked) = event {
@@ -85,18 +89,27 @@ fn conforms(program: &Path, runtime: &str, behaviour: String) -> Result<(), Fail
 }
 
 /// One iteration, then two in one run: with each worker count that the runtime takes.
-fn runs(program: &Path, runtime: &Descriptor, workload: &str, left_out: LeftOut) -> Result<(), Failed> {
+fn runs(
+    program: &Path,
+    runtime: &Descriptor,
+    workload: &str,
+    left_out: LeftOut,
+) -> Result<(), Failed> {
     for workers in [1, 2] {
         if runtime.max_workers.is_some_and(|max| workers > max) {
             continue;
         }
-        let mut client = Client::launch(program, DEADLINE).map_err(|error| Failed::from(error.to_string()))?;
+        let mut client =
+            Client::launch(program, DEADLINE).map_err(|error| Failed::from(error.to_string()))?;
         match run(&mut client, runtime, workload, workers) {
             // The result was right, and the machine too busy to say more.
             Ok(()) | Err(ClientError::Failed { kind: FailureKind::Void, .. }) => {}
             Err(ClientError::Failed { kind: FailureKind::NotOffered, .. })
-                if left_out.contains(&(&*runtime.name, workload)) || workload == NEEDS_STACKS && !runtime.stacks => {}
-            Err(error) => return Err(with_output(&client, &format!("with {workers} workers: {error}"))),
+                if left_out.contains(&(&*runtime.name, workload))
+                    || workload == NEEDS_STACKS && !runtime.stacks => {}
+            Err(error) => {
+                return Err(with_output(&client, &format!("with {workers} workers: {error}")));
+            }
         }
     }
     Ok(())
@@ -105,24 +118,37 @@ fn runs(program: &Path, runtime: &Descriptor, workload: &str, left_out: LeftOut)
 /// What only tasks with stacks of their own can run.
 const NEEDS_STACKS: &str = "switch_cost_direct";
 
-fn run(client: &mut Client, runtime: &Descriptor, workload: &str, workers: usize) -> Result<(), ClientError> {
+fn run(
+    client: &mut Client,
+    runtime: &Descriptor,
+    workload: &str,
+    workers: usize,
+) -> Result<(), ClientError> {
     let name = workload.to_owned();
-    let params = workloads::small_params(workload).iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+    let params = workloads::small_params(workload)
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value))
+        .collect();
     client.start(Start { runtime: runtime.name.clone(), workload: name, workers, params })?;
     let one = client.run(1, false, "the first iteration")?;
     let two = client.run(2, true, "two iterations")?;
-    check(workload, &one, &two).map_err(|reason| ClientError::Failed { kind: FailureKind::Failed, reason })?;
+    check(workload, &one, &two)
+        .map_err(|reason| ClientError::Failed { kind: FailureKind::Failed, reason })?;
     match client.shutdown()?.broken_law {
-        Some(law) => {
-            Err(ClientError::Failed { kind: FailureKind::Failed, reason: format!("broken counter law: {law}") })
-        }
+        Some(law) => Err(ClientError::Failed {
+            kind: FailureKind::Failed,
+            reason: format!("broken counter law: {law}"),
+        }),
         None => Ok(()),
     }
 }
 
 /// What every sample of one iteration and of two must have.
 fn check(workload: &str, one: &Sample, two: &Sample) -> Result<(), String> {
-    let kind = workloads::cards().iter().find(|card| card.name == workload).map(|card| card.kind);
+    let kind = workloads::definitions()
+        .iter()
+        .find(|descriptor| descriptor.name == workload)
+        .map(|descriptor| descriptor.kind);
     if one.operations == 0 || one.elapsed_ns == 0 {
         return Err("nothing was done, or in no time".to_owned());
     }
@@ -154,5 +180,9 @@ fn fail(error: &ClientError) -> Result<(), Failed> {
 
 fn with_output(client: &Client, reason: &str) -> Failed {
     let printed = client.printed();
-    if printed.is_empty() { reason.into() } else { format!("{reason}\n{}", printed.join("\n")).into() }
+    if printed.is_empty() {
+        reason.into()
+    } else {
+        format!("{reason}\n{}", printed.join("\n")).into()
+    }
 }

@@ -41,7 +41,9 @@ impl Script {
         // a child that the other thread forks at this moment.
         for _ in 0..100 {
             match Client::launch(&self.program, deadline) {
-                Err(ClientError::Start { source, .. }) if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                Err(ClientError::Start { source, .. })
+                    if source.kind() == std::io::ErrorKind::ExecutableFileBusy =>
+                {
                     std::thread::yield_now();
                 }
                 other => return other,
@@ -56,7 +58,12 @@ impl Script {
 }
 
 fn start() -> Start {
-    Start { runtime: "fake".to_owned(), workload: "ring".to_owned(), workers: 1, params: BTreeMap::new() }
+    Start {
+        runtime: "fake".to_owned(),
+        workload: "ring".to_owned(),
+        workers: 1,
+        params: BTreeMap::new(),
+    }
 }
 
 /// The error of a run after `text` has answered nothing but the description.
@@ -87,7 +94,10 @@ fn a_sound_contestant_is_understood() {
 
 #[test]
 fn another_version_is_refused_whatever_its_description_looks_like() {
-    for text in [&*DESCRIPTION.replace("\"protocol\":1", "\"protocol\":2"), r#"{"protocol":2,"hello":"world"}"#] {
+    for text in [
+        &*DESCRIPTION.replace("\"protocol\":1", "\"protocol\":2"),
+        r#"{"protocol":2,"hello":"world"}"#,
+    ] {
         let error = Script::new(&format!("read l; echo '{text}'; read l")).refused();
         assert!(matches!(error, ClientError::Version { theirs: 2 }), "{error}");
         assert!(error.to_string().contains("speaks version 2"), "{error}");
@@ -100,7 +110,10 @@ fn another_version_is_refused_whatever_its_description_looks_like() {
 #[test]
 fn junk_is_shown() {
     let error = Script::new("read l; echo Welcome to my scheduler; read l").refused();
-    assert!(error.to_string().ends_with("no message of the protocol: Welcome to my scheduler"), "{error}");
+    assert!(
+        error.to_string().ends_with("no message of the protocol: Welcome to my scheduler"),
+        "{error}"
+    );
     let error = run(r#"read l; echo "$(head -c 5000 /dev/zero | tr '\0' x)"; read l"#, PATIENCE);
     assert!(matches!(error, ClientError::Junk { .. }), "{error}");
     assert!(error.to_string().contains("in sampling") && error.to_string().len() < 400, "{error}");
@@ -118,7 +131,10 @@ fn a_crash_has_phase_signal_and_last_words() {
     assert!(text.contains("died in sampling") && text.contains("SIGABRT"), "{text}");
     assert!(text.ends_with("last words: queue is corrupt"), "{text}");
     let error = Script::new("exit 3").refused().to_string();
-    assert!(error.contains("died in its description") && error.contains("exit status: 3"), "{error}");
+    assert!(
+        error.contains("died in its description") && error.contains("exit status: 3"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -130,7 +146,10 @@ fn one_killed_from_the_terminal_is_no_result() {
 fn silence_is_a_hang_with_phase_and_threads() {
     let began = Instant::now();
     let text = run("exec sleep 600", Duration::from_millis(300)).to_string();
-    assert!(text.contains("hung in sampling: silent for 0.3 s") && text.contains("asleep"), "{text}");
+    assert!(
+        text.contains("hung in sampling: silent for 0.3 s") && text.contains("asleep"),
+        "{text}"
+    );
     assert!(began.elapsed() < PATIENCE);
 }
 
@@ -138,13 +157,17 @@ fn silence_is_a_hang_with_phase_and_threads() {
 fn a_sign_of_life_puts_the_deadline_off() {
     let alive = r#"echo '{"type":"alive"}'; sleep 0.4;"#.repeat(4);
     let answer = format!(r#"read l; {alive} echo '{{"type":"started"}}'; read l"#);
-    let mut client = Script::described(&answer).launch(Duration::from_millis(1_500)).expect("it describes itself");
+    let mut client = Script::described(&answer)
+        .launch(Duration::from_millis(1_500))
+        .expect("it describes itself");
     client.start(start()).expect("it said that it lives");
 }
 
 #[test]
 fn what_cannot_be_started_is_named() {
-    let error = Client::launch("/nonexistent/fake".as_ref(), PATIENCE).map(drop).expect_err("there is none");
+    let error = Client::launch("/nonexistent/fake".as_ref(), PATIENCE)
+        .map(drop)
+        .expect_err("there is none");
     assert!(error.to_string().contains("cannot start /nonexistent/fake"), "{error}");
     let script = Script::new("true");
     fs::set_permissions(&script.program, fs::Permissions::from_mode(0o644)).expect("ours");
@@ -153,9 +176,11 @@ fn what_cannot_be_started_is_named() {
 
 #[test]
 fn descriptions_that_make_no_sense_are_refused() {
-    let two = r#"{"name":"fake","summary":"","isolates":""},{"name":"fake","summary":"","isolates":""}"#;
+    let two =
+        r#"{"name":"fake","summary":"","isolates":""},{"name":"fake","summary":"","isolates":""}"#;
     let one = r#"{"name":"fake","summary":"","isolates":""}"#;
-    for (runtimes, reason) in [("", "no runtime"), (two, "two runtimes"), (&one.replace("fake", "../x"), "lower-case")]
+    for (runtimes, reason) in
+        [("", "no runtime"), (two, "two runtimes"), (&one.replace("fake", "../x"), "lower-case")]
     {
         let text = DESCRIPTION.replace(one, runtimes);
         let error = Script::new(&format!("read l; echo '{text}'; read l")).refused().to_string();
@@ -165,7 +190,8 @@ fn descriptions_that_make_no_sense_are_refused() {
 
 #[test]
 fn failures_keep_their_kind() {
-    let error = run(r#"read l; echo '{"type":"failed","kind":"void","reason":"late"}'; read l"#, PATIENCE);
+    let error =
+        run(r#"read l; echo '{"type":"failed","kind":"void","reason":"late"}'; read l"#, PATIENCE);
     assert!(matches!(error, ClientError::Failed { kind: FailureKind::Void, .. }), "{error}");
     assert_eq!(error.to_string(), "late");
 }

@@ -61,8 +61,12 @@ impl Launcher {
         let interrupted = by_us || matches!(result, Err(ClientError::Interrupted));
         let outcome = match result {
             Ok(measurement) => Outcome::Measured(measurement),
-            Err(ClientError::Failed { kind: FailureKind::Void, reason }) => Outcome::Void { reason },
-            Err(ClientError::Failed { kind: FailureKind::NotOffered, reason }) => Outcome::Skipped { reason },
+            Err(ClientError::Failed { kind: FailureKind::Void, reason }) => {
+                Outcome::Void { reason }
+            }
+            Err(ClientError::Failed { kind: FailureKind::NotOffered, reason }) => {
+                Outcome::Skipped { reason }
+            }
             Err(error) => Outcome::Failed { reason: chain(&error) },
         };
         Finished { outcome: outcome.readable(), printed, elapsed: began.elapsed(), interrupted }
@@ -95,7 +99,12 @@ impl Launcher {
         measured
     }
 
-    fn carry_out(&self, client: &RefCell<Client>, cell: &Cell, task: &Task) -> Result<Measurement, ClientError> {
+    fn carry_out(
+        &self,
+        client: &RefCell<Client>,
+        cell: &Cell,
+        task: &Task,
+    ) -> Result<Measurement, ClientError> {
         match task {
             Task::Verify => {
                 let measurement = counted_run(&mut client.borrow_mut(), 1, "verification")?;
@@ -125,7 +134,12 @@ impl Launcher {
         }
     }
 
-    fn sample(&self, client: &RefCell<Client>, cell: &Cell, timing: &Timing) -> Result<Measurement, ClientError> {
+    fn sample(
+        &self,
+        client: &RefCell<Client>,
+        cell: &Cell,
+        timing: &Timing,
+    ) -> Result<Measurement, ClientError> {
         let first = client.borrow_mut().run(1, false, "verification")?;
         let samples_ns = sampling::sample(client, cell, timing, &first, &self.criterion)?;
         let mean_ns = samples_ns.iter().sum::<f64>() / samples_ns.len().max(1) as f64;
@@ -143,17 +157,26 @@ fn iterations_in(time: Duration, iteration_ns: f64) -> u64 {
 }
 
 /// Adds what the workload measures once beside its samples. The counters do not cover it.
-fn with_figures(client: &mut Client, mut measurement: Measurement) -> Result<Measurement, ClientError> {
+fn with_figures(
+    client: &mut Client,
+    mut measurement: Measurement,
+) -> Result<Measurement, ClientError> {
     measurement.figures.extend(client.figures()?);
     Ok(measurement)
 }
 
 /// One run under the clock, with everything that is counted meanwhile.
-fn counted_run(client: &mut Client, iterations: u64, during: &str) -> Result<Measurement, ClientError> {
+fn counted_run(
+    client: &mut Client,
+    iterations: u64,
+    during: &str,
+) -> Result<Measurement, ClientError> {
     let sample = client.run(iterations, true, during)?;
-    let Sample { elapsed_ns, operations, bytes_per_operation, histograms, figures, counted } = sample;
-    let Counted { counters, process } = counted
-        .ok_or_else(|| failed(format!("in {during} the contestant counted nothing, although it was asked to")))?;
+    let Sample { elapsed_ns, operations, bytes_per_operation, histograms, figures, counted } =
+        sample;
+    let Counted { counters, process } = counted.ok_or_else(|| {
+        failed(format!("in {during} the contestant counted nothing, although it was asked to"))
+    })?;
     let mut encoded = BTreeMap::new();
     for (name, counts) in histograms {
         let text = encode(&counts).map_err(|error| failed(format!("histogram {name}: {error}")))?;

@@ -64,7 +64,11 @@ pub(super) fn sample(
 ///
 /// # Errors
 /// The contestant's.
-pub(super) fn unrecorded(client: &RefCell<Client>, cell: &Cell, place: &CriterionsPlace) -> Result<(), ClientError> {
+pub(super) fn unrecorded(
+    client: &RefCell<Client>,
+    cell: &Cell,
+    place: &CriterionsPlace,
+) -> Result<(), ClientError> {
     drive(configured(place), client, cell, 1, place).map(drop)
 }
 
@@ -124,9 +128,9 @@ fn drive(
 /// Unwinds out of criterion; the error itself waits in [`drive`].
 struct GaveUp;
 
-/// While it lives, criterion's lines go elsewhere than to standard output: nowhere, because ours are
-/// shown in their place, or through a pipe from which we pass them on. Criterion panics where it
-/// cannot print, and that must cost no measurement.
+/// While it lives, criterion's lines go elsewhere than to standard output: nowhere, because ours
+/// are shown in their place, or through a pipe from which we pass them on. Criterion panics where
+/// it cannot print, and that must cost no measurement.
 struct Detour {
     stdout: OwnedFd,
     relay: Option<JoinHandle<()>>,
@@ -179,7 +183,14 @@ mod tests {
 
     fn timing(adapt: bool) -> Timing {
         let ms = Duration::from_millis;
-        Timing { samples: 20, adapt, warm_up: ms(1), measurement: ms(1_000), counted: ms(1), resamples: 1_000 }
+        Timing {
+            samples: 20,
+            adapt,
+            warm_up: ms(1),
+            measurement: ms(1_000),
+            counted: ms(1),
+            resamples: 1_000,
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use results::output::Output;
 
 use super::Done;
 use crate::cell::Launcher;
-use crate::compare::contest::{self, Contest};
 use crate::compare::noise::{Gate, percent};
+use crate::compare::plan::{self, Plan};
 use crate::compare::run::{Options, Race};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
@@ -67,7 +67,8 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 #[derive(Debug, Args)]
 #[command(after_help = DETAILS)]
 pub(super) struct Compare {
-    /// The runtimes, by name, glob or regular expression; each is compared with the first. One named twice is measured twice
+    /// The runtimes, by name, glob or regular expression; each is compared with the first. One
+    /// named twice is measured twice
     #[arg(required = true, num_args = 1.., value_name = "RUNTIME")]
     runtimes: Vec<NamePattern>,
 
@@ -95,7 +96,8 @@ pub(super) struct Compare {
     #[arg(long, value_name = "WORKLOAD.NAME=VALUE")]
     param: Vec<String>,
 
-    /// Write the results to this file, an array with one object per workload, worker count and runtime
+    /// Write the results to this file, an array with one object per workload, worker count and
+    /// runtime
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
@@ -115,7 +117,9 @@ pub(super) struct Compare {
 /// A percentage as a share of 1.
 fn share(text: &str) -> Result<f64, String> {
     let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    percent.map(|percent| percent / 100.0).ok_or_else(|| "must be a percentage between 0 and 100".to_owned())
+    percent
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| "must be a percentage between 0 and 100".to_owned())
 }
 
 impl Compare {
@@ -131,31 +135,36 @@ impl Compare {
         let workspace = Workspace::find()?;
         // What is refused is refused before anything is built.
         let programs = wanted::named(&workspace, &self.runtimes)?;
-        contest::choose(self.workload.as_ref())?;
+        plan::choose(self.workload.as_ref())?;
         let file = self.json.as_deref().map(Output::prepare).transpose()?;
         let roster = self.roster(&workspace, &programs)?;
-        let contest = Contest::new(&roster, &self.runtimes, self.workload.as_ref(), &self.counts())?;
+        let plan = Plan::new(&roster, &self.runtimes, self.workload.as_ref(), &self.counts())?;
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
         let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(self.deadline) };
-        announce(&contest, &options);
+        announce(&plan, &options);
         let began = Instant::now();
         // What is written to standard output for programs stands alone there.
         let for_programs = file.as_ref().is_some_and(Output::is_stdout);
-        let mut race = Race::new(&contest, &options, &launcher, &interrupt, file);
+        let mut race = Race::new(&plan, &options, &launcher, &interrupt, file);
         let ended = race.run();
         let done = if interrupt.came() { "interrupted" } else { "done" };
         let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
-        let mut table = table::render(&contest, race.sheets(), &race.verdicts());
+        let mut table = table::render(&plan, race.sheets(), &race.verdicts());
         let elapsed = format::about(began.elapsed().as_secs_f64());
         table.push_str(&format!("\n{done} after {elapsed}; again: {command}\n"));
-        // The table is what the user has waited for: where standard output is full, the other will do.
+        // The table is what the user has waited for: where standard output is full, the other will
+        // do.
         if for_programs || !say::text(&table) {
             note!("{table}");
         }
         // Shown before anything is complained about.
         race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
         ended?;
-        Ok(if interrupt.came() { ExitCode::from(interrupt.exit_code()) } else { exit_code(race.sheets()) })
+        Ok(if interrupt.came() {
+            ExitCode::from(interrupt.exit_code())
+        } else {
+            exit_code(race.sheets())
+        })
     }
 
     /// Those who were named, as far as they may be timed.
@@ -163,7 +172,11 @@ impl Compare {
         let mut roster = Roster::build(workspace, programs)?;
         let meant = |name: &&str| self.runtimes.iter().any(|pattern| pattern.matches(name));
         let names: Vec<_> = roster.names().into_iter().filter(meant).map(str::to_owned).collect();
-        Conformance::new(&workspace.stampede_dir()).admit(&mut roster, &names, self.allow_nonconforming)?;
+        Conformance::new(&workspace.stampede_dir()).admit(
+            &mut roster,
+            &names,
+            self.allow_nonconforming,
+        )?;
         Ok(roster)
     }
 
@@ -179,10 +192,10 @@ impl Compare {
 }
 
 /// Says on standard error what will be done and under which rules, before anything is measured.
-fn announce(contest: &Contest, options: &Options) {
-    let labels: Vec<_> = contest.entrants.iter().map(|entrant| entrant.label.as_str()).collect();
+fn announce(plan: &Plan, options: &Options) {
+    let labels: Vec<_> = plan.contenders.iter().map(|contender| contender.label.as_str()).collect();
     let (first, others) = (labels[0], labels[1..].join(", "));
-    let (endpoints, rounds) = (contest.endpoints.len(), options.rounds);
+    let (endpoints, rounds) = (plan.endpoints.len(), options.rounds);
     note!(
         "comparing {others} with {first}: {} in {}, seed {}; \
          rounds with more than {} steal time are rejected",
@@ -191,11 +204,18 @@ fn announce(contest: &Contest, options: &Options) {
         options.seed,
         percent(options.gate.steal),
     );
-    contest.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
-    let (comparisons, least) = (contest.comparisons(), least_rounds(contest.comparisons()));
+    plan.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
+    let (comparisons, least) = (plan.comparisons(), least_rounds(plan.comparisons()));
     if rounds < least {
-        let among = if comparisons == 1 { "a comparison".to_owned() } else { format!("{comparisons} comparisons") };
-        note!("note: {} cannot decide {among}: take at least {least}", format::count(rounds, "round"));
+        let among = if comparisons == 1 {
+            "a comparison".to_owned()
+        } else {
+            format!("{comparisons} comparisons")
+        };
+        note!(
+            "note: {} cannot decide {among}: take at least {least}",
+            format::count(rounds, "round")
+        );
     }
     if cfg!(debug_assertions) {
         note!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");
@@ -205,9 +225,9 @@ fn announce(contest: &Contest, options: &Options) {
 fn exit_code(sheets: &[Sheet]) -> ExitCode {
     let mut bad = Vec::new();
     for sheet in sheets {
-        for (lane, row) in sheet.rows().iter().enumerate() {
+        for (column, row) in sheet.rows().iter().enumerate() {
             if let Some(reason) = &row.reason {
-                bad.push(format!("{}: {reason}", sheet.endpoint.id(lane)));
+                bad.push(format!("{}: {reason}", sheet.endpoint.id(column)));
             }
         }
     }
@@ -242,7 +262,9 @@ mod tests {
 
     #[test]
     fn the_command_repeats_the_comparison() {
-        let line = |arguments: &[&str]| command_line(&arguments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>(), 7);
+        let line = |arguments: &[&str]| {
+            command_line(&arguments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>(), 7)
+        };
         assert_eq!(line(&["compare", "a", "b"]), "cargo stampede compare a b --seed 7");
         assert_eq!(
             line(&["compare", "--workload", "^a$", "--seed=3"]),

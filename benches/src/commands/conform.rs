@@ -84,7 +84,11 @@ impl Conform {
         });
         match asked {
             Err(ClientError::Failed { .. }) if failed > 0 => {}
-            Err(error @ (ClientError::Died { .. } | ClientError::Hung { .. } | ClientError::Failed { .. })) => {
+            Err(
+                error @ (ClientError::Died { .. }
+                | ClientError::Hung { .. }
+                | ClientError::Failed { .. }),
+            ) => {
                 failed += 1;
                 progress.finish(&format!("{BAD}FAILED{BAD:#} {name} {under_way}: {error}"));
             }
@@ -93,7 +97,8 @@ impl Conform {
         drop(progress);
         let elapsed = format::about(began.elapsed().as_secs_f64());
         let left = behaviours.len() - passed - failed;
-        let left = if left > 0 { format!("; {left} were not checked after that") } else { String::new() };
+        let left =
+            if left > 0 { format!("; {left} were not checked after that") } else { String::new() };
         say!("{name}: {passed} of {} behaviours passed after {elapsed}{left}", behaviours.len());
         Ok(failed == 0)
     }
@@ -107,8 +112,11 @@ impl Conform {
             if chosen.len() == before {
                 let known: Vec<_> = all.iter().map(String::as_str).collect();
                 let hint = near(text, &known);
-                let hint =
-                    if hint.is_empty() { String::new() } else { format!(": did you mean {}?", hint.join(" or ")) };
+                let hint = if hint.is_empty() {
+                    String::new()
+                } else {
+                    format!(": did you mean {}?", hint.join(" or "))
+                };
                 anyhow::bail!("there is no theme or behaviour called `{text}`{hint}");
             }
         }

@@ -92,13 +92,13 @@ fn as_json(entries: &[Entry<'_>]) -> Value {
     };
     json!({
         "runtimes": entries.iter().map(runtime).collect::<Vec<_>>(),
-        "workloads": workloads::cards().iter().map(|card| json!({
-            "name": card.name,
-            "summary": card.summary,
-            "shows": card.shows,
-            "unit": card.unit,
-            "kind": kind(card),
-            "params": card.params.iter().map(|param| json!({
+        "workloads": workloads::definitions().iter().map(|definition| json!({
+            "name": definition.name,
+            "summary": definition.summary,
+            "shows": definition.shows,
+            "unit": definition.unit,
+            "kind": kind(definition),
+            "params": definition.params.iter().map(|param| json!({
                 "name": param.name,
                 "default": param.default,
                 "min": param.min,
@@ -123,7 +123,10 @@ fn as_text(entries: &[Entry<'_>]) -> String {
                 let peer = descriptor.package.as_deref().map(peer);
                 let peer = peer.map(|peer| format!(" ({peer})")).unwrap_or_default();
                 text.push_str(&format!("  {NAME}{}{NAME:#}{peer}, {workers}\n", descriptor.name));
-                text.push_str(&format!("      {}\n      {}\n", descriptor.summary, descriptor.isolates));
+                text.push_str(&format!(
+                    "      {}\n      {}\n",
+                    descriptor.summary, descriptor.isolates
+                ));
             }
             Entry::Unbuilt(program) => {
                 let what = if program.ours { "not built yet" } else { "a peer, not built yet" };
@@ -133,19 +136,27 @@ fn as_text(entries: &[Entry<'_>]) -> String {
         }
     }
     text.push_str(&format!("\n{HEADING}Workloads{HEADING:#}\n"));
-    for card in workloads::cards() {
-        text.push_str(&format!("  {NAME}{}{NAME:#}, {} in {}\n", card.name, kind(card), card.unit));
-        text.push_str(&format!("      {}\n      Shows {}\n", card.summary, card.shows));
-        for param in card.params {
-            let set = format!("--param {}.{}={}", card.name, param.name, param.default);
-            text.push_str(&format!("      {set}  {} ({} to {})\n", param.help, param.min, param.max));
+    for definition in workloads::definitions() {
+        text.push_str(&format!(
+            "  {NAME}{}{NAME:#}, {} in {}\n",
+            definition.name,
+            kind(definition),
+            definition.unit
+        ));
+        text.push_str(&format!("      {}\n      Shows {}\n", definition.summary, definition.shows));
+        for param in definition.params {
+            let set = format!("--param {}.{}={}", definition.name, param.name, param.default);
+            text.push_str(&format!(
+                "      {set}  {} ({} to {})\n",
+                param.help, param.min, param.max
+            ));
         }
     }
     text
 }
 
-fn kind(card: &workloads::Card) -> &'static str {
-    match card.kind {
+fn kind(definition: &workloads::Definition) -> &'static str {
+    match definition.kind {
         Kind::Throughput => "throughput",
         Kind::Latency => "latency",
         Kind::Memory => "memory",

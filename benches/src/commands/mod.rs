@@ -84,8 +84,12 @@ pub fn main() -> ExitCode {
         Command::Try(try_one) => try_one.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
-        Command::Bench { kind: HarnessKind::Throughput, flags } => harness::main(Kind::Throughput, &flags),
-        Command::Bench { kind: HarnessKind::Latency, flags } => harness::main(Kind::Latency, &flags),
+        Command::Bench { kind: HarnessKind::Throughput, flags } => {
+            harness::main(Kind::Throughput, &flags)
+        }
+        Command::Bench { kind: HarnessKind::Latency, flags } => {
+            harness::main(Kind::Latency, &flags)
+        }
         Command::Bench { kind: HarnessKind::Memory, flags } => harness::main(Kind::Memory, &flags),
     })
 }

@@ -121,9 +121,15 @@ impl New {
         let shown = place.strip_prefix(&workspace.root).unwrap_or(&place).display();
         let name = &self.name;
         say!("wrote {shown}: a policy that works. Change it, and then");
-        say!("  cargo stampede try {name}                  build, check, verify and compare it: a minute");
-        say!("  cargo stampede conform {name} contract     what every policy promises, checked in seconds");
-        say!("  cargo bench -- /{name}/                    measure it on every workload, for the page");
+        say!(
+            "  cargo stampede try {name}                  build, check, verify and compare it: a minute"
+        );
+        say!(
+            "  cargo stampede conform {name} contract     what every policy promises, checked in seconds"
+        );
+        say!(
+            "  cargo bench -- /{name}/                    measure it on every workload, for the page"
+        );
         say!("What a policy must keep to stands in runtimes/ADDING.md.");
         Ok(ExitCode::SUCCESS)
     }
@@ -136,15 +142,18 @@ impl New {
 pub(crate) fn create(workspace: &Workspace, name: &str) -> Result<PathBuf, NewError> {
     check_form(name)?;
     if let Some(program) = workspace.programs.iter().find(|program| program.name == name) {
-        let place = program.source.strip_prefix(&workspace.root).unwrap_or(&program.source).to_owned();
+        let place =
+            program.source.strip_prefix(&workspace.root).unwrap_or(&program.source).to_owned();
         return Err(NewError::Taken { name: name.to_owned(), place });
     }
     if crate::contestants::wanted::known_names(workspace).iter().any(|known| known == name) {
-        let owner = workspace.program_of(name).map_or_else(String::new, |program| program.name.clone());
+        let owner =
+            workspace.program_of(name).map_or_else(String::new, |program| program.name.clone());
         return Err(NewError::Configuration { name: name.to_owned(), owner });
     }
     let place = workspace.root.join(format!("runtimes/schedulers/src/bin/{name}.rs"));
-    write_new(&place, &text(name)).map_err(|source| NewError::Write { place: place.clone(), source })?;
+    write_new(&place, &text(name))
+        .map_err(|source| NewError::Write { place: place.clone(), source })?;
     Ok(place)
 }
 
@@ -165,7 +174,9 @@ fn check_form(name: &str) -> Result<(), NewError> {
         "" => "it is empty",
         _ if name.len() > LONGEST => "it is too long",
         _ if !name.chars().all(plain) => "it has other characters",
-        _ if !name.starts_with(|c: char| c.is_ascii_lowercase()) => "it does not begin with a letter",
+        _ if !name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            "it does not begin with a letter"
+        }
         _ if name.ends_with('-') || name.contains("--") => "its hyphens join nothing",
         _ if is_reserved(name) => return Err(NewError::Reserved(name.to_owned())),
         _ => return Ok(()),
@@ -188,7 +199,8 @@ fn check_form_only(name: &str) -> bool {
 
 /// Filters of cells would mean a workload and a runtime alike.
 fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || workloads::cards().iter().any(|card| card.name == name)
+    RESERVED.contains(&name)
+        || workloads::definitions().iter().any(|definition| definition.name == name)
 }
 
 #[cfg(test)]
@@ -204,7 +216,12 @@ mod tests {
             ours: false,
         };
         let programs = vec![program("local"), program("stackful"), program("tokio-mt")];
-        Workspace { cargo: "cargo".into(), root: root.to_owned(), target: root.join("target"), programs }
+        Workspace {
+            cargo: "cargo".into(),
+            root: root.to_owned(),
+            target: root.join("target"),
+            programs,
+        }
     }
 
     fn bin(root: &Path) -> PathBuf {
@@ -248,7 +265,10 @@ mod tests {
         ];
         for (name, words) in refused {
             let error = create(&workspace(dir.path()), name).expect_err(name).to_string();
-            assert!(error.contains(words) && error.contains(&format!("`{name}`")), "{name}: {error}");
+            assert!(
+                error.contains(words) && error.contains(&format!("`{name}`")),
+                "{name}: {error}"
+            );
         }
         assert!(!bin(dir.path()).exists(), "something has been written");
     }
@@ -260,6 +280,9 @@ mod tests {
         fs::write(bin(dir.path()).join("mine.rs"), "precious").expect("writable");
         let error = create(&workspace(dir.path()), "mine").expect_err("it is there");
         assert!(matches!(error, NewError::Write { .. }), "{error}");
-        assert_eq!(fs::read_to_string(bin(dir.path()).join("mine.rs")).expect("it is there"), "precious");
+        assert_eq!(
+            fs::read_to_string(bin(dir.path()).join("mine.rs")).expect("it is there"),
+            "precious"
+        );
     }
 }

@@ -16,8 +16,8 @@ use results::store::Store;
 
 use super::{Done, place};
 use crate::cell::{Launcher, Task};
-use crate::compare::contest::Contest;
 use crate::compare::noise;
+use crate::compare::plan::Plan;
 use crate::compare::run::{Options, Race};
 use crate::compare::standing::standing;
 use crate::compare::table;
@@ -66,7 +66,7 @@ const SPARE_ROUNDS: usize = 2;
 const QUICK_ROUNDS: usize = 21;
 
 /// A round in which the hypervisor took more than this share of the processors' time is rejected.
-/// It is more than `compare` allows, since all lanes of a round have much the same.
+/// It is more than `compare` allows, since all columns of a round have much the same.
 const MAX_STEAL: f64 = 0.05;
 
 /// More rivals than these cost more time than they tell.
@@ -94,7 +94,8 @@ pub(super) struct Try {
     #[arg(long)]
     full: bool,
 
-    /// Rounds, each in fresh processes [default: 21 on the few workloads, else as few as can decide]
+    /// Rounds, each in fresh processes [default: 21 on the few workloads, else as few as can
+    /// decide]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
 
@@ -118,16 +119,20 @@ impl Try {
         let name = self.exact_name()?;
         // What is refused is refused before anything is built.
         let own = wanted::named(&workspace, std::slice::from_ref(&self.name));
-        let own = own.map_err(|error| anyhow!("{error}; `cargo stampede new {name}` writes a new one"))?;
+        let own =
+            own.map_err(|error| anyhow!("{error}; `cargo stampede new {name}` writes a new one"))?;
         let against = wanted::named(&workspace, &self.against)?;
-        crate::compare::contest::choose(self.workload.as_ref())?;
+        crate::compare::plan::choose(self.workload.as_ref())?;
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
         let Some((mut roster, rivals)) = self.build(&workspace, name, own, against)? else {
             return Ok(ExitCode::FAILURE);
         };
         let built = began.elapsed();
         let Some(newcomer) = roster.get(name).cloned() else {
-            bail!("`{name}` is not among the runtimes of its program: {}", roster.names().join(", "));
+            bail!(
+                "`{name}` is not among the runtimes of its program: {}",
+                roster.names().join(", ")
+            );
         };
         let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(self.deadline) };
         let gate = Gate::new(&workspace.stampede_dir());
@@ -152,7 +157,9 @@ impl Try {
 
     fn exact_name(&self) -> Result<&str> {
         let name = self.name.exact();
-        name.with_context(|| format!("`{}` may mean several runtimes: one is tried at a time", self.name))
+        name.with_context(|| {
+            format!("`{}` may mean several runtimes: one is tried at a time", self.name)
+        })
     }
 
     /// Builds the newcomer first, which says whom it is to be compared with. `None` when it is
@@ -175,10 +182,13 @@ impl Try {
             let relatives = self.relatives(workspace, &newcomer)?;
             let programs = wanted::named(workspace, &relatives)?;
             roster.extend(Roster::build(workspace, &programs)?);
-            let rivals = relatives.iter().filter_map(NamePattern::exact).map(str::to_owned).collect();
+            let rivals =
+                relatives.iter().filter_map(NamePattern::exact).map(str::to_owned).collect();
             return Ok(Some((roster, rivals)));
         }
-        let meant = |other: &&str| *other != name && self.against.iter().any(|pattern| pattern.matches(other));
+        let meant = |other: &&str| {
+            *other != name && self.against.iter().any(|pattern| pattern.matches(other))
+        };
         let rivals = roster.names().into_iter().filter(meant).map(str::to_owned).collect();
         Ok(Some((roster, rivals)))
     }
@@ -211,15 +221,16 @@ impl Try {
         let name = newcomer.name();
         let names = std::iter::once(name).chain(rivals.iter().map(String::as_str));
         let present = names.filter(|name| roster.get(name).is_some());
-        let patterns = present.map(|name| Ok(name.parse()?)).collect::<Result<Vec<NamePattern>>>()?;
+        let patterns =
+            present.map(|name| Ok(name.parse()?)).collect::<Result<Vec<NamePattern>>>()?;
         let few: NamePattern = TELLING.parse()?;
         let workload = match &self.workload {
             None if self.full => None,
             None => Some(&few),
             chosen => chosen.as_ref(),
         };
-        let contest = Contest::new(roster, &patterns, workload, &self.counts(newcomer))?;
-        let fewest = least_rounds(contest.comparisons()) + SPARE_ROUNDS;
+        let plan = Plan::new(roster, &patterns, workload, &self.counts(newcomer))?;
+        let fewest = least_rounds(plan.comparisons()) + SPARE_ROUNDS;
         let usual = if workload.is_some_and(|pattern| pattern.to_string() == TELLING) {
             fewest.max(QUICK_ROUNDS)
         } else {
@@ -233,13 +244,13 @@ impl Try {
             gate: noise::Gate { steal: MAX_STEAL },
             overrides: Overrides::short(),
         };
-        contest.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
-        let mut race = Race::new(&contest, &options, launcher, &launcher.interrupt, None);
+        plan.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
+        let mut race = Race::new(&plan, &options, launcher, &launcher.interrupt, None);
         race.keep_outcomes();
         let ended = race.run();
         let verdicts = race.verdicts();
-        say!("\n{}", table::render(&contest, race.sheets(), &verdicts).trim_end());
-        say!("\n{}", standing(&contest, race.sheets(), &verdicts).trim_end());
+        say!("\n{}", table::render(&plan, race.sheets(), &verdicts).trim_end());
+        say!("\n{}", standing(&plan, race.sheets(), &verdicts).trim_end());
         say!("seed {}, {}", options.seed, format::count(rounds, "round"));
         self.draw(workspace, newcomer, &race.take_outcomes(), &options)?;
         ended?;
@@ -269,7 +280,8 @@ impl Try {
         let dir = workspace.stampede_dir().join("try").join(newcomer.name());
         let (stored, page) = (dir.join("results"), dir.join("index.html"));
         if stored.exists() {
-            fs::remove_dir_all(&stored).with_context(|| format!("cannot empty {}", stored.display()))?;
+            fs::remove_dir_all(&stored)
+                .with_context(|| format!("cannot empty {}", stored.display()))?;
         }
         let arguments: Vec<_> = std::env::args_os().skip(1).collect();
         let mut session = Session::current(Some(options.seed), true, &[], &[]);
@@ -293,7 +305,13 @@ impl Try {
 /// Runs every workload once. Whether every result was right.
 fn verify(roster: &Roster, name: &str, launcher: &Launcher) -> Result<bool> {
     let runtime = Some(name.parse()?);
-    let selection = Selection { filter: Filter::All, runtime, workers: Vec::new(), skip: Vec::new(), everywhere: true };
+    let selection = Selection {
+        filter: Filter::All,
+        runtime,
+        workers: Vec::new(),
+        skip: Vec::new(),
+        everywhere: true,
+    };
     let cells = selection.cells(roster, machine::cores())?;
     let overrides = Overrides::small();
     let mut progress = Progress::on_stderr(cells.len(), Duration::from_millis(60));

@@ -37,13 +37,13 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Run every workload once on every runtime; check its result and the runtime's counters.
 ///
-/// A cell fails when its result is wrong, when a task dies, when the counters break one of their laws,
-/// when its process crashes, and when it falls silent.
+/// A cell fails when its result is wrong, when a task dies, when the counters break one of their
+/// laws, when its process crashes, and when it falls silent.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Verify {
-    /// A runtime's name, for all of its cells; else the cells whose id, such as ping_pong/work-stealing/w2, matches this
-    /// regular expression
+    /// A runtime's name, for all of its cells; else the cells whose id, such as
+    /// ping_pong/work-stealing/w2, matches this regular expression
     filter: Option<String>,
 
     /// Take FILTER for a whole id
@@ -93,13 +93,26 @@ impl Verify {
 
     fn selection(&self, workspace: &Workspace) -> anyhow::Result<Selection> {
         let workers = self.workers.iter().copied().map(usize::from).collect();
-        let name = self.filter.as_ref().filter(|text| wanted::known_names(workspace).contains(text));
+        let name =
+            self.filter.as_ref().filter(|text| wanted::known_names(workspace).contains(text));
         if let (Some(name), None, false) = (name, &self.runtime, self.exact) {
             let runtime = Some(name.parse()?);
-            return Ok(Selection { filter: Filter::All, runtime, workers, skip: Vec::new(), everywhere: true });
+            return Ok(Selection {
+                filter: Filter::All,
+                runtime,
+                workers,
+                skip: Vec::new(),
+                everywhere: true,
+            });
         }
         let filter = Filter::new(self.filter.as_slice(), self.exact)?;
-        Ok(Selection { filter, runtime: self.runtime.clone(), workers, skip: Vec::new(), everywhere: false })
+        Ok(Selection {
+            filter,
+            runtime: self.runtime.clone(),
+            workers,
+            skip: Vec::new(),
+            everywhere: false,
+        })
     }
 }
 
@@ -122,7 +135,9 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> ExitCod
         progress.begin(&cell.to_string());
         let Finished { outcome, elapsed, .. } = launcher.run(cell, overrides, &Task::Verify);
         let (style, verdict, reason) = match outcome {
-            Outcome::Measured(_) => (GOOD, "ok", format!("  {}", format::time(elapsed.as_nanos() as f64))),
+            Outcome::Measured(_) => {
+                (GOOD, "ok", format!("  {}", format::time(elapsed.as_nanos() as f64)))
+            }
             // The result was right, only the measurement does not count.
             Outcome::Void { reason } => {
                 void += 1;
@@ -142,14 +157,21 @@ fn verify(cells: &[Cell], overrides: &Overrides, launcher: &Launcher) -> ExitCod
     drop(progress);
     let elapsed = format::about(began.elapsed().as_secs_f64());
     let right = cells.len() - failed.len() - skipped;
-    let void = if void > 0 { format!(", {void} of them too disturbed to be measured") } else { String::new() };
+    let void = if void > 0 {
+        format!(", {void} of them too disturbed to be measured")
+    } else {
+        String::new()
+    };
     let cells = format::count(cells.len() - skipped, "cell");
     let skipped = if skipped > 0 {
         format!("; {skipped} more {} not apply", if skipped == 1 { "does" } else { "do" })
     } else {
         String::new()
     };
-    say!("\n{right} of {cells} {} right{void}, after {elapsed}{skipped}", if right == 1 { "is" } else { "are" });
+    say!(
+        "\n{right} of {cells} {} right{void}, after {elapsed}{skipped}",
+        if right == 1 { "is" } else { "are" }
+    );
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }

@@ -29,8 +29,8 @@ pub struct Entry<'a> {
     pub ratio_low: Option<f64>,
     /// The upper end of the ratio's interval.
     pub ratio_high: Option<f64>,
-    /// How it compares with the first named, which ties with itself: `faster`, `slower`, for memory `smaller`,
-    /// `larger`; `tie`, `undecided`.
+    /// How it compares with the first named, which ties with itself: `faster`, `slower`, for memory
+    /// `smaller`, `larger`; `tie`, `undecided`.
     pub verdict: &'a str,
     /// The rounds that count: for all but the first named, those in which both do.
     pub rounds: usize,
@@ -76,23 +76,27 @@ fn by_unit(kind: Kind, figure: Option<f64>) -> (Option<f64>, Option<f64>) {
     }
 }
 
-/// The entries of all sheets, with the verdicts of all lanes but the first of each, in order.
+/// The entries of all sheets, with the verdicts of all columns but the first of each, in order.
 pub fn entries<'a>(sheets: &'a [Sheet], verdicts: &[Verdict], seed: u64) -> Vec<Entry<'a>> {
     let mut verdicts = verdicts.iter().copied();
     let mut entries = Vec::new();
     for sheet in sheets {
-        for lane in 0..sheet.rows().len() {
-            let reference = lane == 0;
-            let verdict = if reference { Verdict::Tie } else { verdicts.next().unwrap_or(Verdict::Undecided) };
-            entries.push(entry(sheet, lane, verdict, seed));
+        for column in 0..sheet.rows().len() {
+            let reference = column == 0;
+            let verdict = if reference {
+                Verdict::Tie
+            } else {
+                verdicts.next().unwrap_or(Verdict::Undecided)
+            };
+            entries.push(entry(sheet, column, verdict, seed));
         }
     }
     entries
 }
 
-fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
-    let row = &sheet.rows()[lane];
-    let reference = lane == 0;
+fn entry(sheet: &Sheet, column: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
+    let row = &sheet.rows()[column];
+    let reference = column == 0;
     let kind = sheet.endpoint.workload.kind;
     let (median_ns, median_bytes) = by_unit(kind, row.median);
     let verdict = if reference && row.median.is_none() { Verdict::Undecided } else { verdict };
@@ -100,7 +104,7 @@ fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
     let ratio = itself.or(row.comparison.map(|c| (c.ratio, c.interval.low, c.interval.high)));
     Entry {
         workload: sheet.endpoint.workload.name,
-        runtime: &sheet.endpoint.lanes[lane].label,
+        runtime: &sheet.endpoint.columns[column].label,
         workers: sheet.endpoint.workers,
         measure: measure(kind),
         median_ns,
@@ -113,21 +117,26 @@ fn entry(sheet: &Sheet, lane: usize, verdict: Verdict, seed: u64) -> Entry<'_> {
         reference,
         reason: row.reason.as_deref(),
         iterations: sheet.iterations,
-        samples: samples(sheet, lane),
+        samples: samples(sheet, column),
         seed,
     }
 }
 
-fn samples(sheet: &Sheet, lane: usize) -> Vec<Sample<'_>> {
+fn samples(sheet: &Sheet, column: usize) -> Vec<Sample<'_>> {
     let mut samples = Vec::with_capacity(sheet.blocks.len());
     for block in &sheet.blocks {
-        let (figure, void) = match &block.runs[lane] {
+        let (figure, void) = match &block.runs[column] {
             Run::Measured(figures) => (Some(figures.figure), None),
             Run::Void(reason) => (None, Some(reason.as_str())),
             Run::Missing => continue,
         };
         let (ns, bytes) = by_unit(sheet.endpoint.workload.kind, figure);
-        samples.push(Sample { round: block.round, ns, bytes, rejected: void.or(block.rejection.as_deref()) });
+        samples.push(Sample {
+            round: block.round,
+            ns,
+            bytes,
+            rejected: void.or(block.rejection.as_deref()),
+        });
     }
     samples
 }
@@ -169,7 +178,10 @@ mod tests {
     fn one_object_per_runtime_with_the_names_that_were_promised() {
         let entries = json(&[finished()], &[Verdict::Tie, Verdict::Slower]);
         let third = &entries[2];
-        assert_eq!((&third["workload"], &third["runtime"]), (&"ping_pong".into(), &"global-queue".into()));
+        assert_eq!(
+            (&third["workload"], &third["runtime"]),
+            (&"ping_pong".into(), &"global-queue".into())
+        );
         assert_eq!((&third["workers"], &third["rounds"]), (&1.into(), &2.into()));
         assert_eq!((&third["median_ns"], &third["verdict"]), (&30.0.into(), &"slower".into()));
         for name in ["ratio", "ratio_low", "ratio_high"] {
@@ -185,8 +197,14 @@ mod tests {
         let entries = json(&[finished()], &[Verdict::Tie, Verdict::Slower]);
         let samples = entries[1]["samples"].as_array().expect("an array");
         assert_eq!(samples.len(), 3);
-        assert_eq!((&samples[1]["ns"], &samples[1]["rejected"]), (&99.0.into(), &"steal time 25.0 %".into()));
-        assert_eq!((&samples[2]["ns"], &samples[2]["rejected"]), (&Value::Null, &"void: late".into()));
+        assert_eq!(
+            (&samples[1]["ns"], &samples[1]["rejected"]),
+            (&99.0.into(), &"steal time 25.0 %".into())
+        );
+        assert_eq!(
+            (&samples[2]["ns"], &samples[2]["rejected"]),
+            (&Value::Null, &"void: late".into())
+        );
     }
 
     #[test]
@@ -196,7 +214,10 @@ mod tests {
         sheet.evaluate(1);
         let entries = json(&[sheet], &[Verdict::Undecided; 2]);
         assert_eq!((&entries[0]["median_ns"], &entries[0]["ratio"]), (&Value::Null, &Value::Null));
-        assert_eq!((&entries[0]["verdict"], &entries[0]["reason"]), (&"undecided".into(), &"failed: crashed".into()));
+        assert_eq!(
+            (&entries[0]["verdict"], &entries[0]["reason"]),
+            (&"undecided".into(), &"failed: crashed".into())
+        );
     }
 
     #[test]
@@ -208,7 +229,8 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("readable"), "old");
         let sheets = [finished()];
         write(&mut file, &entries(&sheets, &[Verdict::Tie, Verdict::Slower], 7)).expect("writable");
-        let read: Value = serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
+        let read: Value =
+            serde_json::from_slice(&fs::read(&path).expect("readable")).expect("JSON");
         assert_eq!(read.as_array().map(Vec::len), Some(3));
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
     }

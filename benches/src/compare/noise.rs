@@ -50,7 +50,8 @@ impl Reading {
 
     /// What happened since `earlier`; quiet when no tick has passed.
     pub fn since(&self, earlier: &Self) -> Noise {
-        let spent = |of: fn(&Ticks) -> u64| of(&self.machine).saturating_sub(of(&earlier.machine)) as f64;
+        let spent =
+            |of: fn(&Ticks) -> u64| of(&self.machine).saturating_sub(of(&earlier.machine)) as f64;
         let (busy, idle, steal) = (spent(|t| t.busy), spent(|t| t.idle), spent(|t| t.steal));
         let total = busy + idle + steal;
         if total == 0.0 {
@@ -62,15 +63,18 @@ impl Reading {
 }
 
 impl Ticks {
-    /// The first line: `cpu user nice system idle iowait irq softirq steal guest guest_nice`, of which
-    /// the guests' time is also in `user` and `nice`.
+    /// The first line: `cpu user nice system idle iowait irq softirq steal guest guest_nice`, of
+    /// which the guests' time is also in `user` and `nice`.
     fn parse(stat: &str) -> Option<Self> {
         let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-        let fields: Option<Vec<u64>> = line.split_whitespace().map(|field| field.parse().ok()).collect();
+        let fields: Option<Vec<u64>> =
+            line.split_whitespace().map(|field| field.parse().ok()).collect();
         match fields?.as_slice() {
-            &[user, nice, system, idle, iowait, irq, softirq, steal, ..] => {
-                Some(Self { busy: user + nice + system + irq + softirq, idle: idle + iowait, steal })
-            }
+            &[user, nice, system, idle, iowait, irq, softirq, steal, ..] => Some(Self {
+                busy: user + nice + system + irq + softirq,
+                idle: idle + iowait,
+                steal,
+            }),
             _ => None,
         }
     }
@@ -111,7 +115,12 @@ mod tests {
     fn shares_are_of_all_processors() {
         let per_second = rustix::param::clock_ticks_per_second();
         let before = reading(1_000, 500, 10, 3.0);
-        let now = reading(1_000 + 2 * per_second, 500 + 2 * per_second - per_second / 10, 10 + per_second / 10, 4.5);
+        let now = reading(
+            1_000 + 2 * per_second,
+            500 + 2 * per_second - per_second / 10,
+            10 + per_second / 10,
+            4.5,
+        );
         let noise = now.since(&before);
         assert!((noise.steal - 0.025).abs() < 1e-9, "{noise:?}");
         assert!((noise.others - 0.125).abs() < 1e-9, "{noise:?}");
@@ -122,13 +131,19 @@ mod tests {
     fn the_gate_rejects_beyond_its_limit_only() {
         let gate = Gate { steal: 0.02 };
         assert_eq!(gate.rejects(&Noise { steal: 0.02, others: 0.9 }), None);
-        assert_eq!(gate.rejects(&Noise { steal: 0.031, others: 0.0 }), Some("steal time 3.1 %".to_owned()));
+        assert_eq!(
+            gate.rejects(&Noise { steal: 0.031, others: 0.0 }),
+            Some("steal time 3.1 %".to_owned())
+        );
     }
 
     #[test]
     fn this_machine_can_be_read() {
         let before = Reading::now().expect("Linux");
         let noise = Reading::now().expect("Linux").since(&before);
-        assert!((0.0..=1.0).contains(&noise.steal) && (0.0..=1.0).contains(&noise.others), "{noise:?}");
+        assert!(
+            (0.0..=1.0).contains(&noise.steal) && (0.0..=1.0).contains(&noise.others),
+            "{noise:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The loop over rounds: calibrate once, then every lane of every endpoint once per round.
+//! The loop over rounds: calibrate once, then every column of every endpoint once per round.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use results::schema::{Measurement, Outcome};
 use results::text::chain;
 use workloads::Kind;
 
-use super::contest::Contest;
 use super::file::{self, entries, measure};
 use super::noise::{Gate, NoiseError, Reading};
+use super::plan::Plan;
 use super::sheet::{Block, Figures, Run, Sheet};
 use super::verdict::{Comparison, Verdict, judge};
 use crate::cell::{Launcher, ONCE, Task};
@@ -22,7 +22,8 @@ use crate::progress::Progress;
 use results::percentile::TAIL;
 use results::stats::geometric_mean;
 
-/// Where latency workloads keep what is compared: from the intended start of a request, or of a timer.
+/// Where latency workloads keep what is compared: from the intended start of a request, or of a
+/// timer.
 const LATENCIES: [&str; 2] = ["latency", "lateness"];
 
 /// The time of a process besides what is measured in it, for the estimate of the time left.
@@ -35,7 +36,8 @@ pub struct Options {
     pub rounds: usize,
     /// The seed of the order and of the bootstrap.
     pub seed: u64,
-    /// The time under the clock of a run; the iterations are chosen so that they take about as long.
+    /// The time under the clock of a run; the iterations are chosen so that they take about as
+    /// long.
     pub time: Duration,
     /// Which rounds do not count.
     pub gate: Gate,
@@ -58,13 +60,13 @@ pub struct Race<'a> {
 impl<'a> Race<'a> {
     /// Nothing has been run yet. `interrupt` ends the race.
     pub fn new(
-        contest: &Contest,
+        plan: &Plan,
         options: &'a Options,
         launcher: &'a Launcher,
         interrupt: &'a Interrupt,
         file: Option<Output>,
     ) -> Self {
-        let sheets = contest.endpoints.iter().cloned().map(Sheet::new).collect();
+        let sheets = plan.endpoints.iter().cloned().map(Sheet::new).collect();
         Self { options, launcher, interrupt, file, sheets, kept: None }
     }
 
@@ -78,12 +80,12 @@ impl<'a> Race<'a> {
         self.kept.take().unwrap_or_default()
     }
 
-    /// Everything measured so far, in the order of the contest.
+    /// Everything measured so far, in the order of the plan.
     pub fn sheets(&self) -> &[Sheet] {
         &self.sheets
     }
 
-    /// The verdicts on all lanes but the first of each sheet, in order.
+    /// The verdicts on all columns but the first of each sheet, in order.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let rows = self.sheets.iter().flat_map(|sheet| &sheet.rows()[1..]);
         let comparisons: Vec<Option<Comparison>> = rows.map(|row| row.comparison).collect();
@@ -105,9 +107,10 @@ impl<'a> Race<'a> {
     /// # Errors
     /// [`NoiseError`]; what had been measured is there nevertheless.
     pub fn run(&mut self) -> Result<(), NoiseError> {
-        let lanes: usize = self.sheets.iter().map(|sheet| sheet.endpoint.lanes.len()).sum();
+        let columns: usize = self.sheets.iter().map(|sheet| sheet.endpoint.columns.len()).sum();
         let time = self.options.time;
-        let mut progress = Progress::new(lanes * (self.options.rounds + 1), time + time / 4 + PROCESS);
+        let mut progress =
+            Progress::new(columns * (self.options.rounds + 1), time + time / 4 + PROCESS);
         for index in 0..self.sheets.len() {
             self.calibrate(index, &mut progress)?;
         }
@@ -129,54 +132,63 @@ impl<'a> Race<'a> {
         self.interrupt.came()
     }
 
-    /// Chooses the iterations of an endpoint, the same for all of its lanes: half of them are faster
-    /// than the time asked for and half slower, on the geometric mean.
+    /// Chooses the iterations of an endpoint, the same for all of its columns: half of them are
+    /// faster than the time asked for and half slower, on the geometric mean.
     fn calibrate(&mut self, index: usize, progress: &mut Progress) -> Result<(), NoiseError> {
         let mut iteration_ns = Vec::new();
         let kind = self.sheets[index].endpoint.workload.kind;
-        for lane in 0..self.sheets[index].endpoint.lanes.len() {
+        for column in 0..self.sheets[index].endpoint.columns.len() {
             if self.stopped() {
                 break;
             }
-            progress.begin(&format!("{} · calibration", self.sheets[index].endpoint.cell(lane)));
+            progress.begin(&format!("{} · calibration", self.sheets[index].endpoint.cell(column)));
             let task = match kind {
                 Kind::Throughput | Kind::Latency => Task::Round(self.options.time / 4),
                 Kind::Memory => ONCE,
             };
-            match self.launch(index, lane, task) {
-                Some(Outcome::Measured(measurement)) => iteration_ns.extend(measurement.samples_ns.first()),
-                // Void: too disturbed to be ranked, which says nothing against the lane.
+            match self.launch(index, column, task) {
+                Some(Outcome::Measured(measurement)) => {
+                    iteration_ns.extend(measurement.samples_ns.first())
+                }
+                // Void: too disturbed to be ranked, which says nothing against the column.
                 Some(Outcome::Void { .. } | Outcome::Skipped { .. }) | None => {}
-                Some(Outcome::Failed { reason }) => self.sheets[index].fail(lane, reason),
+                Some(Outcome::Failed { reason }) => self.sheets[index].fail(column, reason),
             }
             progress.advance();
         }
         let typical_ns = geometric_mean(iteration_ns).unwrap_or(f64::INFINITY).max(1.0);
         let sheet = &mut self.sheets[index];
         sheet.iterations = match kind {
-            Kind::Throughput | Kind::Latency => ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1),
+            Kind::Throughput | Kind::Latency => {
+                ((self.options.time.as_nanos() as f64 / typical_ns) as u64).max(1)
+            }
             Kind::Memory => 1,
         };
         sheet.evaluate(self.options.seed);
         Ok(())
     }
 
-    /// One round of an endpoint: its lanes run one right after the other, so that what the machine does
-    /// meanwhile falls on all of them.
-    fn block(&mut self, index: usize, round: usize, progress: &mut Progress) -> Result<(), NoiseError> {
-        let count = self.sheets[index].endpoint.lanes.len();
+    /// One round of an endpoint: its columns run one right after the other, so that what the
+    /// machine does meanwhile falls on all of them.
+    fn block(
+        &mut self,
+        index: usize,
+        round: usize,
+        progress: &mut Progress,
+    ) -> Result<(), NoiseError> {
+        let count = self.sheets[index].endpoint.columns.len();
         let mut order: Vec<_> = (0..count).collect();
         shuffle(&mut order, self.options.seed, (round as u64) << 20 | (index as u64 + 1));
         let mut runs = vec![Run::Missing; count];
         let before = Reading::now()?;
-        for lane in order {
+        for column in order {
             if self.stopped() {
                 break;
             }
-            if self.sheets[index].failures[lane].is_none() {
-                let cell = self.sheets[index].endpoint.cell(lane);
+            if self.sheets[index].failures[column].is_none() {
+                let cell = self.sheets[index].endpoint.cell(column);
                 progress.begin(&format!("{cell} · round {round} of {}", self.options.rounds));
-                runs[lane] = self.lane(index, lane, round)?;
+                runs[column] = self.column(index, column, round)?;
             }
             progress.advance();
         }
@@ -184,8 +196,8 @@ impl<'a> Race<'a> {
         if runs.iter().any(|run| *run != Run::Missing) {
             let rejection = self.options.gate.rejects(&noise);
             self.sheets[index].push(Block { round, runs, noise, rejection }, self.options.seed);
-            // Every round that is finished is kept. If it cannot be, the last attempt tells. A stream
-            // takes the results once, when they are complete.
+            // Every round that is finished is kept. If it cannot be, the last attempt tells. A
+            // stream takes the results once, when they are complete.
             if self.file.as_ref().is_some_and(Output::can_be_replaced) {
                 let _ = self.store();
             }
@@ -195,19 +207,20 @@ impl<'a> Race<'a> {
         Ok(())
     }
 
-    fn lane(&mut self, index: usize, lane: usize, round: usize) -> Result<Run, NoiseError> {
+    fn column(&mut self, index: usize, column: usize, round: usize) -> Result<Run, NoiseError> {
         let sheet = &self.sheets[index];
         let kind = sheet.endpoint.workload.kind;
         // Latency workloads warm up by themselves, and an iteration of theirs may take seconds.
         let task = match kind {
-            Kind::Throughput => {
-                Task::Fixed { warm_up_iterations: (sheet.iterations / 4).max(1), iterations: sheet.iterations }
-            }
+            Kind::Throughput => Task::Fixed {
+                warm_up_iterations: (sheet.iterations / 4).max(1),
+                iterations: sheet.iterations,
+            },
             Kind::Latency => Task::Fixed { warm_up_iterations: 0, iterations: sheet.iterations },
             Kind::Memory => ONCE,
         };
-        let cell = sheet.endpoint.cell(lane);
-        let outcome = self.launch(index, lane, task);
+        let cell = sheet.endpoint.cell(column);
+        let outcome = self.launch(index, column, task);
         if let (Some(kept), Some(outcome)) = (&mut self.kept, &outcome) {
             kept.push((cell, outcome.clone()));
         }
@@ -221,13 +234,14 @@ impl<'a> Race<'a> {
                 Err(reason) => reason,
             },
         };
-        self.sheets[index].fail(lane, format!("round {round}: {failure}"));
+        self.sheets[index].fail(column, format!("round {round}: {failure}"));
         Ok(Run::Missing)
     }
 
-    /// `None` when a signal from the terminal ended the contestant: nothing is known about the cell then.
-    fn launch(&self, index: usize, lane: usize, task: Task) -> Option<Outcome> {
-        let cell = self.sheets[index].endpoint.cell(lane);
+    /// `None` when a signal from the terminal ended the contestant: nothing is known about the cell
+    /// then.
+    fn launch(&self, index: usize, column: usize, task: Task) -> Option<Outcome> {
+        let cell = self.sheets[index].endpoint.cell(column);
         let finished = self.launcher.run(&cell, &self.options.overrides, &task);
         if finished.interrupted {
             self.interrupt.note();
@@ -243,12 +257,18 @@ fn figures(kind: Kind, measurement: &Measurement) -> Result<Figures, String> {
             iteration_ns / measurement.operations_per_iteration
         }
         Kind::Latency => tail_ns(measurement)?,
-        Kind::Memory => *measurement.bytes_per_operation.first().ok_or("the run has not measured its memory")?,
+        Kind::Memory => {
+            *measurement.bytes_per_operation.first().ok_or("the run has not measured its memory")?
+        }
     };
     if !(figure.is_finite() && figure > 0.0) {
-        return Err(format!("the run came to {figure} {}, which cannot be compared", measure(kind)));
+        return Err(format!(
+            "the run came to {figure} {}, which cannot be compared",
+            measure(kind)
+        ));
     }
-    let involuntary_switches = measurement.process.get("involuntary_switches").copied().unwrap_or(0);
+    let involuntary_switches =
+        measurement.process.get("involuntary_switches").copied().unwrap_or(0);
     Ok(Figures { figure, involuntary_switches })
 }
 
@@ -281,7 +301,10 @@ mod tests {
 
     #[test]
     fn throughput_is_time_per_operation() {
-        assert_eq!(figures(Kind::Throughput, &measured()), Ok(Figures { figure: 150.0, involuntary_switches: 4 }));
+        assert_eq!(
+            figures(Kind::Throughput, &measured()),
+            Ok(Figures { figure: 150.0, involuntary_switches: 4 })
+        );
     }
 
     #[test]
@@ -289,7 +312,11 @@ mod tests {
         let ns = figures(Kind::Latency, &measured()).expect("it has a distribution").figure;
         assert!((49_900.0..50_100.0).contains(&ns), "{ns}");
         let without = Measurement { histograms: BTreeMap::new(), ..measured() };
-        assert!(figures(Kind::Latency, &without).expect_err("nothing to compare").contains("no distribution"));
+        assert!(
+            figures(Kind::Latency, &without)
+                .expect_err("nothing to compare")
+                .contains("no distribution")
+        );
     }
 
     #[test]
@@ -297,7 +324,9 @@ mod tests {
         let with = Measurement { bytes_per_operation: vec![130.0], ..measured() };
         assert_eq!(figures(Kind::Memory, &with).expect("it has a figure").figure, 130.0);
         assert!(
-            figures(Kind::Memory, &measured()).expect_err("nothing to compare").contains("not measured its memory")
+            figures(Kind::Memory, &measured())
+                .expect_err("nothing to compare")
+                .contains("not measured its memory")
         );
     }
 

@@ -1,41 +1,41 @@
 //! What the rounds of one endpoint gave, kept round by round, and what it amounts to.
 
-use super::contest::Endpoint;
 use super::noise::Noise;
+use super::plan::Endpoint;
 use super::verdict::Comparison;
 use results::stats::median;
 
-/// One run of one lane.
+/// One run of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Run {
     /// It counts.
     Measured(Figures),
     /// The workload's own conditions were not met, for this reason.
     Void(String),
-    /// It did not take place: the lane had failed before, or the user interrupted.
+    /// It did not take place: the column had failed before, or the user interrupted.
     Missing,
 }
 
 /// The figures of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// What is compared, in the unit of the workload's kind: nanoseconds per operation, of the latency's
-    /// percentile, or bytes per operation.
+    /// What is compared, in the unit of the workload's kind: nanoseconds per operation, of the
+    /// latency's percentile, or bytes per operation.
     pub figure: f64,
     /// How often the kernel took a processor from one of its threads.
     pub involuntary_switches: u64,
 }
 
-/// One round of an endpoint: every lane once, one after the other.
+/// One round of an endpoint: every column once, one after the other.
 #[derive(Clone, Debug)]
 pub struct Block {
     /// Which round it belongs to, from 1.
     pub round: usize,
-    /// The runs, in the order of the endpoint's lanes.
+    /// The runs, in the order of the endpoint's columns.
     pub runs: Vec<Run>,
     /// What else went on meanwhile.
     pub noise: Noise,
-    /// Why it does not count, for any of its lanes.
+    /// Why it does not count, for any of its columns.
     pub rejection: Option<String>,
 }
 
@@ -46,21 +46,21 @@ pub struct Sheet {
     pub endpoint: Endpoint,
     /// Iterations under the clock in each run; 0 until they are chosen.
     pub iterations: u64,
-    /// Why lanes failed, in their order. A lane that failed is not run again.
+    /// Why columns failed, in their order. A column that failed is not run again.
     pub failures: Vec<Option<String>>,
     /// The rounds so far, rejected ones included.
     pub blocks: Vec<Block>,
     rows: Vec<Row>,
 }
 
-/// A lane's result so far.
+/// A column's result so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    /// Its median over the rounds that count; none when the lane failed.
+    /// Its median over the rounds that count; none when the column failed.
     pub median: Option<f64>,
     /// The rounds that count.
     pub rounds: usize,
-    /// How it compares with the first lane; none for that one itself.
+    /// How it compares with the first column; none for that one itself.
     pub comparison: Option<Comparison>,
     /// Why there is no result.
     pub reason: Option<String>,
@@ -69,8 +69,8 @@ pub struct Row {
 impl Sheet {
     /// No rounds yet.
     pub fn new(endpoint: Endpoint) -> Self {
-        let lanes = endpoint.lanes.len();
-        let (failures, blocks) = (vec![None; lanes], Vec::new());
+        let columns = endpoint.columns.len();
+        let (failures, blocks) = (vec![None; columns], Vec::new());
         let mut sheet = Self { endpoint, iterations: 0, failures, blocks, rows: Vec::new() };
         sheet.evaluate(0);
         sheet
@@ -82,66 +82,68 @@ impl Sheet {
         self.evaluate(seed);
     }
 
-    /// Marks a lane as failed.
-    pub fn fail(&mut self, lane: usize, reason: String) {
-        self.failures[lane] = Some(reason);
+    /// Marks a column as failed.
+    pub fn fail(&mut self, column: usize, reason: String) {
+        self.failures[column] = Some(reason);
     }
 
     /// Brings the results up to date, also where no round could be run.
     pub fn evaluate(&mut self, seed: u64) {
-        self.rows = (0..self.endpoint.lanes.len()).map(|lane| self.row(lane, seed)).collect();
+        self.rows = (0..self.endpoint.columns.len()).map(|column| self.row(column, seed)).collect();
     }
 
-    /// The results, in the order of the lanes.
+    /// The results, in the order of the columns.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// Every figure of a lane, those of rejected rounds included, in the order of the rounds.
-    pub fn figures(&self, lane: usize) -> impl Iterator<Item = (&Block, Figures)> {
-        self.blocks.iter().filter_map(move |block| match block.runs[lane] {
+    /// Every figure of a column, those of rejected rounds included, in the order of the rounds.
+    pub fn figures(&self, column: usize) -> impl Iterator<Item = (&Block, Figures)> {
+        self.blocks.iter().filter_map(move |block| match block.runs[column] {
             Run::Measured(figures) => Some((block, figures)),
             Run::Void(_) | Run::Missing => None,
         })
     }
 
-    fn row(&self, lane: usize, seed: u64) -> Row {
-        let counted: Vec<f64> = self.counted(lane).map(|(_, figure)| figure).collect();
-        if let Some(reason) = &self.failures[lane] {
+    fn row(&self, column: usize, seed: u64) -> Row {
+        let counted: Vec<f64> = self.counted(column).map(|(_, figure)| figure).collect();
+        if let Some(reason) = &self.failures[column] {
             return Row { reason: Some(format!("failed: {reason}")), ..Row::default() };
         }
         let Some(middle) = median(&counted) else {
-            return Row { reason: Some(self.why_nothing_counts(lane)), ..Row::default() };
+            return Row { reason: Some(self.why_nothing_counts(column)), ..Row::default() };
         };
         let row = Row { median: Some(middle), rounds: counted.len(), ..Row::default() };
-        if lane == 0 {
+        if column == 0 {
             return row;
         }
-        let pairs = if self.failures[0].is_none() { self.pairs(lane) } else { Vec::new() };
+        let pairs = if self.failures[0].is_none() { self.pairs(column) } else { Vec::new() };
         match Comparison::of(&pairs, seed) {
-            Some(comparison) => Row { rounds: comparison.rounds, comparison: Some(comparison), ..row },
+            Some(comparison) => {
+                Row { rounds: comparison.rounds, comparison: Some(comparison), ..row }
+            }
             None => Row { reason: Some("nothing to compare it with".to_owned()), ..row },
         }
     }
 
     /// Round and figure of each run that counts.
-    fn counted(&self, lane: usize) -> impl Iterator<Item = (usize, f64)> {
-        let accepted = self.figures(lane).filter(|(block, _)| block.rejection.is_none());
+    fn counted(&self, column: usize) -> impl Iterator<Item = (usize, f64)> {
+        let accepted = self.figures(column).filter(|(block, _)| block.rejection.is_none());
         accepted.map(|(block, figures)| (block.round, figures.figure))
     }
 
-    /// The figures of the first lane and of `lane` in the rounds in which both count.
-    fn pairs(&self, lane: usize) -> Vec<(f64, f64)> {
+    /// The figures of the first column and of `column` in the rounds in which both count.
+    fn pairs(&self, column: usize) -> Vec<(f64, f64)> {
         let mut first = self.counted(0).peekable();
-        let paired = self.counted(lane).filter_map(|(round, this)| {
+        let paired = self.counted(column).filter_map(|(round, this)| {
             while first.next_if(|&(other, _)| other < round).is_some() {}
             first.next_if(|&(other, _)| other == round).map(|(_, first)| (first, this))
         });
         paired.collect()
     }
 
-    fn why_nothing_counts(&self, lane: usize) -> String {
-        let void = self.blocks.iter().find_map(|block| match &block.runs[lane] {
+    fn why_nothing_counts(&self, column: usize) -> String {
+        let void = self.blocks.iter().find_map(|block| match &block.runs[column] {
             Run::Void(reason) => Some(reason.clone()),
             Run::Measured(_) | Run::Missing => None,
         });
@@ -156,7 +158,7 @@ impl Sheet {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::contest::tests::contest;
+    use super::super::plan::tests::plan;
     use super::*;
 
     const QUIET: Noise = Noise { steal: 0.0, others: 0.1 };
@@ -164,8 +166,8 @@ pub(super) mod tests {
     /// `work-stealing`, itself again, and `global-queue` on ping_pong.
     pub(in super::super) fn sheet() -> Sheet {
         let names = ["work-stealing", "work-stealing", "global-queue"];
-        let contest = contest(&names, Some("ping_pong"), &[1]).expect("they exist");
-        Sheet::new(contest.endpoints[0].clone())
+        let plan = plan(&names, Some("ping_pong"), &[1]).expect("they exist");
+        Sheet::new(plan.endpoints[0].clone())
     }
 
     /// A round with these times; one below zero is void.
@@ -178,19 +180,25 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn rejected(block: Block) -> Block {
-        Block { noise: Noise { steal: 0.25, ..QUIET }, rejection: Some("steal time 25.0 %".to_owned()), ..block }
+        Block {
+            noise: Noise { steal: 0.25, ..QUIET },
+            rejection: Some("steal time 25.0 %".to_owned()),
+            ..block
+        }
     }
 
     #[test]
     fn rows_hold_medians_and_paired_ratios() {
         let mut sheet = sheet();
         // The machine is four times slower in the last round: the ratio must not notice.
-        for (round, ns) in [(1, [10.0, 10.0, 30.0]), (2, [11.0, 11.0, 33.0]), (3, [40.0, 40.0, 120.0])] {
+        for (round, ns) in
+            [(1, [10.0, 10.0, 30.0]), (2, [11.0, 11.0, 33.0]), (3, [40.0, 40.0, 120.0])]
+        {
             sheet.push(block(round, ns), 1);
         }
         let rows = sheet.rows();
         assert_eq!((rows[0].median, rows[0].rounds, rows[0].comparison), (Some(11.0), 3, None));
-        let ratio = |lane: usize| rows[lane].comparison.expect("there are pairs").ratio;
+        let ratio = |column: usize| rows[column].comparison.expect("there are pairs").ratio;
         assert!((ratio(1) - 1.0).abs() < 1e-12 && (ratio(2) - 3.0).abs() < 1e-12, "{rows:?}");
     }
 
@@ -200,7 +208,10 @@ pub(super) mod tests {
         sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
         sheet.push(rejected(block(2, [900.0, 10.0, 10.0])), 1);
         assert_eq!((sheet.rows()[0].median, sheet.rows()[2].rounds), (Some(10.0), 1));
-        assert_eq!(sheet.figures(0).map(|(_, figures)| figures.figure).collect::<Vec<_>>(), [10.0, 900.0]);
+        assert_eq!(
+            sheet.figures(0).map(|(_, figures)| figures.figure).collect::<Vec<_>>(),
+            [10.0, 900.0]
+        );
     }
 
     #[test]
@@ -247,7 +258,10 @@ pub(super) mod tests {
         assert_eq!(nothing.rows()[0].reason.as_deref(), Some("not measured"));
         let mut all_rejected = sheet();
         all_rejected.push(rejected(block(1, [1.0, 1.0, -1.0])), 1);
-        assert_eq!(all_rejected.rows()[0].reason.as_deref(), Some("every round was rejected: steal time 25.0 %"));
+        assert_eq!(
+            all_rejected.rows()[0].reason.as_deref(),
+            Some("every round was rejected: steal time 25.0 %")
+        );
         assert_eq!(all_rejected.rows()[2].reason.as_deref(), Some("void: late"));
     }
 }

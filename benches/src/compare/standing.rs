@@ -5,7 +5,7 @@ use std::fmt::Write;
 use results::stats::geometric_mean;
 use workloads::Kind;
 
-use super::contest::Contest;
+use super::plan::Plan;
 use super::sheet::Sheet;
 use super::verdict::Verdict;
 
@@ -21,12 +21,12 @@ struct Against {
 }
 
 /// A line for each rival and its place among all, on the workloads that measure time. `verdicts`
-/// are those of all lanes but the first of each sheet, in order, which are about the rivals.
-pub fn standing(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
-    let first = &contest.entrants[0].label;
+/// are those of all columns but the first of each sheet, in order, which are about the rivals.
+pub fn standing(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
+    let first = &plan.contenders[0].label;
     let mut lines = Vec::new();
     let mut better = 0;
-    for rival in &contest.entrants[1..] {
+    for rival in &plan.contenders[1..] {
         let against = against(&rival.label, sheets, verdicts);
         let Some(mean) = geometric_mean(against.ratios.iter().copied()) else {
             lines.push(format!("  {}: nothing to compare", rival.label));
@@ -44,7 +44,7 @@ pub fn standing(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> St
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{line}");
     }
-    let _ = writeln!(text, "It stands at {} of {}.", better + 1, contest.entrants.len());
+    let _ = writeln!(text, "It stands at {} of {}.", better + 1, plan.contenders.len());
     text
 }
 
@@ -52,10 +52,10 @@ fn against(label: &str, sheets: &[Sheet], verdicts: &[Verdict]) -> Against {
     let mut verdicts = verdicts.iter();
     let mut sum = Against::default();
     for sheet in sheets {
-        for (lane, row) in sheet.endpoint.lanes.iter().zip(sheet.rows()).skip(1) {
+        for (column, row) in sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1) {
             let verdict = verdicts.next().copied().unwrap_or(Verdict::Undecided);
             let Some(comparison) = row.comparison else { continue };
-            if lane.label != label || sheet.endpoint.workload.kind == Kind::Memory {
+            if column.label != label || sheet.endpoint.workload.kind == Kind::Memory {
                 continue;
             }
             sum.ratios.push(1.0 / comparison.ratio);
@@ -73,22 +73,25 @@ fn against(label: &str, sheets: &[Sheet], verdicts: &[Verdict]) -> Against {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contest::tests::contest;
+    use super::super::plan::tests::plan;
     use super::super::sheet::tests::{block, sheet};
     use super::*;
 
     #[test]
     fn the_reader_is_told_of_the_first_and_not_of_its_rivals() {
-        let contest =
-            contest(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1]).expect("they exist");
+        let plan =
+            plan(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1])
+                .expect("they exist");
         let mut sheet = sheet();
         sheet.push(block(1, [10.0, 5.0, 40.0]), 1);
-        let text = standing(&contest, &[sheet], &[Verdict::Faster, Verdict::Slower]);
+        let text = standing(&plan, &[sheet], &[Verdict::Faster, Verdict::Slower]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "work-stealing takes, by the geometric mean,");
-        let twice = "  against work-stealing#2: 2.00 of its time; 0 faster, 1 slower, 0 tied, 0 undecided";
+        let twice =
+            "  against work-stealing#2: 2.00 of its time; 0 faster, 1 slower, 0 tied, 0 undecided";
         assert_eq!(lines[1], twice);
-        let quarter = "  against global-queue: 0.25 of its time; 1 faster, 0 slower, 0 tied, 0 undecided";
+        let quarter =
+            "  against global-queue: 0.25 of its time; 1 faster, 0 slower, 0 tied, 0 undecided";
         assert_eq!(lines[2], quarter);
         assert_eq!(lines[3], "It stands at 2 of 3.");
     }

@@ -7,9 +7,9 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use workloads::Kind;
 
-use super::contest::Contest;
 use super::file::measure;
 use super::noise::percent;
+use super::plan::Plan;
 use super::sheet::{Row, Run, Sheet};
 use super::verdict::Verdict;
 use results::percentile::TAIL;
@@ -25,10 +25,11 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 /// More noise than this from other processes is worth a warning: times, if not ratios, suffer.
 const BUSY: f64 = 0.1;
 
-/// Everything: a table per endpoint, the means, the noise. `verdicts` are those of all lanes but the
-/// first of each sheet, in order.
-pub fn render(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
-    let width = contest.entrants.iter().map(|entrant| entrant.label.len()).max().unwrap_or(0).max(7);
+/// Everything: a table per endpoint, the means, the noise. `verdicts` are those of all columns but
+/// the first of each sheet, in order.
+pub fn render(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
+    let width =
+        plan.contenders.iter().map(|contender| contender.label.len()).max().unwrap_or(0).max(7);
     let mut text = String::new();
     let mut rest = verdicts;
     for sheet in sheets {
@@ -37,7 +38,7 @@ pub fn render(contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict]) -> Stri
         endpoint(&mut text, sheet, these, width);
     }
     for kind in [Kind::Throughput, Kind::Latency, Kind::Memory] {
-        means(&mut text, contest, sheets, verdicts, kind, width);
+        means(&mut text, plan, sheets, verdicts, kind, width);
     }
     noise(&mut text, sheets);
     text
@@ -53,16 +54,19 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
         Kind::Memory => format!("bytes per operation ({})", workload.unit),
     };
     let title = sheet.endpoint.title();
-    let iterations = format::count(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
+    let iterations =
+        format::count(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
     let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {iterations} a run");
     let _ = writeln!(
         text,
         "  {:width$}  {:>8}  {:>6}  {:^15}  {:9}  rounds",
         "runtime", "median", "ratio", "95 % interval", "verdict"
     );
-    for (lane, row) in sheet.rows().iter().enumerate() {
-        let label = &sheet.endpoint.lanes[lane].label;
-        let verdict = lane.checked_sub(1).map(|other| verdicts.get(other).copied().unwrap_or(Verdict::Undecided));
+    for (column, row) in sheet.rows().iter().enumerate() {
+        let label = &sheet.endpoint.columns[column].label;
+        let verdict = column
+            .checked_sub(1)
+            .map(|other| verdicts.get(other).copied().unwrap_or(Verdict::Undecided));
         let _ = writeln!(text, "  {label:width$}  {}", columns(row, verdict, workload.kind));
     }
     text.push('\n');
@@ -82,9 +86,12 @@ fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
     match (verdict, row.comparison) {
         (None, _) => format!("{median:>8}  {:>6}  {:15}  {:9}  {rounds:6}", "1", "", "first"),
         (Some(verdict), Some(comparison)) => {
-            let [ratio, low, high] = [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
+            let [ratio, low, high] =
+                [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
             let (style, name) = (style(verdict), verdict.word(kind));
-            format!("{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}")
+            format!(
+                "{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}"
+            )
         }
         (Some(_), None) => {
             let reason = row.reason.as_deref().unwrap_or("no pair of rounds");
@@ -121,16 +128,23 @@ struct Ratios {
     verdicts: BTreeMap<&'static str, usize>,
 }
 
-fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Verdict], kind: Kind, width: usize) {
+fn means(
+    text: &mut String,
+    plan: &Plan,
+    sheets: &[Sheet],
+    verdicts: &[Verdict],
+    kind: Kind,
+    width: usize,
+) {
     let mut by_label: BTreeMap<&str, Ratios> = BTreeMap::new();
     let mut verdicts = verdicts.iter();
     for sheet in sheets {
-        for (lane, row) in sheet.endpoint.lanes.iter().zip(sheet.rows()).skip(1) {
+        for (column, row) in sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1) {
             let verdict = verdicts.next().copied().unwrap_or(Verdict::Undecided);
             if sheet.endpoint.workload.kind != kind {
                 continue;
             }
-            let ratios = by_label.entry(&lane.label).or_default();
+            let ratios = by_label.entry(&column.label).or_default();
             ratios.cells += 1;
             if let Some(comparison) = row.comparison {
                 ratios.ratios.push((comparison.ratio, sheet.endpoint.title()));
@@ -146,11 +160,11 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
         Kind::Latency => format!("{} latency", TAIL.short),
         Kind::Memory => "bytes per operation".to_owned(),
     };
-    let first = &contest.entrants[0].label;
+    let first = &plan.contenders[0].label;
     let _ = writeln!(text, "{HEADING}Geometric mean{HEADING:#} of the ratios to {first}, {what}");
-    for entrant in &contest.entrants[1..] {
-        if let Some(ratios) = by_label.get(entrant.label.as_str()) {
-            let _ = writeln!(text, "  {:width$}  {}", entrant.label, mean(ratios));
+    for contender in &plan.contenders[1..] {
+        if let Some(ratios) = by_label.get(contender.label.as_str()) {
+            let _ = writeln!(text, "  {:width$}  {}", contender.label, mean(ratios));
         }
     }
     text.push('\n');
@@ -159,7 +173,9 @@ fn means(text: &mut String, contest: &Contest, sheets: &[Sheet], verdicts: &[Ver
 fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
     let values: Vec<f64> = ratios.iter().map(|&(ratio, _)| ratio).collect();
     let cells = format::count(*cells, "cell");
-    let Some(mean) = geometric_mean(values.iter().copied()) else { return format!("no ratio in {cells}") };
+    let Some(mean) = geometric_mean(values.iter().copied()) else {
+        return format!("no ratio in {cells}");
+    };
     let mut words = format!("{:>6} over {} of {cells}", ratio(mean), values.len());
     let by_ratio = |a: &&(f64, String), b: &&(f64, String)| a.0.total_cmp(&b.0);
     if let (Some((low, at_low)), Some((high, at_high))) =
@@ -175,7 +191,8 @@ fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
 
 fn noise(text: &mut String, sheets: &[Sheet]) {
     let blocks: Vec<_> = sheets.iter().flat_map(|sheet| &sheet.blocks).collect();
-    let spread = |values: Vec<f64>| (median(&values).unwrap_or(0.0), values.into_iter().fold(0.0, f64::max));
+    let spread =
+        |values: Vec<f64>| (median(&values).unwrap_or(0.0), values.into_iter().fold(0.0, f64::max));
     let (steal, worst_steal) = spread(blocks.iter().map(|block| block.noise.steal).collect());
     let (others, worst_others) = spread(blocks.iter().map(|block| block.noise.others).collect());
     let runs = blocks.iter().flat_map(|block| &block.runs);
@@ -196,8 +213,10 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
         percent(worst_others),
     );
     if others > BUSY {
-        let _ =
-            writeln!(text, "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the times.");
+        let _ = writeln!(
+            text,
+            "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the times."
+        );
     }
     rejections(text, sheets);
 }
@@ -209,9 +228,13 @@ fn rejections(text: &mut String, sheets: &[Sheet]) {
             if let Some(reason) = &block.rejection {
                 lines.push(format!("{}, round {}: {reason}", sheet.endpoint.title(), block.round));
             }
-            for (lane, run) in block.runs.iter().enumerate() {
+            for (column, run) in block.runs.iter().enumerate() {
                 if let Run::Void(reason) = run {
-                    lines.push(format!("{}, round {}: {reason}", sheet.endpoint.id(lane), block.round));
+                    lines.push(format!(
+                        "{}, round {}: {reason}",
+                        sheet.endpoint.id(column),
+                        block.round
+                    ));
                 }
             }
         }
@@ -226,16 +249,17 @@ fn rejections(text: &mut String, sheets: &[Sheet]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contest::tests::contest as named;
+    use super::super::plan::tests::plan as named;
     use super::super::sheet::tests::{block, rejected, sheet};
     use super::*;
 
-    fn contest() -> Contest {
-        named(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1]).expect("they exist")
+    fn plan() -> Plan {
+        named(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1])
+            .expect("they exist")
     }
 
     fn text(sheets: &[Sheet], verdicts: &[Verdict]) -> String {
-        anstream::adapter::strip_str(&render(&contest(), sheets, verdicts)).to_string()
+        anstream::adapter::strip_str(&render(&plan(), sheets, verdicts)).to_string()
     }
 
     fn finished() -> Sheet {
@@ -251,11 +275,26 @@ mod tests {
     fn tables_are_aligned_and_hold_every_column() {
         let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "ping_pong, 1 worker: time per operation (round trips), 40 iterations a run");
-        assert_eq!(lines[1], "  runtime            median   ratio   95 % interval   verdict    rounds");
-        assert_eq!(lines[2], "  work-stealing     10.0 ns       1                   first           2");
-        assert_eq!(lines[3], "  work-stealing#2   10.0 ns    1.00    1.00 … 1.00    tie             1");
-        assert_eq!(lines[4], "  global-queue      30.0 ns    3.00    3.00 … 3.00    slower          2");
+        assert_eq!(
+            lines[0],
+            "ping_pong, 1 worker: time per operation (round trips), 40 iterations a run"
+        );
+        assert_eq!(
+            lines[1],
+            "  runtime            median   ratio   95 % interval   verdict    rounds"
+        );
+        assert_eq!(
+            lines[2],
+            "  work-stealing     10.0 ns       1                   first           2"
+        );
+        assert_eq!(
+            lines[3],
+            "  work-stealing#2   10.0 ns    1.00    1.00 … 1.00    tie             1"
+        );
+        assert_eq!(
+            lines[4],
+            "  global-queue      30.0 ns    3.00    3.00 … 3.00    slower          2"
+        );
     }
 
     #[test]
@@ -267,14 +306,20 @@ mod tests {
         let text = text(&[finished(), other], &verdicts);
         let mean = "1.50 over 2 of 2 cells, from 0.750 (ping_pong, 2 workers) to 3.00 (ping_pong, 1 worker)";
         assert!(text.contains(&format!("{mean}; 1 slower, 1 undecided")), "{text}");
-        assert!(text.contains("Geometric mean of the ratios to work-stealing, time per operation"), "{text}");
+        assert!(
+            text.contains("Geometric mean of the ratios to work-stealing, time per operation"),
+            "{text}"
+        );
         assert!(!text.contains("p99"), "{text}");
     }
 
     #[test]
     fn noise_and_rejected_rounds_are_listed() {
         let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
-        assert!(text.contains("steal 0.0 % and 25.0 %, other processes 10.0 % and 10.0 %"), "{text}");
+        assert!(
+            text.contains("steal 0.0 % and 25.0 %, other processes 10.0 % and 10.0 %"),
+            "{text}"
+        );
         assert!(text.contains("3 and 3 involuntary switches a run"), "{text}");
         assert!(text.contains("  ping_pong, 1 worker, round 2: steal time 25.0 %"), "{text}");
         assert!(text.contains("  ping_pong/work-stealing#2/w1, round 3: void: late"), "{text}");

@@ -13,11 +13,13 @@ pub const RESAMPLES: usize = 10_000;
 /// How a runtime compares with the one named first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It takes less, of time or memory: the whole interval lies below the tie band, and that outlasts Holm.
+    /// It takes less, of time or memory: the whole interval lies below the tie band, and that
+    /// outlasts Holm.
     Faster,
     /// It takes more: the whole interval lies above the tie band, and that outlasts Holm.
     Slower,
-    /// Whatever the difference is, it is less than 5 %: the whole interval lies within the tie band.
+    /// Whatever the difference is, it is less than 5 %: the whole interval lies within the tie
+    /// band.
     Tie,
     /// The rounds do not tell.
     Undecided,
@@ -84,11 +86,11 @@ impl Comparison {
     }
 }
 
-/// The verdicts on all comparisons of one contest; `None` stands for one that came to nothing.
+/// The verdicts on all comparisons of one plan; `None` stands for one that came to nothing.
 ///
-/// Holm's correction spans all of them: with many comparisons, a few would seem to differ by chance.
-/// A tie needs no correction, it claims no difference; but it needs as many rounds as a difference
-/// that stands alone.
+/// Holm's correction spans all of them: with many comparisons, a few would seem to differ by
+/// chance. A tie needs no correction, it claims no difference; but it needs as many rounds as a
+/// difference that stands alone.
 pub fn judge(comparisons: &[Option<Comparison>]) -> Vec<Verdict> {
     let p_values: Vec<f64> = comparisons.iter().map(|c| c.map_or(1.0, |c| c.p_value)).collect();
     let adjusted = holm(&p_values);
@@ -117,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    /// Rounds in which the first takes about 100 ns and the other `ratio` times that; both also share
-    /// a drift of the machine that is much larger than the difference.
+    /// Rounds in which the first takes about 100 ns and the other `ratio` times that; both also
+    /// share a drift of the machine that is much larger than the difference.
     fn rounds(ratio: f64, noise: f64, count: usize, seed: u64) -> Vec<(f64, f64)> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut factor = |spread: f64| (spread * (2.0 * rng.random::<f64>() - 1.0)).exp();
@@ -143,7 +145,10 @@ mod tests {
         let comparison = compare(&rounds(2.0, 0.02, 15, 3));
         assert!((1.96..2.04).contains(&comparison.ratio), "{comparison:?}");
         let Interval { low, high } = comparison.interval;
-        assert!(low <= comparison.ratio && comparison.ratio <= high && high - low < 0.1, "{comparison:?}");
+        assert!(
+            low <= comparison.ratio && comparison.ratio <= high && high - low < 0.1,
+            "{comparison:?}"
+        );
     }
 
     #[test]
@@ -157,7 +162,11 @@ mod tests {
         assert_eq!(verdict(&rounds(1.0, 0.02, 15, 5)), Verdict::Tie);
         assert_eq!(verdict(&rounds(1.03, 0.005, 15, 5)), Verdict::Tie);
         assert_eq!(verdict(&rounds(1.0, 1.0, 15, 5)), Verdict::Undecided);
-        assert_eq!(verdict(&rounds(1.05, 0.03, 15, 5)), Verdict::Undecided, "it straddles the band");
+        assert_eq!(
+            verdict(&rounds(1.05, 0.03, 15, 5)),
+            Verdict::Undecided,
+            "it straddles the band"
+        );
     }
 
     #[test]
@@ -198,7 +207,10 @@ mod tests {
 
     #[test]
     fn less_memory_is_smaller_and_not_faster() {
-        let words = |kind| [Verdict::Faster, Verdict::Slower, Verdict::Tie, Verdict::Undecided].map(|v| v.word(kind));
+        let words = |kind| {
+            [Verdict::Faster, Verdict::Slower, Verdict::Tie, Verdict::Undecided]
+                .map(|v| v.word(kind))
+        };
         assert_eq!(words(Kind::Throughput), ["faster", "slower", "tie", "undecided"]);
         assert_eq!(words(Kind::Latency), words(Kind::Throughput));
         assert_eq!(words(Kind::Memory), ["smaller", "larger", "tie", "undecided"]);

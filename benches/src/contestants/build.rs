@@ -133,7 +133,8 @@ impl<'a> Builder<'a> {
         }
         for program in programs {
             built.entry(program.name.clone()).or_insert_with(|| {
-                let source = program.source.strip_prefix(&self.workspace.root).unwrap_or(&program.source);
+                let source =
+                    program.source.strip_prefix(&self.workspace.root).unwrap_or(&program.source);
                 Err(format!("{} does not compile, see above", source.display()))
             });
         }
@@ -143,13 +144,15 @@ impl<'a> Builder<'a> {
     fn command(&self, programs: &[&Program]) -> Command {
         let mut command = Command::new(&self.workspace.cargo);
         command.args(["build", "--keep-going", "--profile", &self.profile]);
-        let mut packages: Vec<_> = programs.iter().map(|program| program.package.as_str()).collect();
+        let mut packages: Vec<_> =
+            programs.iter().map(|program| program.package.as_str()).collect();
         packages.sort_unstable();
         packages.dedup();
         packages.iter().for_each(|package| _ = command.args(["--package", package]));
         programs.iter().for_each(|program| _ = command.args(["--bin", &program.name]));
         command.arg("--target-dir").arg(&self.workspace.target);
-        let ansi = if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
+        let ansi =
+            if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(ansi);
         // Its own bar would be written over ours, and its lines are read here.
         command.env("CARGO_TERM_PROGRESS_WHEN", "never").env("CARGO_TERM_QUIET", "false");
@@ -167,7 +170,8 @@ fn listen(cargo: &mut Child) -> Receiver<Heard> {
         let messages = move || {
             let lines = BufReader::new(stdout).lines().map_while(Result::ok);
             let messages = lines.filter_map(|line| serde_json::from_str(&line).ok());
-            let _ = messages.map(|message| sender.send(Heard::Message(message))).find(Result::is_err);
+            let _ =
+                messages.map(|message| sender.send(Heard::Message(message))).find(Result::is_err);
         };
         thread::spawn(messages);
     }
@@ -199,13 +203,24 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(programs: &'a [&'a Program], profile: &str) -> Self {
-        let plan = format!("building {} (profile {profile})", format::count(programs.len(), "contestant"));
+        let plan =
+            format!("building {} (profile {profile})", format::count(programs.len(), "contestant"));
         let progress = Progress::on_stderr(programs.len(), PLANNED);
         let (built, said) = (Built::new(), VecDeque::new());
-        Self { programs, progress, plan: Some(plan), built, waiting: None, compiled: 0, compile_errors: 0, said }
+        Self {
+            programs,
+            progress,
+            plan: Some(plan),
+            built,
+            waiting: None,
+            compiled: 0,
+            compile_errors: 0,
+            said,
+        }
     }
 
-    /// Says what is being done, once there is something to do: what is built already makes no words.
+    /// Says what is being done, once there is something to do: what is built already makes no
+    /// words.
     fn announce(&mut self) {
         if let Some(plan) = self.plan.take() {
             self.progress.note(&plan);
@@ -226,7 +241,9 @@ impl<'a> Watch<'a> {
                 }
                 self.built.insert(target.name, Ok(executable));
             }
-            CargoMessage::CompilerMessage { message: Diagnostic { level, rendered: Some(text) } } => {
+            CargoMessage::CompilerMessage {
+                message: Diagnostic { level, rendered: Some(text) },
+            } => {
                 self.compile_errors += usize::from(level.starts_with("error"));
                 self.progress.note(text.trim_end());
             }
@@ -236,8 +253,16 @@ impl<'a> Watch<'a> {
 
     fn said(&mut self, line: String) {
         /// What Cargo says of its steps begins with one of these.
-        const STEPS: [&str; 8] =
-            ["Compiling", "Fresh", "Finished", "Downloading", "Downloaded", "Updating", "Locking", "Adding"];
+        const STEPS: [&str; 8] = [
+            "Compiling",
+            "Fresh",
+            "Finished",
+            "Downloading",
+            "Downloaded",
+            "Updating",
+            "Locking",
+            "Adding",
+        ];
         let step = line.trim_start();
         // Another Cargo holds a lock, mostly for an instant.
         if step.starts_with("Blocking") {
@@ -265,10 +290,9 @@ impl<'a> Watch<'a> {
 
     fn sign_of_life(&mut self) {
         self.announce();
-        let at = self
-            .waiting
-            .clone()
-            .unwrap_or_else(|| format!("still building, {} compiled", format::count(self.compiled, "package")));
+        let at = self.waiting.clone().unwrap_or_else(|| {
+            format!("still building, {} compiled", format::count(self.compiled, "package"))
+        });
         self.progress.report(&at);
     }
 }

@@ -71,14 +71,19 @@ impl Gate {
     /// # Errors
     /// [`ClientError`] when it cannot be asked. One that crashes or hangs while it checks lacks
     /// what it was checking.
-    pub fn check(&self, contestant: &Contestant, say: &mut dyn FnMut(&str)) -> Result<Verdict, ClientError> {
+    pub fn check(
+        &self,
+        contestant: &Contestant,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Verdict, ClientError> {
         let before = content(&contestant.program);
         let verdict = check(contestant, say)?;
         if let (Verdict::Conforms, Some(program)) = (&verdict, before)
             && let Ok(text) = serde_json::to_vec(&Passed { program })
         {
             // Forgetting it costs another run of the suite, no more.
-            let _ = fs::create_dir_all(&self.dir).and_then(|()| fs::write(self.file(contestant), text));
+            let _ =
+                fs::create_dir_all(&self.dir).and_then(|()| fs::write(self.file(contestant), text));
         }
         Ok(verdict)
     }
@@ -89,13 +94,21 @@ impl Gate {
     ///
     /// # Errors
     /// [`ClientError::Interrupted`] from the terminal.
-    pub fn admit(&self, roster: &mut Roster, names: &[String], allow: bool) -> Result<(), ClientError> {
+    pub fn admit(
+        &self,
+        roster: &mut Roster,
+        names: &[String],
+        allow: bool,
+    ) -> Result<(), ClientError> {
         let contestants = names.iter().filter_map(|name| roster.get(name)).cloned();
-        let unknown: Vec<_> = contestants.filter(|contestant| !self.remembers(contestant)).collect();
+        let unknown: Vec<_> =
+            contestants.filter(|contestant| !self.remembers(contestant)).collect();
         let mut progress = Progress::on_stderr(unknown.len(), PLANNED);
         for contestant in unknown {
             let name = contestant.name();
-            let verdict = self.check(&contestant, &mut |behaviour| progress.begin(&format!("{name}: {behaviour}")));
+            let verdict = self.check(&contestant, &mut |behaviour| {
+                progress.begin(&format!("{name}: {behaviour}"))
+            });
             match verdict {
                 Ok(Verdict::Conforms) => progress.advance(),
                 Ok(Verdict::Lacks(lacks)) => {
@@ -108,7 +121,10 @@ impl Gate {
                 }
                 Err(ClientError::Interrupted) => return Err(ClientError::Interrupted),
                 Err(error) => {
-                    progress.finish(&format!("{BAD}{name} cannot check itself{BAD:#}: {}", chain(&error)));
+                    progress.finish(&format!(
+                        "{BAD}{name} cannot check itself{BAD:#}: {}",
+                        chain(&error)
+                    ));
                     roster.lose(name, chain(&error));
                 }
             }
@@ -123,17 +139,24 @@ impl Gate {
 
 /// What `name` lacks, and how to see it again.
 fn refusal(name: &str, lacks: &[Lack], allow: bool) -> String {
-    let but = if allow { ", and is measured nevertheless" } else { " and is not timed (--allow-nonconforming)" };
+    let but = if allow {
+        ", and is measured nevertheless"
+    } else {
+        " and is not timed (--allow-nonconforming)"
+    };
     let mut text = format!("{BAD}{name} does not conform{BAD:#}{but}:");
     for Lack { behaviour, reason } in lacks {
-        text.push_str(&format!("\n  {behaviour}: {reason}\n    again: cargo stampede conform {name} {behaviour}"));
+        text.push_str(&format!(
+            "\n  {behaviour}: {reason}\n    again: cargo stampede conform {name} {behaviour}"
+        ));
     }
     text
 }
 
 /// Theme by theme: what fails in one makes the next ones fail in ways that say nothing.
 fn check(contestant: &Contestant, say: &mut dyn FnMut(&str)) -> Result<Verdict, ClientError> {
-    let behaviours = Client::launch(&contestant.program, PATIENCE)?.behaviours(contestant.name())?;
+    let behaviours =
+        Client::launch(&contestant.program, PATIENCE)?.behaviours(contestant.name())?;
     let theme = |name: &String| name.split("::").next().unwrap_or_default().to_owned();
     for behaviours in behaviours.chunk_by(|a, b| theme(a) == theme(b)) {
         let lacks = check_theme(contestant, behaviours, say)?;

@@ -40,7 +40,10 @@ pub(crate) mod tests {
             program: "/nonexistent/contestant".into(),
             program_name: name.to_owned(),
             position: 0,
-            workloads: workloads::cards().iter().map(|card| card.name.to_owned()).collect(),
+            workloads: workloads::definitions()
+                .iter()
+                .map(|definition| definition.name.to_owned())
+                .collect(),
             optimised: true,
             lacks: Vec::new(),
         }

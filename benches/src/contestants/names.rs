@@ -69,7 +69,11 @@ impl NamePattern {
     ///
     /// # Errors
     /// [`NameError::Unknown`] when there is none, with the names most like it.
-    pub fn choose<'a>(&self, what: &'static str, known: &[&'a str]) -> Result<Vec<&'a str>, NameError> {
+    pub fn choose<'a>(
+        &self,
+        what: &'static str,
+        known: &[&'a str],
+    ) -> Result<Vec<&'a str>, NameError> {
         let chosen: Vec<_> = known.iter().copied().filter(|name| self.matches(name)).collect();
         if chosen.is_empty() {
             return Err(unknown(what, &self.text, known));
@@ -93,10 +97,13 @@ impl std::str::FromStr for NamePattern {
             text.to_owned()
         };
         // The text alone first: in the frame, an unbalanced parenthesis would be another's mistake.
-        let compiled = Regex::new(&expression).and_then(|_| Regex::new(&format!("^(?:{expression})$")));
+        let compiled =
+            Regex::new(&expression).and_then(|_| Regex::new(&format!("^(?:{expression})$")));
         match compiled {
             Ok(pattern) => Ok(Self { text: text.to_owned(), kind: Kind::Pattern(pattern) }),
-            Err(error) => Err(NameError::Pattern { text: text.to_owned(), reason: error.to_string() }),
+            Err(error) => {
+                Err(NameError::Pattern { text: text.to_owned(), reason: error.to_string() })
+            }
         }
     }
 }
@@ -110,14 +117,20 @@ impl fmt::Display for NamePattern {
 /// The error for a name that is not among `known`.
 pub fn unknown(what: &'static str, text: &str, known: &[&str]) -> NameError {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    NameError::Unknown { what, text: text.to_owned(), near: owned(&near(text, known)), known: owned(known) }
+    NameError::Unknown {
+        what,
+        text: text.to_owned(),
+        near: owned(&near(text, known)),
+        known: owned(known),
+    }
 }
 
 /// The names most like `text`, at most three.
 pub fn near<'a>(text: &str, known: &[&'a str]) -> Vec<&'a str> {
     /// Below this, names have no more in common than any two.
     const ALIKE: f64 = 0.8;
-    let mut scored: Vec<_> = known.iter().map(|&name| (strsim::jaro_winkler(text, name), name)).collect();
+    let mut scored: Vec<_> =
+        known.iter().map(|&name| (strsim::jaro_winkler(text, name), name)).collect();
     scored.retain(|&(score, _)| score >= ALIKE);
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.into_iter().take(3).map(|(_, name)| name).collect()

@@ -83,9 +83,11 @@ impl Roster {
     /// [`BuildError`] when Cargo did not come to compiling.
     pub fn build(workspace: &Workspace, programs: &[&Program]) -> Result<Self, BuildError> {
         let mut built = Builder::new(workspace).build(programs)?;
-        let mut place =
-            |program: &Program| built.remove(&program.name).unwrap_or_else(|| Err("it was not built".to_owned()));
-        let roster = Self::ask(workspace, programs.iter().copied().map(|p| (p, place(p))).collect());
+        let mut place = |program: &Program| {
+            built.remove(&program.name).unwrap_or_else(|| Err("it was not built".to_owned()))
+        };
+        let roster =
+            Self::ask(workspace, programs.iter().copied().map(|p| (p, place(p))).collect());
         for (name, reason) in &roster.lost {
             note!("{BAD}{name} cannot take part{BAD:#}: {reason}");
         }
@@ -125,8 +127,18 @@ impl Roster {
         roster
     }
 
-    fn add(&mut self, workspace: &Workspace, program: &Program, place: PathBuf, description: Description) {
-        let before = workspace.programs.iter().position(|other| other == program).unwrap_or(workspace.programs.len());
+    fn add(
+        &mut self,
+        workspace: &Workspace,
+        program: &Program,
+        place: PathBuf,
+        description: Description,
+    ) {
+        let before = workspace
+            .programs
+            .iter()
+            .position(|other| other == program)
+            .unwrap_or(workspace.programs.len());
         for (index, descriptor) in description.runtimes.into_iter().enumerate() {
             self.contestants.push(Arc::new(Contestant {
                 descriptor,
@@ -183,7 +195,9 @@ impl Roster {
 
     /// Marks a contestant as one that lacks `behaviours` and is measured nevertheless.
     pub fn mark(&mut self, name: &str, behaviours: Vec<String>) {
-        if let Some(contestant) = self.contestants.iter_mut().find(|contestant| contestant.name() == name) {
+        if let Some(contestant) =
+            self.contestants.iter_mut().find(|contestant| contestant.name() == name)
+        {
             Arc::make_mut(contestant).lacks = behaviours;
         }
     }
@@ -195,10 +209,14 @@ fn describe(place: &Path, program: &Program) -> Result<Description, String> {
     let own = &program.name;
     let main = &description.runtimes[0];
     if main.name != *own {
-        return Err(format!("it calls itself `{}`, and must be called as its file is: `{own}`", main.name));
+        return Err(format!(
+            "it calls itself `{}`, and must be called as its file is: `{own}`",
+            main.name
+        ));
     }
     for other in &description.runtimes[1..] {
-        let within = other.name.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'));
+        let within =
+            other.name.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'));
         if !within || other.configuration.is_empty() {
             return Err(format!(
                 "it has a runtime `{}`, and further ones must be called `{own}-…` and say how they are configured",
@@ -216,7 +234,8 @@ fn kept_at(workspace: &Workspace, program: &Program) -> PathBuf {
 /// Failing to keep it costs a build before the next list, no more.
 fn keep(workspace: &Workspace, program: &Program, place: &Path, description: &Description) {
     let Some((modified_ns, bytes)) = facts(place) else { return };
-    let kept = Kept { program: place.to_owned(), modified_ns, bytes, description: description.clone() };
+    let kept =
+        Kept { program: place.to_owned(), modified_ns, bytes, description: description.clone() };
     let path = kept_at(workspace, program);
     let made = path.parent().map(fs::create_dir_all);
     if let (Some(Ok(())), Ok(text)) = (made, serde_json::to_vec(&kept)) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use workloads::Field;
+use workloads::DefaultRuntimes;
 
 use super::names::{NameError, NamePattern, unknown};
 use super::workspace::{Program, Workspace};
@@ -22,7 +22,12 @@ pub enum Extent {
 }
 
 /// The programs that may have cells of `selection`, on a machine with `cores` cores.
-pub fn programs<'a>(workspace: &'a Workspace, selection: &Selection, extent: Extent, cores: usize) -> Vec<&'a Program> {
+pub fn programs<'a>(
+    workspace: &'a Workspace,
+    selection: &Selection,
+    extent: Extent,
+    cores: usize,
+) -> Vec<&'a Program> {
     let mut meant = BTreeSet::new();
     for name in known_names(workspace) {
         if selection.may_mean(&name, cores) {
@@ -32,16 +37,24 @@ pub fn programs<'a>(workspace: &'a Workspace, selection: &Selection, extent: Ext
     if let Some(name) = selection.runtime.as_ref().and_then(NamePattern::exact) {
         meant.extend(workspace.program_of(name).map(|program| program.name.clone()));
     }
-    let all: Vec<_> = workspace.programs.iter().filter(|program| meant.contains(&program.name)).collect();
+    let all: Vec<_> =
+        workspace.programs.iter().filter(|program| meant.contains(&program.name)).collect();
     let core: Vec<_> = all.iter().copied().filter(|program| in_core_set(&program.name)).collect();
-    if extent == Extent::CoreSet && selection.runtime.is_none() && !core.is_empty() { core } else { all }
+    if extent == Extent::CoreSet && selection.runtime.is_none() && !core.is_empty() {
+        core
+    } else {
+        all
+    }
 }
 
 /// The programs with the runtimes that `patterns` name.
 ///
 /// # Errors
 /// [`NameError`] for a pattern that nobody is called by.
-pub fn named<'a>(workspace: &'a Workspace, patterns: &[NamePattern]) -> Result<Vec<&'a Program>, NameError> {
+pub fn named<'a>(
+    workspace: &'a Workspace,
+    patterns: &[NamePattern],
+) -> Result<Vec<&'a Program>, NameError> {
     let known = known_names(workspace);
     let mut meant = BTreeSet::new();
     for pattern in patterns {
@@ -65,10 +78,11 @@ pub fn known_names(workspace: &Workspace) -> Vec<String> {
     let mut names: Vec<_> = workspace.programs.iter().map(|program| program.name.clone()).collect();
     let programs: Vec<_> = workspace.programs.iter().collect();
     let described = Roster::kept(workspace, &programs);
-    let in_fields = workloads::cards().into_iter().flat_map(|card| match card.field {
-        Field::Usual => [].as_slice(),
-        Field::UsualAnd(names) | Field::Only { runtimes: names, .. } => names,
-    });
+    let in_fields =
+        workloads::definitions().into_iter().flat_map(|definition| match definition.runtimes {
+            DefaultRuntimes::All => [].as_slice(),
+            DefaultRuntimes::AllAnd(names) | DefaultRuntimes::Only { runtimes: names, .. } => names,
+        });
     for name in described.names().into_iter().chain(in_fields.copied()) {
         if workspace.program_of(name).is_some() && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
@@ -89,16 +103,26 @@ mod tests {
             source: std::path::PathBuf::new(),
             ours: true,
         };
-        let programs = ["local", "stackful", "stackful-local", "monoio", "brand-new"].map(program).to_vec();
-        Workspace { cargo: "cargo".into(), root: "/nonexistent".into(), target: "/nonexistent".into(), programs }
+        let programs =
+            ["local", "stackful", "stackful-local", "monoio", "brand-new"].map(program).to_vec();
+        Workspace {
+            cargo: "cargo".into(),
+            root: "/nonexistent".into(),
+            target: "/nonexistent".into(),
+            programs,
+        }
     }
 
     fn wanted(filter: Option<&str>, runtime: Option<&str>, extent: Extent) -> Vec<String> {
         let runtime = runtime.map(|text| text.parse().expect("a pattern"));
-        let filter = Filter::new(filter.map(str::to_owned).as_slice(), false).expect("a regular expression");
+        let filter =
+            Filter::new(filter.map(str::to_owned).as_slice(), false).expect("a regular expression");
         let selection = Selection { filter, runtime, ..Selection::default() };
         let workspace = workspace();
-        programs(&workspace, &selection, extent, 2).into_iter().map(|program| program.name.clone()).collect()
+        programs(&workspace, &selection, extent, 2)
+            .into_iter()
+            .map(|program| program.name.clone())
+            .collect()
     }
 
     #[test]
@@ -126,8 +150,12 @@ mod tests {
     fn names_that_nobody_has_are_refused() {
         let workspace = workspace();
         let parse = |text: &str| text.parse::<NamePattern>().expect("a pattern");
-        let found = named(&workspace, &[parse("local"), parse("stackful-1ms")]).expect("both exist");
-        assert_eq!(found.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["local", "stackful"]);
+        let found =
+            named(&workspace, &[parse("local"), parse("stackful-1ms")]).expect("both exist");
+        assert_eq!(
+            found.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+            ["local", "stackful"]
+        );
         let error = named(&workspace, &[parse("monoi")]).expect_err("there is none").to_string();
         assert!(error.contains("did you mean monoio"), "{error}");
     }

@@ -119,19 +119,30 @@ impl Workspace {
     /// [`FindError`].
     pub fn at(cargo: OsString, root: &Path, target: Option<&Path>) -> Result<Self, FindError> {
         let mut command = Command::new(&cargo);
-        command.args(["metadata", "--no-deps", "--format-version=1", "--offline"]).current_dir(root);
+        command
+            .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
+            .current_dir(root);
         if let Some(target) = target {
             command.env("CARGO_TARGET_DIR", target);
         }
         let output = command.stdin(Stdio::null()).output();
         let output = output.map_err(|source| FindError::Cargo { cargo: cargo.clone(), source })?;
         if !output.status.success() {
-            return Err(FindError::Refused(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
+            return Err(FindError::Refused(
+                String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+            ));
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
         let mut programs: Vec<_> = metadata.packages.iter().flat_map(programs_of).collect();
-        programs.sort_by_key(|program| (!program.ours, core_set::rank(&program.name), program.name.clone()));
-        Ok(Self { cargo, root: metadata.workspace_root, target: metadata.target_directory, programs })
+        programs.sort_by_key(|program| {
+            (!program.ours, core_set::rank(&program.name), program.name.clone())
+        });
+        Ok(Self {
+            cargo,
+            root: metadata.workspace_root,
+            target: metadata.target_directory,
+            programs,
+        })
     }
 
     /// Where a run keeps what it makes.
@@ -148,13 +159,15 @@ impl Workspace {
 }
 
 fn programs_of(package: &Package) -> Vec<Program> {
-    let kind = package.metadata.as_ref().and_then(|metadata| metadata["stampede"]["contestants"].as_str());
+    let kind =
+        package.metadata.as_ref().and_then(|metadata| metadata["stampede"]["contestants"].as_str());
     let ours = match kind {
         Some("ours") => true,
         Some("peers") => false,
         _ => return Vec::new(),
     };
-    let programs = package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+    let programs =
+        package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
     let program = |target: &Target| Program {
         name: target.name.clone(),
         package: package.name.clone(),
@@ -185,7 +198,12 @@ mod tests {
     use super::*;
 
     fn program(name: &str) -> Program {
-        Program { name: name.to_owned(), package: "schedulers".to_owned(), source: PathBuf::new(), ours: true }
+        Program {
+            name: name.to_owned(),
+            package: "schedulers".to_owned(),
+            source: PathBuf::new(),
+            ours: true,
+        }
     }
 
     fn workspace(names: &[&str]) -> Workspace {
@@ -196,7 +214,11 @@ mod tests {
     #[test]
     fn this_workspace_has_contestants_of_both_kinds() {
         let workspace = Workspace::find().expect("cargo built this test");
-        let names: Vec<_> = workspace.programs.iter().map(|program| (program.name.as_str(), program.ours)).collect();
+        let names: Vec<_> = workspace
+            .programs
+            .iter()
+            .map(|program| (program.name.as_str(), program.ours))
+            .collect();
         assert_eq!(names[..2], [("local", true), ("global-herd", true)]);
         assert!(names.contains(&("tokio-mt", false)), "{names:?}");
         assert!(!names.iter().any(|(name, _)| *name == "stampede"), "{names:?}");
@@ -208,12 +230,16 @@ mod tests {
         let workspace = workspace(&["stackful", "stackful-local", "local"]);
         let of = |name| workspace.program_of(name).map(|program| program.name.as_str());
         assert_eq!((of("stackful"), of("stackful-1ms")), (Some("stackful"), Some("stackful")));
-        assert_eq!((of("stackful-local"), of("local"), of("stack")), (Some("stackful-local"), Some("local"), None));
+        assert_eq!(
+            (of("stackful-local"), of("local"), of("stack")),
+            (Some("stackful-local"), Some("local"), None)
+        );
     }
 
     #[test]
     fn without_cargo_the_message_says_what_to_do() {
-        let error = Workspace::at("/nonexistent/cargo".into(), Path::new("/"), None).expect_err("there is none");
+        let error = Workspace::at("/nonexistent/cargo".into(), Path::new("/"), None)
+            .expect_err("there is none");
         let text = error.to_string();
         assert!(text.contains("/nonexistent/cargo") && text.contains("CARGO"), "{text}");
     }
@@ -231,7 +257,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join("CACHEDIR.TAG"), "").expect("writable");
         let in_target = |path: &str| dir.path().join(path);
-        for path in ["release/stampede", "release/deps/throughput-1", "x86_64-unknown-linux-gnu/release/stampede"] {
+        for path in [
+            "release/stampede",
+            "release/deps/throughput-1",
+            "x86_64-unknown-linux-gnu/release/stampede",
+        ] {
             assert_eq!(target_of(&in_target(path)).as_deref(), Some(dir.path()), "{path}");
             assert_eq!(profile_of(&in_target(path)), Some("release"), "{path}");
         }

@@ -1,7 +1,7 @@
 //! The flags of `cargo bench -- …`: criterion's, libtest's and our own, the same in every harness.
 //!
-//! Cargo hands the same command line to each harness, so all of them take all flags, and what one has
-//! no use for is accepted and has no effect there.
+//! Cargo hands the same command line to each harness, so all of them take all flags, and what one
+//! has no use for is accepted and has no effect there.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,8 +39,8 @@ Results lie in target/stampede/results, one file per cell, as soon as the cell i
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cargo bench --", after_help = EXAMPLES, max_term_width = 100, disable_version_flag = true)]
 pub struct Args {
-    /// Measure the cells whose id, such as ping_pong/work-stealing/w2, matches this regular expression,
-    /// or one of several
+    /// Measure the cells whose id, such as ping_pong/work-stealing/w2, matches this regular
+    /// expression, or one of several
     #[arg(value_name = "FILTER")]
     pub filters: Vec<String>,
 
@@ -92,7 +92,8 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub deadline: Duration,
 
-    /// Keep results, page and criterion's files in this directory, relative to the workspace, instead of target
+    /// Keep results, page and criterion's files in this directory, relative to the workspace,
+    /// instead of target
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
@@ -157,8 +158,8 @@ pub enum Mode {
 }
 
 impl Args {
-    /// The arguments of a harness; where they ask for help, or are refused, the code of a process that
-    /// has said so, with the list of flags.
+    /// The arguments of a harness; where they ask for help, or are refused, the code of a process
+    /// that has said so, with the list of flags.
     pub(super) fn from_harness(arguments: &[OsString]) -> Result<Self, ExitCode> {
         let name = OsString::from("cargo bench --");
         Self::try_parse_from(std::iter::once(&name).chain(arguments)).map_err(|error| {
@@ -170,8 +171,8 @@ impl Args {
         })
     }
 
-    /// What is asked for. As with criterion, `--bench`, which Cargo adds, makes the difference between
-    /// measuring and testing.
+    /// What is asked for. As with criterion, `--bench`, which Cargo adds, makes the difference
+    /// between measuring and testing.
     pub fn mode(&self) -> Mode {
         if self.list {
             Mode::List
@@ -244,7 +245,8 @@ pub(super) const QUICK: Timing = Timing {
 fn known_flags() -> String {
     let command = Args::command();
     let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
-    let names: Vec<_> = visible.filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
+    let names: Vec<_> =
+        visible.filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect();
     names.join(" ")
 }
 
@@ -281,17 +283,29 @@ mod tests {
 
     #[test]
     fn criterions_command_line_is_accepted() {
-        parse("ping --bench -v -n -s before --sample-size 10 --color always --plotting-backend plotters");
-        parse("--bench --baseline before --noise-threshold 0.05 --output-format bencher --nocapture");
-        parse("--bench --warm-up-time 0.5 --measurement-time 2 --nresamples 5000 --confidence-level 0.9");
-        parse("--bench --discard-baseline --significance-level 0.1 --quiet --show-output --include-ignored");
+        parse(
+            "ping --bench -v -n -s before --sample-size 10 --color always --plotting-backend plotters",
+        );
+        parse(
+            "--bench --baseline before --noise-threshold 0.05 --output-format bencher --nocapture",
+        );
+        parse(
+            "--bench --warm-up-time 0.5 --measurement-time 2 --nresamples 5000 --confidence-level 0.9",
+        );
+        parse(
+            "--bench --discard-baseline --significance-level 0.1 --quiet --show-output --include-ignored",
+        );
     }
 
     #[test]
     fn what_users_of_libtest_pass_is_accepted() {
         parse("--test-threads 1 --skip timers --skip=ring -q --format json --color never");
-        parse("--test-threads=4 ping ring --exact --nocapture --report-time --shuffle --shuffle-seed 3");
-        parse("-Zunstable-options --format=junit --logfile log --ensure-time --exclude-should-panic");
+        parse(
+            "--test-threads=4 ping ring --exact --nocapture --report-time --shuffle --shuffle-seed 3",
+        );
+        parse(
+            "-Zunstable-options --format=junit --logfile log --ensure-time --exclude-should-panic",
+        );
         assert_eq!(parse("--list --format terse -Z unstable-options").mode(), Mode::List);
         assert_eq!(parse("--skip timers").selection().expect("valid").skip, ["timers"]);
         assert!(refused("--test-threads 0").to_string().contains("--test-threads"));
@@ -304,29 +318,52 @@ mod tests {
             format!("[default: {}, with --quick {}]", full.as_secs_f64(), quick.as_secs_f64())
         };
         let after = |flag: &str| {
-            let rest = help.split_once(&format!("{flag} <")).unwrap_or_else(|| panic!("{flag}: {help}")).1;
+            let rest =
+                help.split_once(&format!("{flag} <")).unwrap_or_else(|| panic!("{flag}: {help}")).1;
             let text = rest.split_once("[default: ").expect("it states one").1;
             format!(
                 "[default: {}]",
-                text.split_once(']').expect("it ends").0.split_whitespace().collect::<Vec<_>>().join(" ")
+                text.split_once(']')
+                    .expect("it ends")
+                    .0
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
             )
         };
         assert_eq!(after("--warm-up-time"), seconds(FULL.warm_up, QUICK.warm_up));
         assert_eq!(after("--measurement-time"), seconds(FULL.measurement, QUICK.measurement));
-        assert_eq!(after("--sample-size"), format!("[default: {}, with --quick {}]", FULL.samples, QUICK.samples));
-        assert_eq!(after("--nresamples"), format!("[default: {}, with --quick {}]", FULL.resamples, QUICK.resamples));
+        assert_eq!(
+            after("--sample-size"),
+            format!("[default: {}, with --quick {}]", FULL.samples, QUICK.samples)
+        );
+        assert_eq!(
+            after("--nresamples"),
+            format!("[default: {}, with --quick {}]", FULL.resamples, QUICK.resamples)
+        );
         let rounds = |line| parse(line).rounds();
-        assert_eq!(after("--rounds"), format!("[default: {}, with --quick {}]", rounds(""), rounds("--quick")));
+        assert_eq!(
+            after("--rounds"),
+            format!("[default: {}, with --quick {}]", rounds(""), rounds("--quick"))
+        );
     }
 
     #[test]
     fn what_is_unknown_or_contradictory_is_refused_with_code_2() {
-        for line in ["--nonesuch", "--sample-size 3", "--quick --sample-size 20", "--workers 0", "--rounds 0"] {
+        for line in [
+            "--nonesuch",
+            "--sample-size 3",
+            "--quick --sample-size 20",
+            "--workers 0",
+            "--rounds 0",
+        ] {
             assert_eq!(refused(line).exit_code(), 2, "{line}");
         }
         assert!(refused("--warm-up-time=-1").to_string().contains("warm-up-time"));
         assert!(refused("--runtime [").to_string().contains("--runtime"));
-        assert!(known_flags().contains("--measurement-time") && !known_flags().contains("--nocapture"));
+        assert!(
+            known_flags().contains("--measurement-time") && !known_flags().contains("--nocapture")
+        );
     }
 
     #[test]
@@ -336,14 +373,20 @@ mod tests {
         assert_eq!(timing, Timing { measurement: Duration::from_millis(500), ..QUICK });
         let timing = parse("--bench --sample-size 50").timing();
         assert_eq!((timing.samples, timing.adapt), (50, false));
-        assert_eq!((parse("--quick").rounds(), parse("").rounds(), parse("--quick --rounds 4").rounds()), (1, 3, 4));
+        assert_eq!(
+            (parse("--quick").rounds(), parse("").rounds(), parse("--quick --rounds 4").rounds()),
+            (1, 3, 4)
+        );
     }
 
     #[test]
     fn a_long_measurement_is_not_taken_for_a_hang() {
         let silence = |line| parse(line).longest_silence().as_secs();
         assert_eq!(silence("--measurement-time 500 --warm-up-time 10"), 580);
-        assert_eq!(silence("--profile-time 100 --measurement-time 1 --warm-up-time 1 --deadline 5"), 108);
+        assert_eq!(
+            silence("--profile-time 100 --measurement-time 1 --warm-up-time 1 --deadline 5"),
+            108
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Results kept under a name, and what has changed since.
 //!
-//! Criterion keeps its own beside its samples. Latency and memory cells are not criterion's, so their records
-//! are kept in `target/stampede/baselines/NAME`.
+//! Criterion keeps its own beside its samples. Latency and memory cells are not criterion's, so
+//! their records are kept in `target/stampede/baselines/NAME`.
 
 use std::path::PathBuf;
 
@@ -42,10 +42,14 @@ impl<'a> Baselines<'a> {
         for cell in cells.iter().filter(|cell| cell.workload.kind != Kind::Throughput) {
             let path = self.path(cell, baseline);
             if path.exists() {
-                load(&path).with_context(|| format!("the baseline `{baseline}` for {} is of no use", cell.id()))?;
+                load(&path).with_context(|| {
+                    format!("the baseline `{baseline}` for {} is of no use", cell.id())
+                })?;
             }
         }
-        let Some(missing) = cells.iter().find(|cell| !self.path(cell, baseline).exists()) else { return Ok(()) };
+        let Some(missing) = cells.iter().find(|cell| !self.path(cell, baseline).exists()) else {
+            return Ok(());
+        };
         bail!(
             "there is no baseline `{baseline}` for {}: keep one with --save-baseline {baseline}, \
              or compare what there is with --baseline-lenient",
@@ -76,9 +80,11 @@ impl<'a> Baselines<'a> {
         let Cell { workload, runtime, workers } = cell;
         match workload.kind {
             Kind::Throughput => self.criterion_home.join(cell.id()).join(baseline),
-            Kind::Latency | Kind::Memory => {
-                self.records_dir.join(baseline).join(format!("{}.{}.w{workers}.json", workload.name, runtime.name()))
-            }
+            Kind::Latency | Kind::Memory => self.records_dir.join(baseline).join(format!(
+                "{}.{}.w{workers}.json",
+                workload.name,
+                runtime.name()
+            )),
         }
     }
 
@@ -118,14 +124,19 @@ fn tails_changed(old: &Record, new: &Measurement) -> Option<String> {
         let old = histogram::decode(old.histograms.get(name)?).ok()?;
         for percentile in SUMMARY {
             let [new, old] = [&new, &old].map(|h| h.value_at_quantile(percentile.share) as f64);
-            words.push(format!("{name} {} {}", percentile.short, percent(new / old.max(1.0) - 1.0)));
+            words.push(format!(
+                "{name} {} {}",
+                percentile.short,
+                percent(new / old.max(1.0) - 1.0)
+            ));
         }
     }
     (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn bytes_changed(old: &Record, new: &Measurement) -> Option<String> {
-    let (old, new) = (median(&old.outcome.measured()?.bytes_per_operation)?, median(&new.bytes_per_operation)?);
+    let (old, new) =
+        (median(&old.outcome.measured()?.bytes_per_operation)?, median(&new.bytes_per_operation)?);
     Some(format!("memory {}", percent(new / old.max(1.0) - 1.0)))
 }
 

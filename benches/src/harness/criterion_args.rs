@@ -99,7 +99,9 @@ pub struct Against<'a> {
 impl CriterionArgs {
     /// `base`, as far as no flag says otherwise.
     pub(super) fn timing(&self, base: Timing) -> Timing {
-        let count = |given: Option<u32>, default| given.map_or(default, |n| usize::try_from(n).unwrap_or(default));
+        let count = |given: Option<u32>, default| {
+            given.map_or(default, |n| usize::try_from(n).unwrap_or(default))
+        };
         Timing {
             samples: count(self.sample_size, base.samples),
             adapt: self.sample_size.is_none() && base.adapt,
@@ -123,7 +125,10 @@ impl CriterionArgs {
     /// The comparison asked for.
     pub fn against(&self) -> Option<Against<'_>> {
         let strict = self.baseline.as_deref().map(|baseline| Against { baseline, strict: true });
-        strict.or(self.baseline_lenient.as_deref().map(|baseline| Against { baseline, strict: false }))
+        strict.or(self
+            .baseline_lenient
+            .as_deref()
+            .map(|baseline| Against { baseline, strict: false }))
     }
 
     /// The name under which the results are to be kept.
@@ -136,17 +141,23 @@ impl CriterionArgs {
         self.verbose || self.output_format == "bencher" || self.yields_no_result()
     }
 
-    /// The arguments of a process in which criterion runs. What `timing` covers it is told by calls.
+    /// The arguments of a process in which criterion runs. What `timing` covers it is told by
+    /// calls.
     pub fn criterions_own(&self) -> Vec<String> {
         let mut flags = vec!["--bench".to_owned(), format!("--color={}", self.color)];
-        // Whoever does not want its lines is not shown its progress on standard error either, of which
-        // the other format has none.
+        // Whoever does not want its lines is not shown its progress on standard error either, of
+        // which the other format has none.
         let format = if self.wants_criterions_lines() { &self.output_format } else { "bencher" };
         flags.push(format!("--output-format={format}"));
-        let switches =
-            [("--verbose", self.verbose), ("--quiet", self.quiet), ("--discard-baseline", self.discard_baseline)];
+        let switches = [
+            ("--verbose", self.verbose),
+            ("--quiet", self.quiet),
+            ("--discard-baseline", self.discard_baseline),
+        ];
         flags.extend(switches.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()));
-        let mut value = |flag: &str, value: Option<String>| flags.extend(value.map(|value| format!("{flag}={value}")));
+        let mut value = |flag: &str, value: Option<String>| {
+            flags.extend(value.map(|value| format!("{flag}={value}")))
+        };
         value("--noise-threshold", self.noise_threshold.map(|v| v.to_string()));
         value("--confidence-level", self.confidence_level.map(|v| v.to_string()));
         value("--significance-level", self.significance_level.map(|v| v.to_string()));
@@ -179,8 +190,15 @@ mod tests {
     #[test]
     fn flags_reach_criterion_and_times_do_not() {
         let flags =
-            parse("--save-baseline a --noise-threshold 0.05 -v --color never --warm-up-time 2 -n").criterions_own();
-        let expected = ["--bench", "--color=never", "--output-format=criterion", "--verbose", "--noise-threshold=0.05"];
+            parse("--save-baseline a --noise-threshold 0.05 -v --color never --warm-up-time 2 -n")
+                .criterions_own();
+        let expected = [
+            "--bench",
+            "--color=never",
+            "--output-format=criterion",
+            "--verbose",
+            "--noise-threshold=0.05",
+        ];
         assert_eq!(flags[..5], expected);
         assert_eq!(flags[5..], ["--save-baseline=a"]);
     }
@@ -188,7 +206,10 @@ mod tests {
     #[test]
     fn comparisons_are_strict_or_lenient() {
         assert_eq!(parse("--baseline a").against(), Some(Against { baseline: "a", strict: true }));
-        assert_eq!(parse("--baseline-lenient a").against(), Some(Against { baseline: "a", strict: false }));
+        assert_eq!(
+            parse("--baseline-lenient a").against(),
+            Some(Against { baseline: "a", strict: false })
+        );
         assert_eq!(parse("--save-baseline a").against(), None);
         assert_eq!(parse("--save-baseline a").save(), Some("a"));
     }

@@ -21,7 +21,9 @@ const HANDED_OVER: &str = "STAMPEDE_HARNESS";
 pub fn handed_over() -> Option<(Kind, Vec<OsString>)> {
     let text = env::var(HANDED_OVER).ok()?;
     let (kind, arguments): (String, Vec<String>) = serde_json::from_str(&text).ok()?;
-    let kind = [Kind::Throughput, Kind::Latency, Kind::Memory].into_iter().find(|k| super::kind_name(*k) == kind)?;
+    let kind = [Kind::Throughput, Kind::Latency, Kind::Memory]
+        .into_iter()
+        .find(|k| super::kind_name(*k) == kind)?;
     Some((kind, arguments.into_iter().map(OsString::from).collect()))
 }
 
@@ -33,12 +35,20 @@ pub(super) fn become_it(kind: Kind, arguments: &[OsString], criterion: &Criterio
     }
 }
 
-fn prepare(kind: Kind, arguments: &[OsString], criterion: &CriterionArgs) -> Result<Command, Error> {
+fn prepare(
+    kind: Kind,
+    arguments: &[OsString],
+    criterion: &CriterionArgs,
+) -> Result<Command, Error> {
     let text = |argument: &OsString| {
-        argument.to_str().map(str::to_owned).ok_or_else(|| anyhow!("{} is not UTF-8", argument.display()))
+        argument
+            .to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| anyhow!("{} is not UTF-8", argument.display()))
     };
     let arguments: Vec<_> = arguments.iter().map(text).collect::<Result<_, _>>()?;
-    let mut command = Command::new(env::current_exe().context("cannot find this program's own file")?);
+    let mut command =
+        Command::new(env::current_exe().context("cannot find this program's own file")?);
     command.args(criterion.criterions_own());
     command.env(HANDED_OVER, serde_json::to_string(&(super::kind_name(kind), arguments))?);
     Ok(command)

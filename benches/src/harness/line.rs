@@ -24,15 +24,22 @@ pub(super) fn describe(cell: &Cell, outcome: &Outcome) -> String {
     format!("{:ID_WIDTH$} {words}", cell.id())
 }
 
-fn figures(measurement: &Measurement, workload: &workloads::Card) -> String {
+fn figures(measurement: &Measurement, workload: &workloads::Definition) -> String {
     let unit = workload.unit;
     let mut parts = Vec::new();
     if workload.kind == Kind::Memory {
-        let median = median(&measurement.bytes_per_operation).map_or_else(String::new, format::size);
+        let median =
+            median(&measurement.bytes_per_operation).map_or_else(String::new, format::size);
         return format!("{median} per operation ({unit})");
     }
-    if let Some(Spread { q1, median, q3, .. }) = Spread::of(measurement.samples_ns.iter().copied()) {
-        parts.push(format!("{} ({} … {})", format::time(median), format::time(q1), format::time(q3)));
+    if let Some(Spread { q1, median, q3, .. }) = Spread::of(measurement.samples_ns.iter().copied())
+    {
+        parts.push(format!(
+            "{} ({} … {})",
+            format::time(median),
+            format::time(q1),
+            format::time(q3)
+        ));
         let per_second = measurement.operations_per_iteration * 1e9 / median;
         parts.push(format!("{} {unit}/s", format::amount(per_second)));
     }
@@ -59,15 +66,15 @@ mod tests {
 
     use super::*;
     use crate::contestants::tests::contestant;
-    use workloads::Field;
+    use workloads::DefaultRuntimes;
 
-    static WORKLOAD: workloads::Card = workloads::Card {
+    static WORKLOAD: workloads::Definition = workloads::Definition {
         name: "ping_pong",
         summary: "",
         shows: "",
         unit: "round trips",
         kind: Kind::Throughput,
-        field: Field::Usual,
+        runtimes: DefaultRuntimes::All,
         params: &[],
         small: &[],
     };
@@ -79,7 +86,8 @@ mod tests {
     #[test]
     fn throughput_has_median_quartiles_and_rate() {
         let samples_ns = vec![4e6, 1e6, 3e6, 2e6, 5e6];
-        let measurement = Measurement { samples_ns, operations_per_iteration: 3_000.0, ..Measurement::default() };
+        let measurement =
+            Measurement { samples_ns, operations_per_iteration: 3_000.0, ..Measurement::default() };
         let line = line(&Outcome::Measured(measurement));
         assert!(line.starts_with("ping_pong/local/w1 "), "{line}");
         assert!(line.ends_with("3.00 ms (2.00 ms … 4.00 ms)  1.00 M round trips/s"), "{line}");
@@ -96,7 +104,10 @@ mod tests {
             line(&Outcome::Measured(Measurement { histograms, ..Measurement::default() }))
         };
         let few = said(&histogram);
-        assert!(few.ends_with("latency p50 1.00 µs p99 1.00 µs"), "a p99.9 needs 100,000 samples: {few}");
+        assert!(
+            few.ends_with("latency p50 1.00 µs p99 1.00 µs"),
+            "a p99.9 needs 100,000 samples: {few}"
+        );
         histogram.record_n(1_000, 98_010).expect("it resizes");
         histogram.record_n(50_000, 990).expect("it resizes");
         let enough = said(&histogram);
@@ -105,14 +116,20 @@ mod tests {
 
     #[test]
     fn memory_has_its_median() {
-        let workload = workloads::Card { kind: Kind::Memory, unit: "tasks", ..WORKLOAD };
-        let measurement = Measurement { bytes_per_operation: vec![131.0, 129.0, 130.0], ..Measurement::default() };
+        let workload = workloads::Definition { kind: Kind::Memory, unit: "tasks", ..WORKLOAD };
+        let measurement = Measurement {
+            bytes_per_operation: vec![131.0, 129.0, 130.0],
+            ..Measurement::default()
+        };
         assert_eq!(figures(&measurement, &workload), "130 B per operation (tasks)");
     }
 
     #[test]
     fn what_is_not_measured_says_why() {
-        assert!(line(&Outcome::Failed { reason: "wrong sum".to_owned() }).ends_with("FAILED: wrong sum"));
+        assert!(
+            line(&Outcome::Failed { reason: "wrong sum".to_owned() })
+                .ends_with("FAILED: wrong sum")
+        );
         assert!(line(&Outcome::Void { reason: "late".to_owned() }).ends_with(" void: late"));
     }
 }

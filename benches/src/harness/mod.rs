@@ -1,6 +1,7 @@
 //! What `cargo bench` runs: each harness measures its kind of workload and renders the page.
 //!
-//! The harness itself only plans, watches and stores; the cells run in the processes of contestants.
+//! The harness itself only plans, watches and stores; the cells run in the processes of
+//! contestants.
 
 mod args;
 mod baseline;
@@ -24,7 +25,8 @@ pub use plan::{Step, plan};
 use run::kind_name;
 pub use run::run;
 
-/// The hidden subcommand that makes the tool a harness; a kind and the flags of `cargo bench` follow.
+/// The hidden subcommand that makes the tool a harness; a kind and the flags of `cargo bench`
+/// follow.
 pub const SUBCOMMAND: &str = "__bench";
 
 /// The harness for workloads of `kind`, given the arguments that `cargo bench` passed.
@@ -36,7 +38,8 @@ pub fn main(kind: Kind, arguments: &[OsString]) -> Result<ExitCode> {
         Ok(args) => args,
         Err(code) => return Ok(code),
     };
-    let criterion_runs = kind == Kind::Throughput && matches!(args.mode(), Mode::Measure | Mode::Unrecorded);
+    let criterion_runs =
+        kind == Kind::Throughput && matches!(args.mode(), Mode::Measure | Mode::Unrecorded);
     if criterion_runs && handed_over().is_none() {
         return Err(criterions_process::become_it(kind, arguments, &args.criterion));
     }

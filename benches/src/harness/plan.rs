@@ -27,9 +27,9 @@ pub struct Step {
     pub task: Task,
 }
 
-/// Every cell once per block, shuffled within the block. Throughput has one block, because criterion
-/// takes its samples in one go; latency and memory have one per round, so that each round meets the
-/// machine of another minute.
+/// Every cell once per block, shuffled within the block. Throughput has one block, because
+/// criterion takes its samples in one go; latency and memory have one per round, so that each round
+/// meets the machine of another minute.
 pub fn plan(cells: &[Cell], kind: Kind, args: &Args, seed: u64) -> Vec<Step> {
     let mode = args.mode();
     let task = match (mode, kind) {
@@ -44,7 +44,12 @@ pub fn plan(cells: &[Cell], kind: Kind, args: &Args, seed: u64) -> Vec<Step> {
     for round in 0..rounds {
         let mut block: Vec<_> = cells
             .iter()
-            .map(|cell| Step { cell: cell.clone(), round, last: round + 1 == rounds, task: task.clone() })
+            .map(|cell| Step {
+                cell: cell.clone(),
+                round,
+                last: round + 1 == rounds,
+                task: task.clone(),
+            })
             .collect();
         shuffle(&mut block, seed, round as u64);
         steps.extend(block);

@@ -23,28 +23,36 @@ impl Rounds {
         self.0.push(outcome);
     }
 
-    /// One outcome for all: failed when a round failed, else the sum of the rounds that count; void,
-    /// or skipped, when none does.
+    /// One outcome for all: failed when a round failed, else the sum of the rounds that count;
+    /// void, or skipped, when none does.
     pub(crate) fn outcome(&self) -> Outcome {
         let mut measured = Vec::new();
         let mut without = None;
         for (number, outcome) in (1..).zip(&self.0) {
             match outcome {
                 Outcome::Measured(measurement) => measured.push(measurement),
-                Outcome::Failed { reason } => return Outcome::Failed { reason: format!("round {number}: {reason}") },
+                Outcome::Failed { reason } => {
+                    return Outcome::Failed { reason: format!("round {number}: {reason}") };
+                }
                 Outcome::Void { .. } | Outcome::Skipped { .. } => without = Some(outcome),
             }
         }
         match sum(&measured, self.0.len()) {
             Ok(Some(measurement)) => Outcome::Measured(measurement),
-            Ok(None) => without.cloned().unwrap_or_else(|| Outcome::Skipped { reason: "no round was run".to_owned() }),
+            Ok(None) => without
+                .cloned()
+                .unwrap_or_else(|| Outcome::Skipped { reason: "no round was run".to_owned() }),
             Err(reason) => Outcome::Failed { reason },
         }
     }
 }
 
 /// The records of cells that were run in rounds, one run after the other: each run is a sample.
-pub(crate) fn records(session: &Session, runs: &[(Cell, Outcome)], overrides: &Overrides) -> Vec<Record> {
+pub(crate) fn records(
+    session: &Session,
+    runs: &[(Cell, Outcome)],
+    overrides: &Overrides,
+) -> Vec<Record> {
     let mut cells: BTreeMap<String, (&Cell, Rounds)> = BTreeMap::new();
     for (cell, outcome) in runs {
         cells.entry(cell.id()).or_insert_with(|| (cell, Rounds::default())).1.push(outcome.clone());
@@ -64,8 +72,12 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
     let Some(first) = rounds.first() else { return Ok(None) };
     let count = rounds.len() as f64;
     let mut total = Measurement {
-        operations_per_iteration: rounds.iter().map(|r| r.operations_per_iteration).sum::<f64>() / count,
-        bytes_per_operation: rounds.iter().flat_map(|r| r.bytes_per_operation.iter().copied()).collect(),
+        operations_per_iteration: rounds.iter().map(|r| r.operations_per_iteration).sum::<f64>()
+            / count,
+        bytes_per_operation: rounds
+            .iter()
+            .flat_map(|r| r.bytes_per_operation.iter().copied())
+            .collect(),
         counted_iterations: rounds.iter().map(|r| r.counted_iterations).sum(),
         counters: BTreeMap::new(),
         ..Measurement::default()
@@ -86,7 +98,8 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
         let parts: Vec<_> = rounds.iter().filter_map(|round| round.histograms.get(name)).collect();
         let (merged, tails) = merge(&parts).map_err(|e| format!("histogram {name}: {e}"))?;
         if tails.len() > 1 {
-            let (low, high) = tails.iter().fold((u64::MAX, 0), |(low, high), &t| (low.min(t), high.max(t)));
+            let (low, high) =
+                tails.iter().fold((u64::MAX, 0), |(low, high), &t| (low.min(t), high.max(t)));
             total.figures.insert(histogram::best_round(name), low as f64);
             total.figures.insert(histogram::worst_round(name), high as f64);
         }
@@ -141,7 +154,10 @@ mod tests {
             counters: BTreeMap::from([("spawned".to_owned(), spawned)]),
             counters_per_worker: BTreeMap::from([("spawned".to_owned(), vec![spawned, 1])]),
             process: BTreeMap::from([("wall_ns".to_owned(), 10)]),
-            histograms: BTreeMap::from([("latency".to_owned(), histogram::encode(&histogram).expect("small"))]),
+            histograms: BTreeMap::from([(
+                "latency".to_owned(),
+                histogram::encode(&histogram).expect("small"),
+            )]),
             figures: BTreeMap::from([("offered per second".to_owned(), spawned as f64)]),
             ..Measurement::default()
         })
@@ -182,7 +198,10 @@ mod tests {
     #[test]
     fn one_failure_fails_the_cell_and_void_rounds_only_shrink_it() {
         let wrong = Outcome::Failed { reason: "wrong".to_owned() };
-        assert_eq!(outcome(vec![round(1, 1), wrong]), Outcome::Failed { reason: "round 2: wrong".to_owned() });
+        assert_eq!(
+            outcome(vec![round(1, 1), wrong]),
+            Outcome::Failed { reason: "round 2: wrong".to_owned() }
+        );
         let partly = outcome(vec![void(), round(1, 1)]);
         assert_eq!(partly.measured().expect("one counts").figures["void rounds"], 1.0);
         assert_eq!(outcome(vec![void(), void()]), void());

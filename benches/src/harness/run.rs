@@ -27,15 +27,16 @@ use crate::record::record;
 use crate::say::{note, say};
 use crate::session::Session;
 
-/// Carries out what `args` ask for on the cells of `kind`. `arguments` are what `args` were read from: the records
-/// quote them.
+/// Carries out what `args` ask for on the cells of `kind`. `arguments` are what `args` were read
+/// from: the records quote them.
 ///
 /// # Errors
 /// When nothing could be run or stored. A cell that fails is a stored result, no error.
 pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> {
     let selection = args.selection()?;
     let short = args.quick || args.mode() == Mode::Test;
-    let overrides = if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
+    let overrides =
+        if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
     let workspace = Workspace::find()?;
     let programs = wanted::programs(&workspace, &selection, args.extent(), machine::cores());
     if programs.is_empty() {
@@ -43,19 +44,32 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     // The filter may mean cells of the other harnesses alone.
-    if !programs.iter().any(|program| selection.may_mean_kind(&program.name, kind, machine::cores())) {
+    if !programs
+        .iter()
+        .any(|program| selection.may_mean_kind(&program.name, kind, machine::cores()))
+    {
         return Ok(ExitCode::SUCCESS);
     }
     if args.mode() == Mode::Unrecorded && kind != Kind::Throughput {
-        note!("{}: passed over, criterion profiles and compares throughput workloads only", kind_name(kind));
+        note!(
+            "{}: passed over, criterion profiles and compares throughput workloads only",
+            kind_name(kind)
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let mut roster = Roster::build(&workspace, &programs)?;
     if matches!(args.mode(), Mode::Measure | Mode::Unrecorded) {
-        let meant: BTreeSet<_> =
-            selection.cells(&roster, machine::cores())?.iter().map(|cell| cell.runtime.name().to_owned()).collect();
+        let meant: BTreeSet<_> = selection
+            .cells(&roster, machine::cores())?
+            .iter()
+            .map(|cell| cell.runtime.name().to_owned())
+            .collect();
         let meant: Vec<_> = meant.into_iter().collect();
-        Conformance::new(&workspace.stampede_dir()).admit(&mut roster, &meant, args.allow_nonconforming)?;
+        Conformance::new(&workspace.stampede_dir()).admit(
+            &mut roster,
+            &meant,
+            args.allow_nonconforming,
+        )?;
     }
     let cells = of_kind(&selection.cells(&roster, machine::cores())?, kind);
     if args.mode() == Mode::List {
@@ -65,15 +79,30 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
     let paths = Paths::new(args.out.as_deref(), &workspace);
     let baselines = Baselines::new(&args.criterion, &paths)?;
     baselines.check(&cells)?;
-    let peers: BTreeSet<_> =
-        roster.contestants().iter().filter_map(|contestant| contestant.descriptor.package.as_deref()).collect();
-    let session = Session::current(args.seed, args.quick, arguments, &peers.into_iter().collect::<Vec<_>>());
+    let peers: BTreeSet<_> = roster
+        .contestants()
+        .iter()
+        .filter_map(|contestant| contestant.descriptor.package.as_deref())
+        .collect();
+    let session =
+        Session::current(args.seed, args.quick, arguments, &peers.into_iter().collect::<Vec<_>>());
     let visible = args.criterion.wants_criterions_lines();
     let criterion = CriterionsPlace { home: paths.criterion_home.clone(), visible };
     let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
     let launcher = Launcher { deadline: args.longest_silence(), criterion, interrupt };
     let (tally, lost) = (Tally::default(), roster.lost().len());
-    let mut run = Run { args, kind, session, overrides, launcher, baselines, paths, tally, lost, stored: false };
+    let mut run = Run {
+        args,
+        kind,
+        session,
+        overrides,
+        launcher,
+        baselines,
+        paths,
+        tally,
+        lost,
+        stored: false,
+    };
     run.all(&cells)
 }
 
@@ -110,8 +139,10 @@ impl Run<'_> {
         };
         let steps = plan(cells, self.kind, self.args, self.session.seed);
         self.announce(cells.len(), steps.len());
-        let mut progress =
-            Progress::new(steps.len(), steps.first().map_or_else(Default::default, |s| expected(&s.task)));
+        let mut progress = Progress::new(
+            steps.len(),
+            steps.first().map_or_else(Default::default, |s| expected(&s.task)),
+        );
         let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
         for step in &steps {
             // One failed round fails the cell: its other rounds could not mend that.
@@ -140,18 +171,21 @@ impl Run<'_> {
         } else if store.is_some() {
             note!("no cell was finished, so nothing was stored");
         }
-        // A failed cell is a result to look at and must not keep Cargo from running the other harnesses;
-        // as a test it is a failure.
+        // A failed cell is a result to look at and must not keep Cargo from running the other
+        // harnesses; as a test it is a failure.
         Ok(match (interrupt.came(), self.args.mode()) {
             (true, _) => ExitCode::from(interrupt.exit_code()),
-            (false, Mode::Test) if !self.tally.failed.is_empty() || self.lost > 0 => ExitCode::FAILURE,
+            (false, Mode::Test) if !self.tally.failed.is_empty() || self.lost > 0 => {
+                ExitCode::FAILURE
+            }
             (false, _) => ExitCode::SUCCESS,
         })
     }
 
     fn announce(&self, cells: usize, steps: usize) {
         let kind = kind_name(self.kind);
-        let rounds = if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
+        let rounds =
+            if steps > cells { format!(" in {} rounds", steps / cells) } else { String::new() };
         say!("{kind}: {}{rounds}, seed {}", format::count(cells, "cell"), self.session.seed);
     }
 
@@ -179,7 +213,11 @@ impl Run<'_> {
             self.stored = true;
         }
         if !step.last && !matches!(record.outcome, Outcome::Failed { .. }) {
-            progress.pass(&format!("{} (round {})", this_round.unwrap_or_default(), step.round + 1));
+            progress.pass(&format!(
+                "{} (round {})",
+                this_round.unwrap_or_default(),
+                step.round + 1
+            ));
             return Ok(());
         }
         self.tally.add(cell, &record.outcome);
@@ -229,9 +267,13 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
 
 /// Renders all stored results. Failing here must not look as if the measurement had failed.
 fn show_page(paths: &Paths) {
-    let shown = reports::render(&paths.results, &paths.page).map_err(Error::from).and_then(|_| place(&paths.page));
+    let shown = reports::render(&paths.results, &paths.page)
+        .map_err(Error::from)
+        .and_then(|_| place(&paths.page));
     match shown {
         Ok(page) => say!("page: {}", page.display()),
-        Err(error) => note!("the results are stored, but not shown: {error:#}; try `cargo stampede report`"),
+        Err(error) => {
+            note!("the results are stored, but not shown: {error:#}; try `cargo stampede report`")
+        }
     }
 }

@@ -135,7 +135,8 @@ fn texts(record: &Record) -> Result<(), Unfit> {
             readable("the reason", reason, true)
         }
         Outcome::Measured(m) => {
-            let counters = m.counters.keys().chain(m.counters_per_worker.keys()).chain(m.process.keys());
+            let counters =
+                m.counters.keys().chain(m.counters_per_worker.keys()).chain(m.process.keys());
             let mut names = counters.chain(m.figures.keys()).chain(m.histograms.keys());
             names.try_for_each(|name| readable("a figure's name", name, false))
         }
@@ -162,7 +163,9 @@ fn figures(m: &Measurement, workers: usize) -> Result<(), Unfit> {
         ("figures", m.figures.len(), MAX_ENTRIES),
     ];
     lists.into_iter().try_for_each(|(what, count, most)| at_most(what, count, most))?;
-    let threads = |values: &Vec<u64>| at_most("threads with counters", values.len(), workers + MAX_OTHER_THREADS);
+    let threads = |values: &Vec<u64>| {
+        at_most("threads with counters", values.len(), workers + MAX_OTHER_THREADS)
+    };
     m.counters_per_worker.values().try_for_each(threads)?;
     for (i, &ns) in m.samples_ns.iter().enumerate() {
         number(|| format!("sample {i}"), ns, 0.0, MAX_AMOUNT)?;
@@ -176,7 +179,9 @@ fn figures(m: &Measurement, workers: usize) -> Result<(), Unfit> {
 
 /// A workload may name any figure, also one that is no amount: only what is no number is refused.
 fn named(figures: &BTreeMap<String, f64>) -> Result<(), Unfit> {
-    let check = |(name, &value): (&String, &f64)| number(|| format!("the figure `{name}`"), value, f64::MIN, f64::MAX);
+    let check = |(name, &value): (&String, &f64)| {
+        number(|| format!("the figure `{name}`"), value, f64::MIN, f64::MAX)
+    };
     figures.iter().try_for_each(check)
 }
 

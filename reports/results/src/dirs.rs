@@ -16,12 +16,17 @@ pub fn page_path() -> PathBuf {
 fn stampede_dir() -> PathBuf {
     let named = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let exe = env::current_exe().ok();
-    target_dir(named.as_deref(), exe.as_deref(), |dir| dir.join("CACHEDIR.TAG").is_file()).join("stampede")
+    target_dir(named.as_deref(), exe.as_deref(), |dir| dir.join("CACHEDIR.TAG").is_file())
+        .join("stampede")
 }
 
 /// Cargo's target directory. The running binary's own place says it best: `cargo bench` changes to
 /// the package's directory, from which a relative `CARGO_TARGET_DIR` would name another place.
-fn target_dir(named: Option<&Path>, exe: Option<&Path>, is_target: impl Fn(&Path) -> bool) -> PathBuf {
+fn target_dir(
+    named: Option<&Path>,
+    exe: Option<&Path>,
+    is_target: impl Fn(&Path) -> bool,
+) -> PathBuf {
     if let Some(dir) = named.filter(|dir| dir.is_absolute()) {
         return dir.to_owned();
     }
@@ -36,7 +41,9 @@ mod tests {
     const EXE: &str = "/home/u/clone/target/release/deps/throughput-1";
 
     fn find(named: Option<&str>, exe: Option<&str>) -> PathBuf {
-        target_dir(named.map(Path::new), exe.map(Path::new), |dir| dir == Path::new("/home/u/clone/target"))
+        target_dir(named.map(Path::new), exe.map(Path::new), |dir| {
+            dir == Path::new("/home/u/clone/target")
+        })
     }
 
     #[test]

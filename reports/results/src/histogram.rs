@@ -2,7 +2,9 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer};
+use hdrhistogram::serialization::{
+    DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer,
+};
 
 use crate::percentile::TAIL;
 
@@ -71,8 +73,11 @@ pub fn encode(histogram: &Histogram<u64>) -> Result<String, V2SerializeError> {
 pub fn decode(text: &str) -> Result<Histogram<u64>, DecodeError> {
     let bytes = BASE64_STANDARD.decode(text)?;
     // The library believes the header: it would allocate what is told before it looks for it.
-    let word = |at: usize| bytes.get(at..at + 4).and_then(|w| Some(u32::from_be_bytes(w.try_into().ok()?)));
-    let (Some(COOKIE), Some(told), Some(digits), Some(counts)) = (word(0), word(4), word(12), bytes.get(HEADER..))
+    let word = |at: usize| {
+        bytes.get(at..at + 4).and_then(|w| Some(u32::from_be_bytes(w.try_into().ok()?)))
+    };
+    let (Some(COOKIE), Some(told), Some(digits), Some(counts)) =
+        (word(0), word(4), word(12), bytes.get(HEADER..))
     else {
         return Err(DecodeError::Histogram(DeserializeError::InvalidCookie));
     };
@@ -100,7 +105,9 @@ mod tests {
     fn sample() -> Histogram<u64> {
         let mut histogram = Histogram::new(3).expect("3 digits are valid");
         for value in [1, 900, 12_345, 7_000_000_000] {
-            histogram.record_n(value, value % 7 + 1).expect("an auto-resizing histogram takes any value");
+            histogram
+                .record_n(value, value % 7 + 1)
+                .expect("an auto-resizing histogram takes any value");
         }
         histogram
     }
@@ -125,13 +132,16 @@ mod tests {
         assert!(matches!(decode("not base64!"), Err(DecodeError::Base64(_))));
         assert!(matches!(decode(""), Err(DecodeError::Histogram(_))));
         assert!(matches!(decode(&text[..text.len() - 4]), Err(DecodeError::Length { .. })));
-        let longer = BASE64_STANDARD.encode([BASE64_STANDARD.decode(&text).expect("base64"), vec![0; 3]].concat());
+        let longer = BASE64_STANDARD
+            .encode([BASE64_STANDARD.decode(&text).expect("base64"), vec![0; 3]].concat());
         assert!(matches!(decode(&longer), Err(DecodeError::Length { .. })));
     }
 
     /// The sample with `bytes` at `at`.
     fn patched(at: usize, bytes: &[u8]) -> Result<Histogram<u64>, DecodeError> {
-        let mut all = BASE64_STANDARD.decode(encode(&sample()).expect("small counts encode")).expect("base64");
+        let mut all = BASE64_STANDARD
+            .decode(encode(&sample()).expect("small counts encode"))
+            .expect("base64");
         all[at..at + bytes.len()].copy_from_slice(bytes);
         decode(&BASE64_STANDARD.encode(all))
     }
@@ -139,10 +149,16 @@ mod tests {
     #[test]
     fn a_header_that_promises_more_than_there_is_takes_no_memory() {
         for told in [0x7fff_ffff_u32, u32::MAX, 0] {
-            assert!(matches!(patched(4, &told.to_be_bytes()), Err(DecodeError::Length { .. })), "{told}");
+            assert!(
+                matches!(patched(4, &told.to_be_bytes()), Err(DecodeError::Length { .. })),
+                "{told}"
+            );
         }
         for digits in [4, 5, 6, u32::MAX] {
-            assert!(matches!(patched(12, &digits.to_be_bytes()), Err(DecodeError::Digits(_))), "{digits}");
+            assert!(
+                matches!(patched(12, &digits.to_be_bytes()), Err(DecodeError::Digits(_))),
+                "{digits}"
+            );
         }
         for bounds in [[0_u64, 0], [1, 1], [u64::MAX, u64::MAX], [1 << 62, u64::MAX]] {
             let bytes = bounds.map(u64::to_be_bytes).concat();
@@ -152,7 +168,9 @@ mod tests {
 
     /// A histogram whose counts are the bytes `counts`.
     fn with_counts(counts: &[u8]) -> Result<Histogram<u64>, DecodeError> {
-        let mut all = BASE64_STANDARD.decode(encode(&sample()).expect("small counts encode")).expect("base64");
+        let mut all = BASE64_STANDARD
+            .decode(encode(&sample()).expect("small counts encode"))
+            .expect("base64");
         all.truncate(HEADER);
         all[4..8].copy_from_slice(&u32::try_from(counts.len()).expect("short").to_be_bytes());
         all.extend(counts);
@@ -164,8 +182,14 @@ mod tests {
         // -2^63 zeros, 2^62 values twice, and more zeros than the range has buckets.
         assert!(matches!(with_counts(&[0xff; 9]), Err(DecodeError::Counts)));
         let many = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
-        assert!(matches!(with_counts(&[many, many, many, many].concat()), Err(DecodeError::Counts)));
-        assert!(matches!(with_counts(&[0xfd, 0xff, 0xff, 0xff, 0x7f, 2]), Err(DecodeError::Histogram(_))));
+        assert!(matches!(
+            with_counts(&[many, many, many, many].concat()),
+            Err(DecodeError::Counts)
+        ));
+        assert!(matches!(
+            with_counts(&[0xfd, 0xff, 0xff, 0xff, 0x7f, 2]),
+            Err(DecodeError::Histogram(_))
+        ));
         assert_eq!(with_counts(&[0, 4]).expect("two values").len(), 2);
     }
 

@@ -63,7 +63,8 @@ impl Output {
     /// # Errors
     /// [`OutputError`] when it could not be written later.
     pub fn prepare(path: &Path) -> Result<Self, OutputError> {
-        let stream = prepare(path).map_err(|source| OutputError { path: path.to_owned(), source })?;
+        let stream =
+            prepare(path).map_err(|source| OutputError { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), stream })
     }
 
@@ -125,9 +126,13 @@ fn prepare(path: &Path) -> io::Result<Option<Stream>> {
             Ok(None)
         }
         Target::Stream(path) => Ok(Some(Stream::File(OpenOptions::new().write(true).open(path)?))),
-        Target::Descriptor(path) if path.file_name().is_some_and(|name| name == "1") => Ok(Some(Stream::Stdout)),
+        Target::Descriptor(path) if path.file_name().is_some_and(|name| name == "1") => {
+            Ok(Some(Stream::Stdout))
+        }
         // Opened anew with a position of its own, which must not be the beginning of a file.
-        Target::Descriptor(path) => Ok(Some(Stream::File(OpenOptions::new().append(true).open(path)?))),
+        Target::Descriptor(path) => {
+            Ok(Some(Stream::File(OpenOptions::new().append(true).open(path)?)))
+        }
     }
 }
 

@@ -19,7 +19,8 @@ pub const P90: Percentile = Percentile { share: 0.9, short: "p90", words: "the 9
 /// compared by it, and the rounds of a cell with each other.
 pub const TAIL: Percentile = Percentile { share: 0.99, short: "p99", words: "the 99th percentile" };
 /// What needs 100,000 values to be more than an anecdote.
-pub const FAR_TAIL: Percentile = Percentile { share: 0.999, short: "p99.9", words: "the 99.9th percentile" };
+pub const FAR_TAIL: Percentile =
+    Percentile { share: 0.999, short: "p99.9", words: "the 99.9th percentile" };
 
 /// Those of a table, in its order.
 pub const SHOWN: [Percentile; 4] = [MEDIAN, P90, TAIL, FAR_TAIL];

@@ -166,7 +166,9 @@ impl Outcome {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Measured(_) => None,
-            Self::Failed { reason } | Self::Void { reason } | Self::Skipped { reason } => Some(reason),
+            Self::Failed { reason } | Self::Void { reason } | Self::Skipped { reason } => {
+                Some(reason)
+            }
         }
     }
 }

@@ -162,10 +162,11 @@ impl Store {
         }
         check(record)?;
         let path = self.dir.join(file_name(record));
-        let replaced = serde_json::to_vec_pretty(record).map_err(io::Error::from).and_then(|mut text| {
-            text.push(b'\n');
-            output::replace(&path, &text)
-        });
+        let replaced =
+            serde_json::to_vec_pretty(record).map_err(io::Error::from).and_then(|mut text| {
+                text.push(b'\n');
+                output::replace(&path, &text)
+            });
         match replaced {
             Ok(()) => Ok(path),
             Err(source) => Err(WriteError::Io { path, source }),
@@ -184,7 +185,8 @@ impl Store {
     }
 
     fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let paths: io::Result<Vec<_>> = fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.path())).collect();
+        let paths: io::Result<Vec<_>> =
+            fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.path())).collect();
         let mut paths = paths?;
         paths.retain(|path| path.extension() == Some(OsStr::new("json")));
         paths.sort();

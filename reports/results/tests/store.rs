@@ -38,11 +38,15 @@ fn every_outcome_round_trips_bit_for_bit() {
     let (_dir, store) = store();
     let measured = common::record("fib", "local", 1);
     let failed = Record {
-        outcome: Outcome::Failed { reason: "wrong result: \"sum\" is 1, must be 2 <ü>\n".to_owned() },
+        outcome: Outcome::Failed {
+            reason: "wrong result: \"sum\" is 1, must be 2 <ü>\n".to_owned(),
+        },
         ..common::record("fib", "local", 2)
     };
-    let skipped =
-        Record { outcome: Outcome::Skipped { reason: "not offered".to_owned() }, ..common::record("ring", "local", 1) };
+    let skipped = Record {
+        outcome: Outcome::Skipped { reason: "not offered".to_owned() },
+        ..common::record("ring", "local", 1)
+    };
     let void = Record {
         outcome: Outcome::Void { reason: "the generator was late".to_owned() },
         ..common::record("ring", "tokio-mt", 2)
@@ -62,7 +66,10 @@ fn a_second_result_replaces_the_first_and_leaves_no_other_file() {
     store.write(&record).expect("written");
     record.run.seed = 7;
     let path = store.write(&record).expect("written again");
-    let files: Vec<_> = fs::read_dir(store.dir()).expect("a directory").map(|e| e.expect("an entry").path()).collect();
+    let files: Vec<_> = fs::read_dir(store.dir())
+        .expect("a directory")
+        .map(|e| e.expect("an entry").path())
+        .collect();
     assert_eq!(files, [path]);
     assert_eq!(store.load_all().remove(0).expect("readable").run.seed, 7);
 }
@@ -85,17 +92,35 @@ fn a_failed_write_leaves_the_old_result_and_no_temporary_file() {
         m.figures.insert("ratio".to_owned(), f64::NAN);
     }
     let error = store.write(&record).expect_err("JSON has no NaN");
-    assert!(matches!(&error, WriteError::Unfit(Unfit::Number { what, .. }) if what == "the figure `ratio`"), "{error}");
+    assert!(
+        matches!(&error, WriteError::Unfit(Unfit::Number { what, .. }) if what == "the figure `ratio`"),
+        "{error}"
+    );
     assert_eq!(fs::read(&obstacle).expect("readable"), before);
 }
 
 #[test]
 fn names_that_leave_the_directory_or_collide_are_refused() {
     let (dir, store) = store();
-    for name in ["", "../x", "a/b", "a.b", ".hidden", "A", "<script>", "naïve", "a b", "a\u{202e}b", &"x".repeat(65)] {
+    for name in [
+        "",
+        "../x",
+        "a/b",
+        "a.b",
+        ".hidden",
+        "A",
+        "<script>",
+        "naïve",
+        "a b",
+        "a\u{202e}b",
+        &"x".repeat(65),
+    ] {
         for record in [common::record(name, "local", 1), common::record("fib", name, 1)] {
             let error = store.write(&record).expect_err(name);
-            assert!(matches!(&error, WriteError::Unfit(Unfit::Name { name: n, .. }) if n == name), "{error}");
+            assert!(
+                matches!(&error, WriteError::Unfit(Unfit::Name { name: n, .. }) if n == name),
+                "{error}"
+            );
         }
     }
     assert_eq!(fs::read_dir(store.dir()).expect("a directory").count(), 0);
@@ -108,7 +133,9 @@ fn another_version_is_refused_whatever_its_shape() {
     assert!(matches!(error, LoadError::Version { found: 77, .. }), "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("fib.local.w1.json") && text.contains("version 77") && text.contains("cargo bench"),
+        text.contains("fib.local.w1.json")
+            && text.contains("version 77")
+            && text.contains("cargo bench"),
         "{text}"
     );
 
@@ -122,13 +149,19 @@ fn what_an_earlier_build_stored_is_refused_by_its_version() {
     // As version 2 had it: what is void was told by the beginning of a text.
     let earlier = |text: String| {
         let text = text.replacen("\"version\": 3", "\"version\": 2", 1);
-        text.replace("\"status\": \"measured\"", "\"status\": \"skipped\", \"reason\": \"void: late\"")
+        text.replace(
+            "\"status\": \"measured\"",
+            "\"status\": \"skipped\", \"reason\": \"void: late\"",
+        )
     };
     let error = tampered(earlier);
     assert!(matches!(error, LoadError::Version { found: 2, .. }), "{error}");
     let text = chain(&error);
     assert!(text.contains("schema version 2, this build reads only 3"), "{text}");
-    assert!(text.contains("measure again with `cargo bench`, or use the build that wrote it"), "{text}");
+    assert!(
+        text.contains("measure again with `cargo bench`, or use the build that wrote it"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -152,7 +185,10 @@ fn a_copy_under_another_name_is_refused() {
     let path = store.write(&common::record("fib", "local", 1)).expect("written");
     fs::rename(&path, store.dir().join("fib.local.w1 (copy).json")).expect("renamed");
     let error = only_error(&store);
-    assert!(matches!(&error, LoadError::Misnamed { cell, .. } if cell == "fib.local.w1.json"), "{error}");
+    assert!(
+        matches!(&error, LoadError::Misnamed { cell, .. } if cell == "fib.local.w1.json"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -179,5 +215,8 @@ fn a_missing_directory_holds_nothing_and_a_file_is_no_directory() {
     assert!(error.to_string().contains(&file.display().to_string()), "{error}");
     assert!(chain(&error).matches("exists").count() == 1, "{}", chain(&error));
     let errors = Store::existing(&file).load_all();
-    assert!(matches!(&errors[..], [Err(LoadError::Io { path, .. })] if path == Path::new(&file)), "{errors:?}");
+    assert!(
+        matches!(&errors[..], [Err(LoadError::Io { path, .. })] if path == Path::new(&file)),
+        "{errors:?}"
+    );
 }

@@ -13,7 +13,9 @@ const STEALING: &str = "work-stealing";
 /// Whether more workers help, over the runtimes that were measured with one and with several.
 pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
     let most = entries.iter().map(|entry| entry.column.workers).max().filter(|most| *most > 1)?;
-    let alone = |name: &str| entries.iter().find(|e| e.column.runtime.name == name && e.column.workers == 1);
+    let alone = |name: &str| {
+        entries.iter().find(|e| e.column.runtime.name == name && e.column.workers == 1)
+    };
     // How many times as fast each is with the workers; `None` where that is not clear.
     let mut gains: Vec<(&str, Option<f64>)> = Vec::new();
     for many in entries.iter().filter(|e| e.column.workers == most) {
@@ -31,10 +33,18 @@ pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
     let even = gains.len() - clear().count();
     let mut parts = Vec::new();
     if let Some((name, gain)) = best {
-        parts.push((winners, "gain", format!(" (most: {name}, {} times as fast)", format::ratio(gain))));
+        parts.push((
+            winners,
+            "gain",
+            format!(" (most: {name}, {} times as fast)", format::ratio(gain)),
+        ));
     }
     if let Some((name, gain)) = worst {
-        parts.push((losers, "lose", format!(" (most: {name}, {} times as long)", format::ratio(1.0 / gain))));
+        parts.push((
+            losers,
+            "lose",
+            format!(" (most: {name}, {} times as long)", format::ratio(1.0 / gain)),
+        ));
     }
     if even > 0 {
         parts.push((even, "show", " no clear difference".to_owned()));
@@ -45,7 +55,10 @@ pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
         [(n, verb, rest)] if *n > 1 => format!("all {of} {verb}{rest}"),
         parts => {
             let agrees = |n: usize| if n == 1 { "s" } else { "" };
-            let parts: Vec<_> = parts.iter().map(|(n, verb, rest)| format!("{n} {verb}{}{rest}", agrees(*n))).collect();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(n, verb, rest)| format!("{n} {verb}{}{rest}", agrees(*n)))
+                .collect();
             format!("of {of} {}", format::list(&parts))
         }
     };
@@ -54,7 +67,8 @@ pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
 
 /// The entry of `runtime` with the most workers, more than one.
 fn widest<'e, 'm, R>(entries: &'e [Entry<'m, R>], runtime: &str) -> Option<&'e Entry<'m, R>> {
-    let several = entries.iter().filter(|e| e.column.runtime.name == runtime && e.column.workers > 1);
+    let several =
+        entries.iter().filter(|e| e.column.runtime.name == runtime && e.column.workers > 1);
     several.max_by_key(|e| e.column.workers)
 }
 
@@ -88,8 +102,10 @@ pub(super) fn herd<R: Ranked>(entries: &[Entry<'_, R>]) -> Option<Finding> {
 /// What stealing does against a shared queue, with the counters that say so.
 pub(super) fn stealing<R: Ranked>(entries: &[Entry<'_, R>]) -> Option<Finding> {
     let (stealing, queue) = (widest(entries, STEALING)?, widest(entries, QUEUE)?);
-    let thousand = |counter| Some(format::significant(stealing.good.per_operation(counter)? * 1000.0));
-    let (steals, stolen, failed) = (thousand("steals")?, thousand("stolen")?, thousand("failed_searches")?);
+    let thousand =
+        |counter| Some(format::significant(stealing.good.per_operation(counter)? * 1000.0));
+    let (steals, stolen, failed) =
+        (thousand("steals")?, thousand("stolen")?, thousand("failed_searches")?);
     if stealing.column.workers != queue.column.workers {
         return None;
     }
@@ -112,11 +128,14 @@ pub(super) fn stealing<R: Ranked>(entries: &[Entry<'_, R>]) -> Option<Finding> {
 pub(super) fn hidden_queueing(entries: &[Entry<'_, Tail>], p: f64, at: &str) -> Option<Finding> {
     let hidden = entries.iter().filter_map(|entry| {
         let uncorrected = entry.good.tail("uncorrected", p)?;
-        (uncorrected.value > 0.0).then(|| (entry, uncorrected, entry.result.value / uncorrected.value))
+        (uncorrected.value > 0.0)
+            .then(|| (entry, uncorrected, entry.result.value / uncorrected.value))
     });
     let (entry, uncorrected, times) = hidden.max_by(|a, b| a.2.total_cmp(&b.2))?;
     let text = if times < TIE_RATIO {
-        format!("Counted from the actual instead of the intended start, {at} would read the same for every runtime.")
+        format!(
+            "Counted from the actual instead of the intended start, {at} would read the same for every runtime."
+        )
     } else {
         format!(
             "Counted from the actual instead of the intended start, {at} of {} would read {} instead of {}: \

@@ -19,17 +19,25 @@ const STACKFUL: &str = "stackful";
 /// The same as the second, with stacks that are used once.
 const UNPOOLED: &str = "stackful-unpooled";
 /// The slices, longest first, with their names in a sentence.
-const SLICED: [(&str, &str); 3] =
-    [("stackful-10ms", "10\u{a0}ms"), ("stackful-1ms", "1\u{a0}ms"), ("stackful-200us", "200\u{a0}µs")];
+const SLICED: [(&str, &str); 3] = [
+    ("stackful-10ms", "10\u{a0}ms"),
+    ("stackful-1ms", "1\u{a0}ms"),
+    ("stackful-200us", "200\u{a0}µs"),
+];
 /// The one that is compared with tasks that cooperate.
 const SHORT: (&str, &str) = SLICED[1];
 
 /// What the matrix says of them.
 pub(crate) fn claims(matrix: &Matrix<'_>) -> Vec<Finding> {
-    [more_powerful_but_slower(matrix), weaker_but_enough(matrix), steps_in_evenly(matrix), dispersion::pays(matrix)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        more_powerful_but_slower(matrix),
+        weaker_but_enough(matrix),
+        steps_in_evenly(matrix),
+        dispersion::pays(matrix),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A cell with one worker.
@@ -76,10 +84,17 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
     let memory = |runtime| Some(cell(matrix, "idle_memory", runtime)?.cost?.median);
     if let (Some(with), Some(without)) = (memory(STACKFUL), memory(STACKLESS)) {
         text += &format!(", and an idle task holds {} instead of {}", bytes(with), bytes(without));
-        let at = |runtime, tasks| figure(cell(matrix, "idle_memory", runtime)?, &format!("bytes_per_task_at_{tasks}"));
+        let at = |runtime, tasks| {
+            figure(cell(matrix, "idle_memory", runtime)?, &format!("bytes_per_task_at_{tasks}"))
+        };
         let fewer = [1_000, 10_000].into_iter().filter_map(|tasks| {
             let (with, without) = (at(STACKFUL, tasks)?, at(STACKLESS, tasks)?);
-            Some(format!("{} and {} among {}", bytes(with), bytes(without), format::thousands(f64::from(tasks))))
+            Some(format!(
+                "{} and {} among {}",
+                bytes(with),
+                bytes(without),
+                format::thousands(f64::from(tasks))
+            ))
         });
         let fewer: Vec<String> = fewer.collect();
         if !fewer.is_empty() {
@@ -116,8 +131,11 @@ fn pooling(matrix: &Matrix<'_>) -> Option<String> {
 
 /// The depths of calls that are told, with the figures that have the cost of a switch there among
 /// 1,000 tasks.
-const DEPTHS: [(&str, &str); 3] =
-    [("1", "tasks_1000_depth_1_ns"), ("100", "tasks_1000_depth_100_ns"), ("1,000", "tasks_1000_depth_1000_ns")];
+const DEPTHS: [(&str, &str); 3] = [
+    ("1", "tasks_1000_depth_1_ns"),
+    ("100", "tasks_1000_depth_100_ns"),
+    ("1,000", "tasks_1000_depth_1000_ns"),
+];
 
 /// How a switch's cost grows with the depth of calls, in futures and on a stack.
 fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
@@ -130,8 +148,9 @@ fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
     for (depth, name) in DEPTHS {
         let (direct, futures) = (figure(direct, name)?, figure(futures, name)?);
         let driven = driven.and_then(|good| figure(good, name));
-        let driven =
-            driven.map_or(String::new(), |ns| format!(" ({} if {STACKFUL} drives them)", format::duration(ns)));
+        let driven = driven.map_or(String::new(), |ns| {
+            format!(" ({} if {STACKFUL} drives them)", format::duration(ns))
+        });
         told.push(format!(
             "at depth {depth} {} on a stack and {} in futures{driven}",
             format::duration(direct),
@@ -167,7 +186,11 @@ fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
     let row = matrix.rows.iter().find(|row| row.workload.name == "hog_latency_budget")?;
     let budget_ns = *row.workload.params.get("budget_us")? as f64 * 1e3;
     let show = |tail: Tail| format::duration(tail.value);
-    let weaker = if alone.differs(&sliced) && alone.value > sliced.value { "It is weaker" } else { "It is not weaker" };
+    let weaker = if alone.differs(&sliced) && alone.value > sliced.value {
+        "It is weaker"
+    } else {
+        "It is not weaker"
+    };
     let enough = if !budget.differs(&sliced) {
         "that is enough: no clear difference from slicing".to_owned()
     } else if budget.value < sliced.value {
@@ -204,7 +227,8 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
     let first = steps.first()?;
     let each_helps = first.1.differs(&off_tail) && first.1.value < off_tail.value;
     let each_helps = each_helps && steps.windows(2).all(|pair| pair[1].1.value < pair[0].1.value);
-    let verdict = if each_helps { "It does, the shorter the more often" } else { "Not at every length" };
+    let verdict =
+        if each_helps { "It does, the shorter the more often" } else { "Not at every length" };
     let shown: Vec<String> = steps
         .iter()
         .map(|(slice, tail, change, _)| {
@@ -221,7 +245,9 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
     let jain = |runtime| figure(cell(matrix, "greedy_classes", runtime)?, "jain_index");
     let indices: Vec<String> = steps
         .iter()
-        .filter_map(|(slice, .., runtime)| Some(format!("{} at {slice}", format::ratio(jain(runtime)?))))
+        .filter_map(|(slice, .., runtime)| {
+            Some(format!("{} at {slice}", format::ratio(jain(runtime)?)))
+        })
         .collect();
     if let Some(off) = jain(STACKFUL)
         && !indices.is_empty()
@@ -236,7 +262,9 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
     let silence = |runtime| figure(cell(matrix, "ping_pong_hog", runtime)?, "longest_silence_ns");
     let silences: Vec<String> = steps
         .iter()
-        .filter_map(|(slice, .., runtime)| Some(format!("{} at {slice}", format::duration(silence(runtime)?))))
+        .filter_map(|(slice, .., runtime)| {
+            Some(format!("{} at {slice}", format::duration(silence(runtime)?)))
+        })
         .collect();
     if let Some(off) = silence(STACKFUL)
         && !silences.is_empty()

@@ -119,7 +119,10 @@ pub(crate) fn costs(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> {
         Quantity::Time => ("is fastest", "has the lowest median", "as long"),
         Quantity::Memory => ("takes least", "takes least", "as much"),
     };
-    let mut sentences = ranking(&entries, &Words { quantity, leads, leads_narrowly, per: " per operation", as_much });
+    let mut sentences = ranking(
+        &entries,
+        &Words { quantity, leads, leads_narrowly, per: " per operation", as_much },
+    );
     // The counters say why something takes time.
     if quantity == Quantity::Time {
         sentences.extend(causes::scaling(&entries));
@@ -130,7 +133,12 @@ pub(crate) fn costs(row: &Row<'_>, columns: &[Column<'_>]) -> Vec<Finding> {
 }
 
 /// What a distribution says at a percentile.
-pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, at: Percentile) -> Vec<Finding> {
+pub(crate) fn latency(
+    row: &Row<'_>,
+    columns: &[Column<'_>],
+    histogram: &str,
+    at: Percentile,
+) -> Vec<Finding> {
     let Percentile { share: p, words: at, .. } = at;
     let entry = |(column, good): (usize, _)| {
         let good: &Good<'_> = good;
@@ -140,13 +148,20 @@ pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, at
     let mut entries: Vec<_> = row.good().filter_map(entry).collect();
     entries.sort_by(|a, b| a.result.value.total_cmp(&b.result.value));
     let leads = &format!("is lowest at {at}");
-    let words = Words { quantity: Quantity::Time, leads, leads_narrowly: leads, per: "", as_much: "as long" };
+    let words = Words {
+        quantity: Quantity::Time,
+        leads,
+        leads_narrowly: leads,
+        per: "",
+        as_much: "as long",
+    };
     let mut sentences = ranking(&entries, &words);
     if histogram == "latency" {
         sentences.extend(causes::hidden_queueing(&entries, p, at));
     }
     // The counters cover the whole run: they explain its latency, not its side effects.
-    if row.workload.kind == Kind::Latency && crate::latency::main_histogram(row) == Some(histogram) {
+    if row.workload.kind == Kind::Latency && crate::latency::main_histogram(row) == Some(histogram)
+    {
         sentences.extend(causes::herd(&entries));
         sentences.extend(causes::stealing(&entries));
     }
@@ -157,18 +172,23 @@ pub(crate) fn latency(row: &Row<'_>, columns: &[Column<'_>], histogram: &str, at
 fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Finding> {
     let Words { quantity, leads, leads_narrowly, per, as_much } = *words;
     let Some((best, rest)) = entries.split_first() else { return Vec::new() };
-    let figure = format!("{}{per} ({})", quantity.show(best.result.value()), best.result.spread(quantity));
+    let figure =
+        format!("{}{per} ({})", quantity.show(best.result.value()), best.result.spread(quantity));
     if rest.is_empty() {
         let text = format!("Only {} has a comparable result: {figure}.", best.name());
         return vec![Finding::new("Alone", text)];
     }
     let kind = if best.is_peer() { ", a peer," } else { "" };
-    let (ties, slower): (Vec<_>, Vec<_>) = rest.iter().partition(|entry| !best.result.differs(&entry.result));
+    let (ties, slower): (Vec<_>, Vec<_>) =
+        rest.iter().partition(|entry| !best.result.differs(&entry.result));
     let mut first = match ties.as_slice() {
         [] => format!("{}{kind} {leads}: {figure}", best.name()),
         ties => {
             let ties = names(ties.iter().map(|entry| entry.name()));
-            format!("{}{kind} {leads_narrowly}, {figure}, with no clear difference from {ties}", best.name())
+            format!(
+                "{}{kind} {leads_narrowly}, {figure}, with no clear difference from {ties}",
+                best.name()
+            )
         }
     };
     let against = ours_and_peers(entries, as_much);
@@ -177,7 +197,11 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Findin
         [] => {}
         [one] => first += &format!("; {} takes {} times {as_much}", one.name(), one.times(best)),
         [next, .., last] if told == Some(next.name()) => {
-            first += &format!("; the slowest, {}, takes {} times {as_much}", last.name(), last.times(best));
+            first += &format!(
+                "; the slowest, {}, takes {} times {as_much}",
+                last.name(),
+                last.times(best)
+            );
         }
         [next, .., last] => {
             let (next_times, last_times) = (next.times(best), last.times(best));
@@ -194,10 +218,14 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Findin
 }
 
 /// The best of ours against the best peer, and which of the two is behind.
-fn ours_and_peers<'e, R: Ranked>(entries: &'e [Entry<'_, R>], as_much: &str) -> Option<(Finding, &'e str)> {
+fn ours_and_peers<'e, R: Ranked>(
+    entries: &'e [Entry<'_, R>],
+    as_much: &str,
+) -> Option<(Finding, &'e str)> {
     let ours = entries.iter().find(|entry| !entry.is_peer())?;
     let peer = entries.iter().find(|entry| entry.is_peer())?;
-    let (ahead, behind) = if ours.result.value() <= peer.result.value() { (ours, peer) } else { (peer, ours) };
+    let (ahead, behind) =
+        if ours.result.value() <= peer.result.value() { (ours, peer) } else { (peer, ours) };
     let sentence = if !ours.result.differs(&peer.result) {
         format!(
             "Between the best of ours, {}, and the best peer, {}, there is no clear difference.",
@@ -205,9 +233,17 @@ fn ours_and_peers<'e, R: Ranked>(entries: &'e [Entry<'_, R>], as_much: &str) -> 
             peer.name()
         )
     } else if behind.is_peer() {
-        format!("The best peer, {}, takes {} times {as_much} as the best of ours.", behind.name(), behind.times(ahead))
+        format!(
+            "The best peer, {}, takes {} times {as_much} as the best of ours.",
+            behind.name(),
+            behind.times(ahead)
+        )
     } else {
-        format!("The peer wins: the best of ours, {}, takes {} times {as_much}.", behind.name(), behind.times(ahead))
+        format!(
+            "The peer wins: the best of ours, {}, takes {} times {as_much}.",
+            behind.name(),
+            behind.times(ahead)
+        )
     };
     Some((Finding::new("Ours, peers", sentence), behind.name()))
 }

@@ -6,7 +6,8 @@ use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_
 use results::schema::{Kind, Outcome, Record};
 
 fn in_words(findings: Vec<Finding>) -> Vec<String> {
-    let words = |finding: Finding| format!("{}: {}", finding.topic, finding.text).replace('\u{a0}', " ");
+    let words =
+        |finding: Finding| format!("{}: {}", finding.topic, finding.text).replace('\u{a0}', " ");
     findings.into_iter().map(words).collect()
 }
 
@@ -34,7 +35,11 @@ fn a_clear_win_names_the_spread_the_next_and_the_last() {
 
 #[test]
 fn overlapping_spreads_are_no_difference() {
-    let said = said(&[spread_cell("a", 1, 100.0, 0.2), spread_cell("b", 1, 110.0, 0.2), cell("c", 1, 400.0)]);
+    let said = said(&[
+        spread_cell("a", 1, 100.0, 0.2),
+        spread_cell("b", 1, 110.0, 0.2),
+        cell("c", 1, 400.0),
+    ]);
     assert_eq!(
         said,
         ["Best: a has the lowest median, 100 ns per operation (middle half 80.0 ns to 120 ns), \
@@ -59,13 +64,19 @@ fn many_ties_are_counted() {
 fn a_peer_that_wins_is_named_as_the_winner() {
     let said = said(&[cell("a", 1, 300.0), cell("peer-x", 1, 100.0), cell("peer-y", 1, 310.0)]);
     assert!(said[0].starts_with("Best: peer-x, a peer, is fastest: 100 ns"), "{said:?}");
-    assert_eq!(said[1], "Ours, peers: The peer wins: the best of ours, a, takes 3.00 times as long.");
+    assert_eq!(
+        said[1],
+        "Ours, peers: The peer wins: the best of ours, a, takes 3.00 times as long."
+    );
 }
 
 #[test]
 fn ours_ahead_of_peers_and_ties_with_them() {
     let win = said(&[cell("a", 1, 100.0), cell("peer-x", 1, 250.0)]);
-    assert_eq!(win[1], "Ours, peers: The best peer, peer-x, takes 2.50 times as long as the best of ours.");
+    assert_eq!(
+        win[1],
+        "Ours, peers: The best peer, peer-x, takes 2.50 times as long as the best of ours."
+    );
     let tie = said(&[cell("a", 1, 100.0), cell("peer-x", 1, 101.0)]);
     assert_eq!(
         tie[1],
@@ -77,7 +88,12 @@ fn ours_ahead_of_peers_and_ties_with_them() {
 fn failed_cells_win_nothing() {
     let failed = Outcome::Failed { reason: "wrong".to_owned() };
     let only = said(&[cell("a", 1, 100.0), ended(cell("b", 1, 1.0), failed.clone())]);
-    assert_eq!(only, ["Alone: Only a has a comparable result: 100 ns per operation (middle half 99.0 ns to 101 ns)."]);
+    assert_eq!(
+        only,
+        [
+            "Alone: Only a has a comparable result: 100 ns per operation (middle half 99.0 ns to 101 ns)."
+        ]
+    );
     assert!(said(&[ended(cell("a", 1, 1.0), failed)]).is_empty());
 }
 
@@ -101,8 +117,10 @@ fn workers_help_harm_or_do_neither() {
 
 #[test]
 fn the_herd_is_explained_by_its_wake_ups() {
-    let herd = counted(cell("global-herd", 2, 200.0), &[("unparks", 1_900), ("useless_unparks", 950)]);
-    let queue = counted(cell("global-queue", 2, 100.0), &[("unparks", 400), ("useless_unparks", 0)]);
+    let herd =
+        counted(cell("global-herd", 2, 200.0), &[("unparks", 1_900), ("useless_unparks", 950)]);
+    let queue =
+        counted(cell("global-queue", 2, 100.0), &[("unparks", 400), ("useless_unparks", 0)]);
     let expected = "Herd: With 2 workers global-herd takes 2.00 times as long as global-queue; global-herd sends \
                     1.90 wake-ups per operation (50 % useless), global-queue 0.400 (0 % useless).";
     assert_eq!(said(&[herd.clone(), queue.clone()]).last().map(String::as_str), Some(expected));
@@ -151,7 +169,10 @@ fn latency_tells_what_a_late_clock_would_hide() {
     ];
     let said = said_of_latency(&records);
     assert!(said[0].starts_with("Best: a is lowest at the 99th percentile: 2"), "{said:?}");
-    assert_eq!(said[1], "Ours, peers: The best peer, peer-x, takes 3.00 times as long as the best of ours.");
+    assert_eq!(
+        said[1],
+        "Ours, peers: The best peer, peer-x, takes 3.00 times as long as the best of ours."
+    );
     assert!(
         said[2].starts_with(
             "Clock: Counted from the actual instead of the intended start, the 99th percentile of a would read"
@@ -159,7 +180,11 @@ fn latency_tells_what_a_late_clock_would_hide() {
         "{said:?}"
     );
     let same = [latency_cell("a", 1, &[("latency", 200_000), ("uncorrected", 200_000)])];
-    assert!(said_of_latency(&same).iter().any(|text| text.ends_with("would read the same for every runtime.")));
+    assert!(
+        said_of_latency(&same)
+            .iter()
+            .any(|text| text.ends_with("would read the same for every runtime."))
+    );
     let without = [latency_cell("a", 1, &[("latency", 200_000)])];
     assert!(!said_of_latency(&without).iter().any(|text| text.starts_with("Clock")));
 }
@@ -185,14 +210,18 @@ fn claims_appear_only_with_their_cells() {
     assert_eq!(slower.len(), 1);
     assert!(slower[0].contains("It is slower: stackful takes 2.00 times as long"), "{slower:?}");
     let faster = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 100.0)]);
-    assert!(faster[0].contains("It is not slower: stackful takes 0.50 times as long"), "{faster:?}");
+    assert!(
+        faster[0].contains("It is not slower: stackful takes 0.50 times as long"),
+        "{faster:?}"
+    );
 }
 
 #[test]
 fn switches_are_told_by_depth_whoever_wins() {
     let switches = |workload: &str, runtime: &str, ns: [f64; 3]| {
         let mut record = of(workload, cell(runtime, 1, 50.0));
-        let names = ["tasks_1000_depth_1_ns", "tasks_1000_depth_100_ns", "tasks_1000_depth_1000_ns"];
+        let names =
+            ["tasks_1000_depth_1_ns", "tasks_1000_depth_100_ns", "tasks_1000_depth_1000_ns"];
         measurement(&mut record).figures.extend(names.map(str::to_owned).into_iter().zip(ns));
         record
     };
@@ -204,13 +233,19 @@ fn switches_are_told_by_depth_whoever_wins() {
         ])
     };
     let said = with([50.0, 90.0, 100.0]);
+    assert!(said[0].contains(
+        ": at depth 1 50.0 ns on a stack and 20.0 ns in futures (30.0 ns if stackful drives them)"
+    ));
     assert!(
-        said[0].contains(": at depth 1 50.0 ns on a stack and 20.0 ns in futures (30.0 ns if stackful drives them)")
+        said[0].contains("at depth 1,000 100 ns on a stack and 15.0 µs in futures"),
+        "{said:?}"
     );
-    assert!(said[0].contains("at depth 1,000 100 ns on a stack and 15.0 µs in futures"), "{said:?}");
     assert!(said[0].contains("So where calls are deep the stack is the cheaper one."), "{said:?}");
     assert!(with([10.0, 10.0, 10.0])[0].contains("So the stack is cheaper at any depth."));
-    assert!(with([10.0, 5e3, 5e5])[0].contains("So which is cheaper does not depend on the depth alone."));
+    assert!(
+        with([10.0, 5e3, 5e5])[0]
+            .contains("So which is cheaper does not depend on the depth alone.")
+    );
     assert!(with([50.0, 5e3, 5e5])[0].contains("So depth does not make up for that."));
     let without = said_of_stacks(&[cell("stackful", 1, 50.0), cell("work-stealing", 1, 50.0)]);
     assert!(!without[0].contains("depth"), "{without:?}");
@@ -235,10 +270,14 @@ fn pooling_and_memory_by_number_are_told_where_they_were_measured() {
         idle("work-stealing", 130.0),
     ]);
     assert!(
-        said[0].contains("an idle task holds 4,250 B instead of 130 B (4,300 B and 180 B among 1,000)."),
+        said[0].contains(
+            "an idle task holds 4,250 B instead of 130 B (4,300 B and 180 B among 1,000)."
+        ),
         "{said:?}"
     );
-    assert!(said[0].contains("takes 90.0 ns with a pooled stack, 9.00 µs with a new one and 30.0 ns without."));
+    assert!(said[0].contains(
+        "takes 90.0 ns with a pooled stack, 9.00 µs with a new one and 30.0 ns without."
+    ));
     let without = said_of_stacks(&[spawn("stackful", 90.0), spawn("work-stealing", 30.0)]);
     assert!(!without[0].contains("pooled"), "{without:?}");
 }
@@ -265,17 +304,19 @@ fn slices_pay_by_dispersion_only_where_the_figures_say_so() {
     let records = |bimodal_us: [u64; 3]| {
         let with = |workload, us: [u64; 3]| {
             let names = ["stackful", "stackful-10ms", "stackful-200us"];
-            names
-                .into_iter()
-                .zip(us)
-                .map(move |(name, us)| of(workload, latency_cell(name, 1, &[("short", us * 1_000)])))
+            names.into_iter().zip(us).map(move |(name, us)| {
+                of(workload, latency_cell(name, 1, &[("short", us * 1_000)]))
+            })
         };
         let bimodal = with("dispersion_bimodal", bimodal_us);
         bimodal.chain(with("dispersion_fixed", [1_000, 1_005, 995])).collect::<Vec<_>>()
     };
     let said = said_of_stacks(&records([37_000, 19_000, 400]));
     assert!(said[0].contains("a thousand times as long as the others, slices help ("), "{said:?}");
-    assert!(said[0].contains("; where all are equal, slices make no clear difference ("), "{said:?}");
+    assert!(
+        said[0].contains("; where all are equal, slices make no clear difference ("),
+        "{said:?}"
+    );
     let verdict = |bimodal_us| {
         let said = said_of_stacks(&records(bimodal_us)).remove(0).replace('\u{a0}', " ");
         let rest = said.split_once("as long as the others, ").expect("the claim").1.to_owned();
@@ -306,7 +347,9 @@ fn slices_are_told_with_their_price_also_when_they_do_not_help() {
     assert!(said[0].contains("at 10 ms (the hogs get 0.5 % less done) and"), "{said:?}");
     assert!(said[0].contains("at 1 ms (the hogs get 2.0 % less done)"), "{said:?}");
     assert!(
-        said[0].contains("a Jain index of 0.50 without slices, 0.79 at 10 ms and 1.00 at 1 ms (1 is even"),
+        said[0].contains(
+            "a Jain index of 0.50 without slices, 0.79 at 10 ms and 1.00 at 1 ms (1 is even"
+        ),
         "{said:?}"
     );
     assert!(said[0].contains("300 ms without slices, 2.00 ms at 1 ms."), "{said:?}");

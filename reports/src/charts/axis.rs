@@ -20,7 +20,8 @@ impl Axis {
     /// From zero to a little above `max`, with at most `marks` marks beside zero.
     pub(super) fn linear(max: f64, marks: usize) -> Self {
         let step = round_step(max / marks as f64);
-        let ticks = (0..=marks).map(|i| i as f64 * step).take_while(|tick| *tick <= max * 1.02).collect();
+        let ticks =
+            (0..=marks).map(|i| i as f64 * step).take_while(|tick| *tick <= max * 1.02).collect();
         Self { scale: Scale::Linear((0.0..max * 1.02).into()), ticks }
     }
 

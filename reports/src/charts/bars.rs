@@ -43,7 +43,11 @@ pub(crate) fn is_log(bars: &[Bar<'_>]) -> bool {
 }
 
 /// Draws `bars`, least first. There must be one at least.
-pub(crate) fn chart(label: String, bars: &[Bar<'_>], quantity: Quantity) -> Result<Chart, ChartError> {
+pub(crate) fn chart(
+    label: String,
+    bars: &[Bar<'_>],
+    quantity: Quantity,
+) -> Result<Chart, ChartError> {
     both(label, |size| svg(size, bars, quantity))
 }
 
@@ -83,7 +87,10 @@ fn svg(size: Size, bars: &[Bar<'_>], quantity: Quantity) -> Result<Svg, ChartErr
         let most = bars.iter().map(|bar| bar.cost.p95).fold(0.0, f64::max);
         Axis::log(round_down(least), round_up(most), marks + 1)
     } else {
-        Axis::linear(bars.iter().map(|bar| bar.cost.p95.max(bar.cost.median)).fold(0.0, f64::max), marks)
+        Axis::linear(
+            bars.iter().map(|bar| bar.cost.p95.max(bar.cost.median)).fold(0.0, f64::max),
+            marks,
+        )
     };
     let bottom = layout.top + layout.row * bars.len() as f64;
     let best = bars.iter().map(|bar| bar.cost.median).fold(f64::INFINITY, f64::min);
@@ -116,20 +123,38 @@ fn header(canvas: &Canvas<'_>, layout: &Layout) -> Result<(), ChartError> {
     layout.ratios.map_or(Ok(()), |x| canvas.text("ratio", (x, 10.0), Anchor::End, Ink::Muted))
 }
 
-fn labels(canvas: &Canvas<'_>, layout: &Layout, bar: &Bar<'_>, best: f64, y: f64) -> Result<(), ChartError> {
+fn labels(
+    canvas: &Canvas<'_>,
+    layout: &Layout,
+    bar: &Bar<'_>,
+    best: f64,
+    y: f64,
+) -> Result<(), ChartError> {
     canvas.disc((4.0, y), 4.0, bar.ink())?;
     if bar.peer {
         canvas.disc((4.0, y), 2.6, Ink::Paper)?;
     }
     canvas.text(&layout.size.shorten(bar.name), (14.0, y), Anchor::Start, Ink::Text)?;
     canvas.text(&bar.workers.to_string(), (layout.counts, y), Anchor::End, Ink::Muted)?;
-    canvas.text(&layout.quantity.show(bar.cost.median), (layout.medians, y), Anchor::End, Ink::Text)?;
+    canvas.text(
+        &layout.quantity.show(bar.cost.median),
+        (layout.medians, y),
+        Anchor::End,
+        Ink::Text,
+    )?;
     let ratio = format::ratio(bar.cost.median / best);
     layout.ratios.map_or(Ok(()), |x| canvas.text(&ratio, (x, y), Anchor::End, Ink::Muted))
 }
 
 /// The bar, its whiskers (5th to 95th percentile), its box (the middle half) and its median.
-fn mark(canvas: &Canvas<'_>, layout: &Layout, axis: &Axis, bar: &Bar<'_>, log: bool, y: f64) -> Result<(), ChartError> {
+fn mark(
+    canvas: &Canvas<'_>,
+    layout: &Layout,
+    axis: &Axis,
+    bar: &Bar<'_>,
+    log: bool,
+    y: f64,
+) -> Result<(), ChartError> {
     let Spread { p5, q1, median, q3, p95, .. } = bar.cost;
     let [p5, q1, median, q3, p95] = [p5, q1, median, q3, p95].map(|value| layout.x(axis, value));
     if log {
@@ -137,7 +162,12 @@ fn mark(canvas: &Canvas<'_>, layout: &Layout, axis: &Axis, bar: &Bar<'_>, log: b
     } else {
         canvas.rect((layout.left, y - 8.0), (median, y + 8.0), bar.area())?;
         if bar.peer {
-            let outline = [(layout.left, y - 7.5), (median, y - 7.5), (median, y + 7.5), (layout.left, y + 7.5)];
+            let outline = [
+                (layout.left, y - 7.5),
+                (median, y - 7.5),
+                (median, y + 7.5),
+                (layout.left, y + 7.5),
+            ];
             canvas.line(outline, Ink::Peer, 1.0, 0.6)?;
         }
     }

@@ -41,8 +41,16 @@ pub(super) enum Ink {
 }
 
 /// The inks that are always there, in the order of their stand-ins.
-const PLAIN: [Ink; 8] =
-    [Ink::Text, Ink::Muted, Ink::Grid, Ink::OursArea, Ink::Ours, Ink::PeerArea, Ink::Peer, Ink::Paper];
+const PLAIN: [Ink; 8] = [
+    Ink::Text,
+    Ink::Muted,
+    Ink::Grid,
+    Ink::OursArea,
+    Ink::Ours,
+    Ink::PeerArea,
+    Ink::Peer,
+    Ink::Paper,
+];
 
 impl Ink {
     /// The colour that stands for the ink until [`name_colours`] replaces it. Shades beyond 255
@@ -51,7 +59,9 @@ impl Ink {
         match self {
             Self::OursLine(shade) => RGBColor(0xC0, 0xDF, shade as u8),
             Self::PeerLine(shade) => RGBColor(0xC0, 0xE0, shade as u8),
-            plain => RGBColor(0xC0, 0xDE, PLAIN.iter().position(|ink| *ink == plain).unwrap_or(0) as u8),
+            plain => {
+                RGBColor(0xC0, 0xDE, PLAIN.iter().position(|ink| *ink == plain).unwrap_or(0) as u8)
+            }
         }
     }
 
@@ -130,7 +140,8 @@ fn name_colours(svg: &str) -> String {
             named.push_str(part);
             continue;
         };
-        let dashes = if matches!(ink, Ink::PeerLine(_)) { " stroke-dasharray=\"50 30\"" } else { "" };
+        let dashes =
+            if matches!(ink, Ink::PeerLine(_)) { " stroke-dasharray=\"50 30\"" } else { "" };
         // Six digits and the quote that closes them.
         let rest = part.get(7..).unwrap_or_default();
         named.push_str(&format!("=\"var({})\"{dashes}{rest}", ink.variable()));
@@ -140,7 +151,12 @@ fn name_colours(svg: &str) -> String {
 
 impl Canvas<'_> {
     /// A filled rectangle.
-    pub(super) fn rect(&self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), ink: Ink) -> Result<(), ChartError> {
+    pub(super) fn rect(
+        &self,
+        (x0, y0): (f64, f64),
+        (x1, y1): (f64, f64),
+        ink: Ink,
+    ) -> Result<(), ChartError> {
         let corners = [(units(x0), units(y0)), (units(x1), units(y1))];
         self.area.draw(&Rectangle::new(corners, ink.stand_in().filled())).map_err(failed)
     }
@@ -165,7 +181,13 @@ impl Canvas<'_> {
     }
 
     /// A text in the chart's font size.
-    pub(super) fn text(&self, text: &str, (x, y): (f64, f64), anchor: Anchor, ink: Ink) -> Result<(), ChartError> {
+    pub(super) fn text(
+        &self,
+        text: &str,
+        (x, y): (f64, f64),
+        anchor: Anchor,
+        ink: Ink,
+    ) -> Result<(), ChartError> {
         let h_pos = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
@@ -173,7 +195,8 @@ impl Canvas<'_> {
         };
         let size = self.size.font() * UNITS * FONT_FACTOR;
         let colour = ink.stand_in();
-        let style = TextStyle::from(("inherit", size)).color(&colour).pos(Pos::new(h_pos, VPos::Center));
+        let style =
+            TextStyle::from(("inherit", size)).color(&colour).pos(Pos::new(h_pos, VPos::Center));
         self.area.draw(&Text::new(text.to_owned(), (units(x), units(y)), style)).map_err(failed)
     }
 }

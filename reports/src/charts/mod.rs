@@ -72,7 +72,8 @@ impl Size {
 
     /// The width of the longest of `names` in CSS pixels, in a wide font.
     fn room(self, names: impl IntoIterator<Item = impl AsRef<str>>) -> f64 {
-        let longest = names.into_iter().map(|name| self.shorten(name.as_ref()).chars().count()).max();
+        let longest =
+            names.into_iter().map(|name| self.shorten(name.as_ref()).chars().count()).max();
         longest.unwrap_or(0) as f64 * self.font() * 0.6
     }
 
@@ -86,6 +87,9 @@ impl Size {
 }
 
 /// Draws a chart for both widths.
-fn both(label: String, draw: impl Fn(Size) -> Result<Svg, ChartError>) -> Result<Chart, ChartError> {
+fn both(
+    label: String,
+    draw: impl Fn(Size) -> Result<Svg, ChartError>,
+) -> Result<Chart, ChartError> {
     Ok(Chart { wide: draw(Size::Wide)?, narrow: draw(Size::Narrow)?, label })
 }

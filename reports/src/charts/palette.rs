@@ -52,7 +52,8 @@ fn variables(shades: usize, lightness: [f64; 3]) -> String {
     for (name, hues) in [("ours", OURS), ("peer", PEERS)] {
         for shade in 0..shades {
             // Writing to a string cannot fail.
-            let _ = write!(text, " --{name}-{shade}: {};", hex(lightness[shade % 3], hues.at(shade)));
+            let _ =
+                write!(text, " --{name}-{shade}: {};", hex(lightness[shade % 3], hues.at(shade)));
         }
     }
     text
@@ -61,8 +62,9 @@ fn variables(shades: usize, lightness: [f64; 3]) -> String {
 fn hex(lightness: f64, hue: f64) -> String {
     // Strong colours of some hues do not exist on a screen: weaker ones do.
     let strengths = (0..=15).rev().map(|step| CHROMA * f64::from(step) / 15.0);
-    let rgb =
-        strengths.map(|chroma| srgb(lightness, chroma, hue)).find(|rgb| rgb.iter().all(|v| (0.0..=1.0).contains(v)));
+    let rgb = strengths
+        .map(|chroma| srgb(lightness, chroma, hue))
+        .find(|rgb| rgb.iter().all(|v| (0.0..=1.0).contains(v)));
     let [r, g, b] = rgb.unwrap_or([lightness; 3]).map(|v| (v * 255.0).round() as u8);
     format!("#{r:02x}{g:02x}{b:02x}")
 }
@@ -89,7 +91,9 @@ mod tests {
     fn colours(lightness: [f64; 3], shades: usize) -> Vec<[i32; 3]> {
         let text = variables(shades, lightness);
         let hexes = text.split('#').skip(1).map(|rest| &rest[..6]);
-        let part = |hex: &str, i: usize| i32::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hexadecimal");
+        let part = |hex: &str, i: usize| {
+            i32::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hexadecimal")
+        };
         hexes.map(|hex| [0, 1, 2].map(|i| part(hex, i))).collect()
     }
 

@@ -9,8 +9,14 @@ use results::format;
 use results::stats::SAMPLES_BEYOND;
 
 /// The percentiles that the axis marks.
-const MARKS: [(f64, &str); 6] =
-    [(0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %"), (0.99999, "99.999 %")];
+const MARKS: [(f64, &str); 6] = [
+    (0.5, "50 %"),
+    (0.9, "90 %"),
+    (0.99, "99 %"),
+    (0.999, "99.9 %"),
+    (0.9999, "99.99 %"),
+    (0.99999, "99.999 %"),
+];
 /// Points of a line per factor of ten.
 const POINTS_PER_DECADE: f64 = 16.0;
 /// The axis ends here however many samples there are.
@@ -39,7 +45,8 @@ pub(crate) struct Range {
 impl Range {
     /// Room for all of `histograms`, `None` when there is none.
     pub(crate) fn of<'a>(histograms: impl IntoIterator<Item = &'a Histogram<u64>>) -> Option<Self> {
-        let range = |h: &Histogram<u64>| (h.value_at_quantile(0.0).max(1) as f64, h.max().max(1) as f64);
+        let range =
+            |h: &Histogram<u64>| (h.value_at_quantile(0.0).max(1) as f64, h.max().max(1) as f64);
         let all = histograms.into_iter().map(range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         let (min, max) = (round_down(all.0), round_up(all.1));
         Some(Self { min, max: max.max(min * 2.0) })
@@ -68,7 +75,8 @@ impl Frame {
     }
 
     fn y(&self, ns: f64) -> f64 {
-        f64::from(self.y.at(ns.max(1.0), (self.bottom * 10.0) as i32, (self.top * 10.0) as i32)) / 10.0
+        f64::from(self.y.at(ns.max(1.0), (self.bottom * 10.0) as i32, (self.top * 10.0) as i32))
+            / 10.0
     }
 }
 
@@ -139,7 +147,8 @@ fn curve(canvas: &Canvas<'_>, frame: &Frame, line: &Line<'_>, most: f64) -> Resu
     };
     let part = |from: f64, to: f64| {
         let steps = ((to / from).log10() * POINTS_PER_DECADE).ceil().max(1.0) as i32;
-        let points = (0..=steps).map(move |i| at(from * (to / from).powf(f64::from(i) / f64::from(steps))));
+        let points =
+            (0..=steps).map(move |i| at(from * (to / from).powf(f64::from(i) / f64::from(steps))));
         points.collect::<Vec<_>>()
     };
     canvas.line(part(1.0, firm), ink(line), 1.8, 1.0)?;
@@ -147,7 +156,13 @@ fn curve(canvas: &Canvas<'_>, frame: &Frame, line: &Line<'_>, most: f64) -> Resu
 }
 
 /// Names at the right, each beside the end of its line as far as they leave each other room.
-fn names(canvas: &Canvas<'_>, frame: &Frame, size: Size, lines: &[Line<'_>], most: f64) -> Result<(), ChartError> {
+fn names(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    size: Size,
+    lines: &[Line<'_>],
+    most: f64,
+) -> Result<(), ChartError> {
     let mut ends: Vec<_> = lines
         .iter()
         .map(|line| {
@@ -157,8 +172,12 @@ fn names(canvas: &Canvas<'_>, frame: &Frame, size: Size, lines: &[Line<'_>], mos
         })
         .collect();
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let places =
-        spread_out(&ends.iter().map(|end| end.0).collect::<Vec<_>>(), gap(size), frame.top + 4.0, frame.bottom);
+    let places = spread_out(
+        &ends.iter().map(|end| end.0).collect::<Vec<_>>(),
+        gap(size),
+        frame.top + 4.0,
+        frame.bottom,
+    );
     for ((y, x, line), place) in ends.into_iter().zip(places) {
         let turn = frame.right + 8.0;
         let leader = [(x + 1.0, y), (frame.right + 2.0, y), (turn, place), (turn + 5.0, place)];

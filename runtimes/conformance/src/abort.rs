@@ -55,7 +55,8 @@ pub(crate) fn after_the_end_keeps_the_output<R: Runtime>(case: &Case<R>) {
     let spawner = runtime.spawner();
     runtime.run(async {
         let mut handle = spawner.launch(async { 5 });
-        // Whatever else is queued runs in the meantime; only the handle can tell that the task has finished.
+        // Whatever else is queued runs in the meantime; only the handle can tell that the task has
+        // finished.
         let output = futures_lite::future::or(async { Some((&mut handle).await) }, async {
             pending::<()>().await;
             None
@@ -184,7 +185,8 @@ pub(crate) fn from_a_plain_thread<R: Runtime>(case: &Case<R>) {
         handle
     });
     let outcome = runtime.run(async {
-        // The thread cannot be awaited; a yielding root keeps a runtime without threads of its own turning.
+        // The thread cannot be awaited; a yielding root keeps a runtime without threads of its own
+        // turning.
         while !aborter.is_finished() {
             yield_now().await;
         }

@@ -114,21 +114,33 @@ fn choice(handle: Handle, greed: Greed) -> Greedy {
         greed.running.raise();
         let (mut one, mut two) = ([0; 1], [0; 1]);
         while greed.goes_on() {
-            or(async { a.write(b"x").await.unwrap() }, async { b.write(b"x").await.unwrap() }).await;
-            or(async { b.read(&mut one).await.unwrap() }, async { a.read(&mut two).await.unwrap() }).await;
+            or(async { a.write(b"x").await.unwrap() }, async { b.write(b"x").await.unwrap() })
+                .await;
+            or(async { b.read(&mut one).await.unwrap() }, async {
+                a.read(&mut two).await.unwrap()
+            })
+            .await;
         }
     })
 }
 
 /// Fills every worker with `greedy` tasks and runs `body` beside them.
-fn beside<R: Runtime>(case: &Case<R>, greedy: fn(Handle, Greed) -> Greedy, body: impl AsyncFnOnce(&R)) {
-    if case.deviates(Property::YieldLetsOthersRun) || case.deviates(Property::BusyWorkerTakesNewTasks) {
+fn beside<R: Runtime>(
+    case: &Case<R>,
+    greedy: fn(Handle, Greed) -> Greedy,
+    body: impl AsyncFnOnce(&R),
+) {
+    if case.deviates(Property::YieldLetsOthersRun)
+        || case.deviates(Property::BusyWorkerTakesNewTasks)
+    {
         return;
     }
     let runtime = case.start();
     let greed = Greed::default();
     let tasks: Vec<_> = (0..2 * case.workers)
-        .map(|_| runtime.spawner().launch(greedy(runtime.spawner().reactor().clone(), greed.clone())))
+        .map(|_| {
+            runtime.spawner().launch(greedy(runtime.spawner().reactor().clone(), greed.clone()))
+        })
         .collect();
     runtime.run(async {
         greed.running.reached(tasks.len()).await;
@@ -231,7 +243,9 @@ pub(crate) fn the_root_future_gives_way<R: Runtime>(case: &Case<R>) {
     finish(runtime);
 }
 
-pub(crate) fn a_greedy_branch_leaves_the_others_of_its_task_their_turns<R: Runtime>(case: &Case<R>) {
+pub(crate) fn a_greedy_branch_leaves_the_others_of_its_task_their_turns<R: Runtime>(
+    case: &Case<R>,
+) {
     let runtime = case.start();
     let handle = runtime.spawner().reactor().clone();
     let task = runtime.spawner().launch(async move {
@@ -259,7 +273,7 @@ pub(crate) fn a_greedy_branch_leaves_the_others_of_its_task_their_turns<R: Runti
 
 pub(crate) fn nobody_waits_for_more_than_a_budget<R: Runtime>(case: &Case<R>) {
     // Counted in turns where the order is known: one thread, and queues that are served in turn.
-    if case.card.name != "local" {
+    if case.descriptor.name != "local" {
         return;
     }
     const YIELDS: usize = 100;
@@ -286,9 +300,9 @@ pub(crate) fn nobody_waits_for_more_than_a_budget<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn an_event_waits_for_no_more_than_a_budget<R: Runtime>(case: &Case<R>) {
-    // Counted in turns as well. The event is there as soon as the greedy future has written; the rest
-    // of its own budget goes first, and no more.
-    if case.card.name != "local" {
+    // Counted in turns as well. The event is there as soon as the greedy future has written; the
+    // rest of its own budget goes first, and no more.
+    if case.descriptor.name != "local" {
         return;
     }
     let greedy = |handle: Handle, greed: Greed, trigger: Arc<std::os::unix::net::UnixStream>| async move {
@@ -327,7 +341,11 @@ pub(crate) fn an_event_waits_for_no_more_than_a_budget<R: Runtime>(case: &Case<R
             let task = runtime.spawner().launch(greedy);
             runtime.run(task).unwrap()
         };
-        assert!(2 * pairs <= BUDGET + 2, "{} operations before an event was heard, root: {in_root}", 2 * pairs);
+        assert!(
+            2 * pairs <= BUDGET + 2,
+            "{} operations before an event was heard, root: {in_root}",
+            2 * pairs
+        );
         runtime.run(other).unwrap();
         finish(runtime);
     }
@@ -348,7 +366,8 @@ pub(crate) fn direct_style_gives_way<R: Runtime>(case: &Case<R>) {
             }
         }
     };
-    let tasks: Option<Vec<_>> = (0..2 * case.workers).map(|_| runtime.spawner().go(run.clone())).collect();
+    let tasks: Option<Vec<_>> =
+        (0..2 * case.workers).map(|_| runtime.spawner().go(run.clone())).collect();
     let Some(tasks) = tasks else { return };
     runtime.run(async {
         greed.running.reached(tasks.len()).await;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use runtimes::{Card, Config, Runtime, StartError, Workers};
+use runtimes::{Config, Descriptor, Runtime, StartError, Workers};
 
 use crate::deviations::{self, Property};
 use crate::erased::Erased;
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A runtime that is to be checked. Its type is known only where it is made.
 #[derive(Clone, Copy)]
 pub struct Subject {
-    card: &'static Card,
+    descriptor: &'static Descriptor,
     configure: fn(&mut Config),
     start: fn(&Config) -> Result<Erased, StartError>,
     typed: fn(&Self, usize, (&'static str, &'static str)),
@@ -59,19 +59,20 @@ impl std::error::Error for UnknownBehaviour {}
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject").field("card", self.card).finish_non_exhaustive()
+        f.debug_struct("Subject").field("descriptor", self.descriptor).finish_non_exhaustive()
     }
 }
 
 impl Subject {
-    /// `R`, which `card` describes, with `configure` applied to each configuration that it is
+    /// `R`, which `descriptor` describes, with `configure` applied to each configuration that it is
     /// started with.
-    pub fn new<R: Runtime>(card: &'static Card, configure: fn(&mut Config)) -> Self {
+    pub fn new<R: Runtime>(descriptor: &'static Descriptor, configure: fn(&mut Config)) -> Self {
         let typed = |subject: &Self, workers, (theme, name): (&'static str, &'static str)| {
-            let check = typed::<R>(theme, name).expect("the list and the functions are made together");
+            let check =
+                typed::<R>(theme, name).expect("the list and the functions are made together");
             check(&subject.case(workers, R::start));
         };
-        Self { card, configure, start: Erased::start_as::<R>, typed }
+        Self { descriptor, configure, start: Erased::start_as::<R>, typed }
     }
 
     /// The names of all behaviours, `theme::behaviour`, in the order in which they should be
@@ -100,12 +101,13 @@ impl Subject {
     }
 
     fn case<R>(&self, workers: usize, start: fn(&Config) -> Result<R, StartError>) -> Case<R> {
-        Case { card: self.card, workers, configure: self.configure, start }
+        Case { descriptor: self.descriptor, workers, configure: self.configure, start }
     }
 
     fn with_each_count(&self, check: impl Fn(usize) + Copy + Send + 'static) -> Result<(), Broken> {
-        let shares_threads = deviations::find(self.card.name, Property::OwnsItsThreads).is_some();
-        let counts: &[usize] = match self.card.workers {
+        let shares_threads =
+            deviations::find(self.descriptor.name, Property::OwnsItsThreads).is_some();
+        let counts: &[usize] = match self.descriptor.workers {
             Workers::Caller => &[1],
             Workers::Many if shares_threads => &[2],
             Workers::Many => &[1, 2, 4],
@@ -127,7 +129,8 @@ fn within(workers: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Br
     };
     let broken = |reason, hung| Broken { workers, reason, hung };
     let thread = thread::Builder::new().name("conformance".to_owned()).spawn(check);
-    let thread = thread.map_err(|error| broken(format!("no thread for the check: {error}"), false))?;
+    let thread =
+        thread.map_err(|error| broken(format!("no thread for the check: {error}"), false))?;
     match finished.recv_timeout(LIMIT) {
         Ok(result) => {
             // What it leaves to thread-locals' destructors belongs to the check.
@@ -135,7 +138,9 @@ fn within(workers: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Br
             result.map_err(|reason| broken(reason, false))?;
             ended.map_err(|payload| broken(text_of(&*payload).to_owned(), false))
         }
-        Err(RecvTimeoutError::Disconnected) => Err(broken("its thread ended without a word".to_owned(), false)),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(broken("its thread ended without a word".to_owned(), false))
+        }
         Err(RecvTimeoutError::Timeout) => Err(broken(hung(), true)),
     }
 }

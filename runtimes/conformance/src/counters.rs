@@ -39,8 +39,8 @@ pub(crate) fn conserve_tasks<R: Runtime>(case: &Case<R>) {
         }
     }
     if let Some(polls) = end.get(Counter::Polls) {
-        // Two for each that yields, one for each that panicked or was seen pending. The turns in which tasks are dropped
-        // unfinished may count as well.
+        // Two for each that yields, one for each that panicked or was seen pending. The turns in
+        // which tasks are dropped unfinished may count as well.
         assert!((211..=241).contains(&polls), "{polls} polls");
     }
 }
@@ -58,6 +58,10 @@ pub(crate) fn only_grow<R: Runtime>(case: &Case<R>) {
     }
     let end = runtime.shutdown();
     for &counter in Counter::ALL {
-        assert!(end.get(counter) >= before.get(counter), "{} went back at shutdown", counter.name());
+        assert!(
+            end.get(counter) >= before.get(counter),
+            "{} went back at shutdown",
+            counter.name()
+        );
     }
 }

@@ -14,7 +14,8 @@ pub enum Property {
     DropsUnwokenTasks,
     /// A task that yields lets the others run.
     YieldLetsOthersRun,
-    /// An endless line of tasks, each spawned by the one before, lets the others and `block_on`'s future run.
+    /// An endless line of tasks, each spawned by the one before, lets the others and `block_on`'s
+    /// future run.
     OffspringLetsOthersRun,
     /// What a task has spawned is run by other workers when the task then blocks its own.
     BlockedWorkerStrandsNobody,
@@ -157,7 +158,9 @@ pub const DEVIATIONS: &[Deviation] = &[
 
 /// The deviation of `runtime` from `property`, when there is one.
 pub(crate) fn find(runtime: &str, property: Property) -> Option<&'static Deviation> {
-    DEVIATIONS.iter().find(|deviation| deviation.runtime == runtime && deviation.property == property)
+    DEVIATIONS
+        .iter()
+        .find(|deviation| deviation.runtime == runtime && deviation.property == property)
 }
 
 #[cfg(test)]

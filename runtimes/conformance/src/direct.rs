@@ -21,12 +21,17 @@ pub(crate) fn code_suspends_at_any_depth<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let Some(first) = runtime.spawner().go(|suspend| deep(20, suspend)) else {
         let may_refuse = !case.has_stacks() || case.deviates(Property::KeepsStacksOnTheirThreads);
-        assert!(may_refuse, "{} has stacks and does not run direct-style code", case.card.name);
+        assert!(
+            may_refuse,
+            "{} has stacks and does not run direct-style code",
+            case.descriptor.name
+        );
         return;
     };
-    assert!(case.has_stacks(), "{} runs direct-style code without stacks", case.card.name);
-    let rest: Vec<_> =
-        (0..20).map(|n| runtime.spawner().go(move |suspend| deep(n, suspend)).expect("as before")).collect();
+    assert!(case.has_stacks(), "{} runs direct-style code without stacks", case.descriptor.name);
+    let rest: Vec<_> = (0..20)
+        .map(|n| runtime.spawner().go(move |suspend| deep(n, suspend)).expect("as before"))
+        .collect();
     runtime.run(async {
         assert_eq!(first.await.unwrap(), 20);
         for (n, task) in (0..).zip(rest) {

@@ -76,10 +76,18 @@ pub(crate) fn futures_are_polled_and_dropped_on_the_right_threads<R: Runtime>(ca
     let mut threads = polled_on.lock().unwrap().clone();
     threads.extend(drops.threads());
     if case.has_threads() {
-        assert!(threads.iter().all(|&thread| thread != here), "tasks run on workers, not on block_on's caller");
+        assert!(
+            threads.iter().all(|&thread| thread != here),
+            "tasks run on workers, not on block_on's caller"
+        );
         threads.sort_unstable_by_key(|thread| format!("{thread:?}"));
         threads.dedup();
-        assert!(threads.len() <= case.workers, "{} threads for {} workers", threads.len(), case.workers);
+        assert!(
+            threads.len() <= case.workers,
+            "{} threads for {} workers",
+            threads.len(),
+            case.workers
+        );
     } else {
         assert!(threads.iter().all(|&thread| thread == here), "tasks run on block_on's caller");
     }

@@ -40,7 +40,10 @@ pub(crate) fn again_and_again<R: Runtime>(case: &Case<R>) {
         "survived"
     });
     for round in 0..50 {
-        assert_eq!(runtime.block_on(runtime.spawner().launch(async move { round })).unwrap(), round);
+        assert_eq!(
+            runtime.block_on(runtime.spawner().launch(async move { round })).unwrap(),
+            round
+        );
         go.raise();
     }
     assert_eq!(runtime.block_on(across).unwrap(), "survived");
@@ -50,7 +53,7 @@ pub(crate) fn again_and_again<R: Runtime>(case: &Case<R>) {
 pub(crate) fn inside_itself_is_refused<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();
     let text = runtime.block_on(async { panic_text(|| runtime.block_on(async {})) });
-    assert_is_refusal(&text, case.card.name);
+    assert_is_refusal(&text, case.descriptor.name);
     assert_eq!(runtime.block_on(async { 1 }), 1, "the refusal leaves no trace");
     finish(runtime);
 }
@@ -58,7 +61,7 @@ pub(crate) fn inside_itself_is_refused<R: Runtime>(case: &Case<R>) {
 pub(crate) fn inside_another_runtimes_is_refused<R: Runtime>(case: &Case<R>) {
     let (outer, inner) = (case.start(), case.start());
     let text = outer.block_on(async { panic_text(|| inner.block_on(async {})) });
-    assert_is_refusal(&text, case.card.name);
+    assert_is_refusal(&text, case.descriptor.name);
     assert_eq!(inner.block_on(async { 1 }), 1);
     finish(inner);
     finish(outer);
@@ -81,7 +84,7 @@ pub(crate) fn inside_a_task_is_refused<R: Runtime>(case: &Case<R>) {
         }
         text
     }));
-    assert_is_refusal(&text.unwrap(), case.card.name);
+    assert_is_refusal(&text.unwrap(), case.descriptor.name);
     assert_eq!(runtime.block_on(runtime.spawner().launch(async { 1 })).unwrap(), 1);
     finish(runtime);
 }
@@ -131,7 +134,8 @@ pub(crate) fn spawning_into_another_runtime<R: Runtime>(case: &Case<R>) {
     // From a task of one into the other: the fast path of "my own thread" must not be taken.
     let done = Signal::default();
     let raise = done.clone();
-    let spawning = left.spawner().launch(async move { drop(into_right.launch(async move { raise.raise() })) });
+    let spawning =
+        left.spawner().launch(async move { drop(into_right.launch(async move { raise.raise() })) });
     left.block_on(spawning).unwrap();
     right.block_on(done.reached(1));
     finish(right);
@@ -140,7 +144,7 @@ pub(crate) fn spawning_into_another_runtime<R: Runtime>(case: &Case<R>) {
 
 pub(crate) fn zero_workers_are_refused<R: Runtime>(case: &Case<R>) {
     let Err(error) = case.try_start(&Config::new(0)) else { panic!("0 workers were accepted") };
-    assert!(error.to_string().contains(case.card.name), "{error}");
+    assert!(error.to_string().contains(case.descriptor.name), "{error}");
     if !case.has_threads() {
         let Err(error) = case.try_start(&Config::new(2)) else { panic!("2 workers were accepted") };
         assert!(error.to_string().contains('2'), "{error}");

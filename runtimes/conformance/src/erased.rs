@@ -197,7 +197,9 @@ impl<T: 'static> Future for ErasedJoin<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx).map_ok(|output| *output.downcast().expect("the task was spawned with this output"))
+        self.0
+            .poll(cx)
+            .map_ok(|output| *output.downcast().expect("the task was spawned with this output"))
     }
 }
 

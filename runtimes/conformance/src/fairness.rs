@@ -27,7 +27,9 @@ fn hog<R: Runtime>(runtime: &R, hogs: usize, stop: &Arc<AtomicBool>) -> Signal {
 
 /// Runs `body` beside twice as many hogs as there are workers.
 fn beside_hogs<R: Runtime>(case: &Case<R>, body: impl AsyncFnOnce(&R)) {
-    if case.deviates(Property::YieldLetsOthersRun) || case.deviates(Property::BusyWorkerTakesNewTasks) {
+    if case.deviates(Property::YieldLetsOthersRun)
+        || case.deviates(Property::BusyWorkerTakesNewTasks)
+    {
         return;
     }
     let runtime = case.start();
@@ -162,7 +164,9 @@ pub(crate) fn endless_offspring_starves_nobody<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn hogs_share<R: Runtime>(case: &Case<R>) {
-    if case.deviates(Property::YieldLetsOthersRun) || case.deviates(Property::BusyWorkerTakesNewTasks) {
+    if case.deviates(Property::YieldLetsOthersRun)
+        || case.deviates(Property::BusyWorkerTakesNewTasks)
+    {
         return;
     }
     // Everybody advances while the others yield: nobody needs the others' end.

@@ -91,7 +91,11 @@ pub(crate) fn output_is_dropped_once<R: Runtime>(case: &Case<R>) {
 
 pub(crate) fn future_is_gone_when_the_handle_is_ready<R: Runtime>(case: &Case<R>) {
     /// Ready at its second poll, and dropped with its probe by whoever owns it.
-    struct Second(Signal, bool, #[expect(dead_code, reason = "dropped with the future")] crate::support::Probe);
+    struct Second(
+        Signal,
+        bool,
+        #[expect(dead_code, reason = "dropped with the future")] crate::support::Probe,
+    );
     impl Future for Second {
         type Output = ();
         fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
@@ -194,7 +198,8 @@ pub(crate) fn a_task_holds_many_futures<R: Runtime>(case: &Case<R>) {
         .into_iter()
         .sum();
         // The same again, in the order of completion, with futures that are not tasks in between.
-        let mut unordered: FuturesUnordered<Pin<Box<dyn Future<Output = u32> + Send>>> = FuturesUnordered::new();
+        let mut unordered: FuturesUnordered<Pin<Box<dyn Future<Output = u32> + Send>>> =
+            FuturesUnordered::new();
         for i in 0..200 {
             let handle = spawner.launch(async move { i });
             unordered.push(Box::pin(async move { handle.await.unwrap() }));

@@ -40,7 +40,11 @@ pub(crate) fn alignment_and_size_are_respected<R: Runtime>(case: &Case<R>) {
         let handle = spawner.spawn(async move {
             let held = aligned;
             yield_now().await;
-            assert_eq!(&raw const held as usize % 256, 0, "the future lies where its alignment allows");
+            assert_eq!(
+                &raw const held as usize % 256,
+                0,
+                "the future lies where its alignment allows"
+            );
             u32::from(held.0[255])
         });
         assert_eq!(handle.await.unwrap(), 7);
@@ -74,7 +78,11 @@ pub(crate) fn a_self_referential_future_keeps_its_references<R: Runtime>(case: &
                     }
                     let first = low.as_ptr() as usize;
                     yield_now().await;
-                    assert_eq!(first, numbers.as_ptr() as usize, "a pinned future stays where it is");
+                    assert_eq!(
+                        first,
+                        numbers.as_ptr() as usize,
+                        "a pinned future stays where it is"
+                    );
                     numbers.iter().fold(0_u64, |sum, &number| sum.wrapping_add(number))
                 })
             })

@@ -40,7 +40,8 @@ pub(crate) fn a_task_moves_away_from_a_blocked_worker<R: Runtime>(case: &Case<R>
     }
     let mut blocked: Vec<_> = (0..case.workers).map(|_| reports.recv().unwrap()).collect();
     let first = at_first.recv().unwrap();
-    let other = blocked.iter().position(|&(thread, _)| thread != first).expect("at least two workers");
+    let other =
+        blocked.iter().position(|&(thread, _)| thread != first).expect("at least two workers");
     let (freed, release) = blocked.swap_remove(other);
     drop(release);
     trap.wake();

@@ -153,13 +153,15 @@ pub(crate) fn in_a_destructor_during_shutdown<R: Runtime>(case: &Case<R>) {
         let (probe, raise) = (drops.probe(), started.clone());
         drop(runtime.spawner().launch(async move {
             let _probe = probe;
-            let _on_drop = OnDrop::new(move || assert!(i % 2 == 0, "in a destructor, during shutdown"));
+            let _on_drop =
+                OnDrop::new(move || assert!(i % 2 == 0, "in a destructor, during shutdown"));
             raise.raise();
             pending::<()>().await;
         }));
     }
     runtime.run(started.reached(10));
-    // Whether the panic leaves shutdown is the runtime's choice; that the other tasks are dropped is not.
+    // Whether the panic leaves shutdown is the runtime's choice; that the other tasks are dropped
+    // is not.
     let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(runtime)));
     assert_eq!(drops.count(), 10);
 }

@@ -130,7 +130,11 @@ pub(crate) fn joins_its_threads<R: Runtime>(case: &Case<R>) {
     }
     runtime.run(marked.reached(case.workers));
     finish(runtime);
-    assert_eq!(ended.count(), case.workers, "a thread's own storage is gone when the thread has been joined");
+    assert_eq!(
+        ended.count(),
+        case.workers,
+        "a thread's own storage is gone when the thread has been joined"
+    );
 }
 
 pub(crate) fn with_spawns_from_destructors<R: Runtime>(case: &Case<R>) {
@@ -217,10 +221,14 @@ pub(crate) fn while_other_threads_spawn<R: Runtime>(case: &Case<R>) {
         runtime.run(spawned.reached(10 * THREADS));
         finish(runtime);
         ended.raise();
-        let handles: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        let handles: Vec<_> =
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let made = handles.len();
         for handle in handles {
-            assert!(matches!(block_on(handle), Ok(()) | Err(JoinError::Cancelled)), "no handle waits for ever");
+            assert!(
+                matches!(block_on(handle), Ok(()) | Err(JoinError::Cancelled)),
+                "no handle waits for ever"
+            );
         }
         assert_eq!(drops.count(), made);
     }
@@ -276,7 +284,8 @@ pub(crate) fn two_at_once<R: Runtime>(case: &Case<R>) {
     let drops = Drops::default();
     let started = Signal::default();
     for (at, other) in [(&left, &right), (&right, &left)] {
-        let (spawner, probe, late, raise) = (other.spawner().clone(), drops.probe(), drops.probe(), started.clone());
+        let (spawner, probe, late, raise) =
+            (other.spawner().clone(), drops.probe(), drops.probe(), started.clone());
         drop(at.spawner().launch(async move {
             let _probe = probe;
             let _on_drop = OnDrop::new(move || drop(spawner.launch(async move { drop(late) })));

@@ -128,7 +128,8 @@ pub(crate) fn half_closed_tcp_still_answers<R: Runtime>(case: &Case<R>) {
 }
 
 pub(crate) fn two_tasks_share_a_stream<R: Runtime>(case: &Case<R>) {
-    // More than all buffers on the way hold: writer and reader each have to wait for the other side.
+    // More than all buffers on the way hold: writer and reader each have to wait for the other
+    // side.
     const BYTES: usize = 4 << 20;
     let runtime = case.start();
     let spawner = runtime.spawner();
@@ -161,7 +162,8 @@ pub(crate) fn refused_connections_and_lost_peers_are_errors<R: Runtime>(case: &C
     let handle = spawner.reactor().clone();
     // A port that was free a moment ago.
     let unused = std::net::TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
-    let refused = spawner.launch(async move { TcpStream::connect(&handle, unused).await.map(drop) });
+    let refused =
+        spawner.launch(async move { TcpStream::connect(&handle, unused).await.map(drop) });
     let error = runtime.run(refused).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     // A peer that goes away with unread bytes resets the connection.
@@ -179,7 +181,10 @@ pub(crate) fn refused_connections_and_lost_peers_are_errors<R: Runtime>(case: &C
         drop(stream);
     });
     let outcome = runtime.run(server).unwrap();
-    assert!(outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset), "{outcome:?}");
+    assert!(
+        outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset),
+        "{outcome:?}"
+    );
     client.join().unwrap();
     finish(runtime);
 }

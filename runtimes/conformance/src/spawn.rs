@@ -135,10 +135,13 @@ pub(crate) fn a_spawner_goes_everywhere<R: Runtime>(case: &Case<R>) {
     runtime
         .run(runtime.spawner().spawn(async move {
             // Out of a task into a thread, and from there back into a task.
-            let thread = thread::spawn(move || {
-                let again = spawner.clone();
-                drop(spawner.spawn(async move { drop(again.spawn(async move { send.send(1).unwrap() })) }));
-            });
+            let thread =
+                thread::spawn(move || {
+                    let again = spawner.clone();
+                    drop(spawner.spawn(async move {
+                        drop(again.spawn(async move { send.send(1).unwrap() }))
+                    }));
+                });
             thread.join().unwrap();
         }))
         .unwrap();

@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
-use runtimes::{Body, Card, Config, Runtime, Spawner, StartError, Workers};
+use runtimes::{Config, Descriptor, Runtime, Spawner, StartError, TaskKind, Workers};
 
 use crate::deviations::{self, Property};
 
 /// One runtime with one worker count.
 pub(crate) struct Case<R> {
-    pub(crate) card: &'static Card,
+    pub(crate) descriptor: &'static Descriptor,
     pub(crate) workers: usize,
     pub(crate) configure: fn(&mut Config),
     pub(crate) start: fn(&Config) -> Result<R, StartError>,
@@ -35,30 +35,31 @@ impl<R: Runtime> Case<R> {
 
     /// Starts it with a configuration of the test's own.
     pub(crate) fn start_with(&self, config: &Config) -> R {
-        self.try_start(config).unwrap_or_else(|error| panic!("{} did not start: {error}", self.card.name))
+        self.try_start(config)
+            .unwrap_or_else(|error| panic!("{} did not start: {error}", self.descriptor.name))
     }
 
     /// Starts it with a configuration that it may refuse.
     pub(crate) fn try_start(&self, config: &Config) -> Result<R, StartError> {
         let mut config = config.clone();
-        config.name = Some(self.card.name);
+        config.name = Some(self.descriptor.name);
         (self.configure)(&mut config);
         (self.start)(&config)
     }
 
     /// Whether this runtime by its own design does not promise `property`.
     pub(crate) fn deviates(&self, property: Property) -> bool {
-        deviations::find(self.card.name, property).is_some()
+        deviations::find(self.descriptor.name, property).is_some()
     }
 
     /// Whether each task has a stack of its own.
     pub(crate) fn has_stacks(&self) -> bool {
-        self.card.body != Body::Stackless
+        self.descriptor.task != TaskKind::Stackless
     }
 
     /// Whether tasks run on threads of the runtime's own.
     pub(crate) fn has_threads(&self) -> bool {
-        self.card.workers == Workers::Many
+        self.descriptor.workers == Workers::Many
     }
 }
 
@@ -69,11 +70,14 @@ pub(crate) fn finish<R: Runtime>(runtime: R) {
     }
 }
 
-/// Spawns boxed futures: a spawner makes a task type of every future type, and a thousand of them take long to
-/// compile; boxed there is one per output type.
+/// Spawns boxed futures: a spawner makes a task type of every future type, and a thousand of them
+/// take long to compile; boxed there is one per output type.
 pub(crate) trait Launch: Spawner {
     /// Spawns `future` in a box.
-    fn launch<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Join<T> {
+    fn launch<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Self::Join<T> {
         self.spawn(Box::pin(future) as Pin<Box<dyn Future<Output = T> + Send>>)
     }
 }
@@ -99,7 +103,8 @@ pub(crate) fn panic_text(body: impl FnOnce()) -> String {
 /// The text of a panic's payload.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a text")
 }
 
 /// Counts the drops of the probes made from it, and remembers their threads.

@@ -152,16 +152,21 @@ pub(crate) fn a_foreign_waker_that_panics_costs_nobody_else<R: Runtime>(case: &C
         while foreign.as_mut().poll(&mut Context::from_waker(&panics.clone().into())).is_ready() {
             foreign.set(sleep(&handle, Duration::from_micros(100)));
         }
-        // Whoever drives the reactor calls that waker, and goes on: also when each of the workers has.
+        // Whoever drives the reactor calls that waker, and goes on: also when each of the workers
+        // has.
         while !panics.0.load(SeqCst) {
-            runtime.run(runtime.spawner().launch(sleep(&handle, Duration::from_micros(100)))).unwrap();
+            runtime
+                .run(runtime.spawner().launch(sleep(&handle, Duration::from_micros(100))))
+                .unwrap();
         }
     }
     finish(runtime);
 }
 
 pub(crate) fn hogs_do_not_starve_timers<R: Runtime>(case: &Case<R>) {
-    if case.deviates(Property::YieldLetsOthersRun) || case.deviates(Property::BusyWorkerTakesNewTasks) {
+    if case.deviates(Property::YieldLetsOthersRun)
+        || case.deviates(Property::BusyWorkerTakesNewTasks)
+    {
         return;
     }
     let runtime = case.start();
@@ -189,7 +194,8 @@ pub(crate) fn sleeping_tasks_are_dropped_by_shutdown<R: Runtime>(case: &Case<R>)
     let drops = Drops::default();
     let started = Signal::default();
     for _ in 0..50 {
-        let (probe, raise, nap) = (drops.probe(), started.clone(), sleep(runtime.spawner().reactor(), NEVER));
+        let (probe, raise, nap) =
+            (drops.probe(), started.clone(), sleep(runtime.spawner().reactor(), NEVER));
         drop(runtime.spawner().launch(async move {
             let _probe = probe;
             raise.raise();

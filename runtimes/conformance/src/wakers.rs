@@ -255,7 +255,8 @@ pub(crate) fn from_the_destructor_of_another_task<R: Runtime>(case: &Case<R>) {
     if case.deviates(Property::DropsUnwokenTasks) {
         return;
     }
-    // At shutdown every task's destructor wakes every other task: queues are being emptied at that moment.
+    // At shutdown every task's destructor wakes every other task: queues are being emptied at that
+    // moment.
     let runtime = case.start();
     let drops = Drops::default();
     let traps: Vec<_> = (0..20).map(|_| WakerTrap::default()).collect();

@@ -6,8 +6,8 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard};
 
 use conformance::Subject;
-use runtimes::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
-use runtimes::{Body, Card, Config, Executor, Runnable, Workers};
+use runtimes::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
+use runtimes::{Config, Descriptor, Executor, Runnable, TaskKind, Workers};
 
 const NONE: u8 = 0;
 const FORGETS_A_QUEUE: u8 = 1;
@@ -42,8 +42,8 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         (Self { shared: Mutex::default(), queues }, (0..workers).collect())
     }
 
-    fn schedule(&self, at: Site<'_, usize>, task: Runnable, cause: Cause) -> Notify {
-        let Site::Worker(&mut index) = at else {
+    fn schedule(&self, at: Caller<'_, usize>, task: Runnable, cause: Cause) -> Notify {
+        let Caller::Worker(&mut index) = at else {
             let mut shared = self.shared();
             match MISTAKE {
                 DROPS if shared.len() > 50 => drop(task),
@@ -57,20 +57,20 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         Notify::One
     }
 
-    fn next(&self, &mut index: &mut usize, tick: u32) -> Option<Found> {
-        let shared = || Some(Found::new(self.shared().pop_front()?, Origin::Shared));
+    fn next(&self, &mut index: &mut usize, tick: u32) -> Option<NextTask> {
+        let shared = || Some(NextTask::new(self.shared().pop_front()?, TaskSource::Shared));
         let own = || {
             let mut queue = self.queue(index);
             let task = if MISTAKE == NEWEST_FIRST { queue.pop_back() } else { queue.pop_front() };
-            Some(Found::new(task?, Origin::Local))
+            Some(NextTask::new(task?, TaskSource::Local))
         };
         if tick.is_multiple_of(16) { shared().or_else(own) } else { own().or_else(shared) }
     }
 
-    fn search(&self, &mut index: &mut usize) -> Option<Found> {
+    fn search(&self, &mut index: &mut usize) -> Option<NextTask> {
         let others = (0..self.queues.len()).filter(|&other| other != index);
         let task = others.into_iter().find_map(|other| self.queue(other).pop_front())?;
-        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+        Some(NextTask::new(task, TaskSource::Stolen { moved: 1 }))
     }
 
     fn queued(&self, &index: &usize) -> usize {
@@ -83,18 +83,18 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
     }
 }
 
-static CARD: Card = Card {
+static DESCRIPTOR: Descriptor = Descriptor {
     name: "faulty",
     summary: "A policy with a mistake.",
     isolates: "The mistake.",
     relatives: &[],
     origin: runtimes::Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 fn subject<const MISTAKE: u8>() -> Subject {
-    Subject::new::<Executor<Faulty<MISTAKE>>>(&CARD, |_: &mut Config| {})
+    Subject::new::<Executor<Faulty<MISTAKE>>>(&DESCRIPTOR, |_: &mut Config| {})
 }
 
 /// What the first theme says of it: the behaviours that it lacks, and why.
@@ -111,7 +111,8 @@ fn verdict(subject: &Subject) -> Vec<(String, String)> {
 /// The reasons in which one of `behaviours` is lacking.
 fn lacks<const MISTAKE: u8>(behaviour: &str, words: &str) {
     let found = verdict(&subject::<MISTAKE>());
-    let reason = found.iter().find(|(name, _)| name == behaviour).map(|(_, reason)| reason.as_str());
+    let reason =
+        found.iter().find(|(name, _)| name == behaviour).map(|(_, reason)| reason.as_str());
     let reason = reason.unwrap_or_else(|| panic!("{behaviour} is not among {found:#?}"));
     assert!(reason.contains("the policy promises: ") && reason.contains(words), "{reason}");
     for time in 0..100 {

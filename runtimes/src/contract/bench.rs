@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::desk::Log;
-use crate::scheduler::{Cause, Found, Notify, Placement, Scheduler, Site};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Placement, Scheduler};
 
 /// Who pushes a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl fmt::Display for Push {
 pub(super) fn pushes(workers: usize) -> Vec<Push> {
     let outside = [Cause::Spawned, Cause::Woken].map(|cause| Push { by: Pusher::Outside, cause });
     let inside = (0..workers).flat_map(|worker| {
-        [Cause::Spawned, Cause::Woken, Cause::Yielded].map(|cause| Push { by: Pusher::Worker(worker), cause })
+        [Cause::Spawned, Cause::Woken, Cause::Yielded]
+            .map(|cause| Push { by: Pusher::Worker(worker), cause })
     });
     outside.into_iter().chain(inside).collect()
 }
@@ -76,11 +77,11 @@ impl<S: Scheduler> Bench<S> {
     /// Pushes a new task. Returns its number and whom to wake.
     pub(super) fn push(&mut self, push: Push) -> (usize, Notify) {
         let (number, task) = self.log.task();
-        let site = match push.by {
-            Pusher::Outside => Site::Outside,
-            Pusher::Worker(index) => Site::Worker(&mut self.locals[index]),
+        let caller = match push.by {
+            Pusher::Outside => Caller::Remote,
+            Pusher::Worker(index) => Caller::Worker(&mut self.locals[index]),
         };
-        (number, self.policy.schedule(site, task, push.cause))
+        (number, self.policy.schedule(caller, task, push.cause))
     }
 
     /// Pushes `count` new tasks of one kind.
@@ -90,18 +91,18 @@ impl<S: Scheduler> Bench<S> {
         }
     }
 
-    pub(super) fn next(&mut self, worker: usize) -> Option<Found> {
+    pub(super) fn next(&mut self, worker: usize) -> Option<NextTask> {
         self.tick = self.tick.wrapping_add(1);
         self.policy.next(&mut self.locals[worker], self.tick)
     }
 
     /// What a worker finds before it would go to sleep.
-    pub(super) fn find(&mut self, worker: usize) -> Option<Found> {
+    pub(super) fn find(&mut self, worker: usize) -> Option<NextTask> {
         self.next(worker).or_else(|| self.policy.search(&mut self.locals[worker]))
     }
 
     /// What `worker` gets when it comes for what `stalled` keeps for itself.
-    pub(super) fn rescue(&mut self, worker: usize, stalled: usize) -> Option<Found> {
+    pub(super) fn rescue(&mut self, worker: usize, stalled: usize) -> Option<NextTask> {
         self.policy.rescue(&mut self.locals[worker], stalled)
     }
 
@@ -113,7 +114,8 @@ impl<S: Scheduler> Bench<S> {
         self.policy.queued(&self.locals[worker])
     }
 
-    /// Lets `workers` take turns until none of them finds anything. Returns how many tasks they ran.
+    /// Lets `workers` take turns until none of them finds anything. Returns how many tasks they
+    /// ran.
     pub(super) fn drain(&mut self, workers: &[usize]) -> usize {
         let mut ran = 0;
         loop {

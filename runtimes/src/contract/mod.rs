@@ -1,10 +1,10 @@
 //! What every policy owes the engine, checked without threads and without a clock.
 //!
 //! The conformance suite runs whole executors, so whether it meets a policy's mistake depends on
-//! which thread comes first, and what it reports is a hang. Here a policy is a plain data structure:
-//! one thread pushes real [`Runnable`](crate::Runnable)s into it, plays each of its workers in turn, and compares what
-//! the policy promises with what it does. The same policy gives the same verdict every time, in
-//! milliseconds, and the verdict names the promise.
+//! which thread comes first, and what it reports is a hang. Here a policy is a plain data
+//! structure: one thread pushes real [`Runnable`](crate::Runnable)s into it, plays each of its
+//! workers in turn, and compares what the policy promises with what it does. The same policy gives
+//! the same verdict every time, in milliseconds, and the verdict names the promise.
 //!
 //! | rule | a policy that breaks it |
 //! |---|---|
@@ -38,8 +38,8 @@ pub enum Rule {
     Announces,
     /// Whoever `schedule` names, together with the worker that called it, gets the task.
     Notifies,
-    /// What is pushed with [`Notify::Later`] comes out of the pusher's `next`, or out of `rescue` if
-    /// another worker asks for it first.
+    /// What is pushed with [`Notify::Later`] comes out of the pusher's `next`, or out of `rescue`
+    /// if another worker asks for it first.
     Rescues,
     /// What goes in comes out, once.
     Conserves,
@@ -82,15 +82,21 @@ impl Rule {
     pub fn promise(self) -> &'static str {
         match self {
             Self::Places => "`new` makes one local part for each worker",
-            Self::Announces => "`has_work` says yes exactly when `next` or `search` of that worker finds a task",
-            Self::Notifies => "whoever `schedule` names, or the worker that called it, gets the task it was given",
+            Self::Announces => {
+                "`has_work` says yes exactly when `next` or `search` of that worker finds a task"
+            }
+            Self::Notifies => {
+                "whoever `schedule` names, or the worker that called it, gets the task it was given"
+            }
             Self::Rescues => {
                 "a task pushed with Notify::Later comes out of the pusher's `next`, or out of `rescue` for any other worker"
             }
             Self::Conserves => "every task that goes in comes out, once",
             Self::Serves => "the oldest task comes out within a bound while others keep coming",
             Self::Counts => "`queued` is 0 only if `next` returns nothing",
-            Self::Releases => "dropping the local parts and then the policy drops the tasks that lie in them",
+            Self::Releases => {
+                "dropping the local parts and then the policy drops the tasks that lie in them"
+            }
         }
     }
 }

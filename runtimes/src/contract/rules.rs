@@ -38,7 +38,8 @@ pub(super) fn announces<S: Scheduler>() -> Verdict {
     for &workers in worker_counts::<S>() {
         for push in pushes(workers) {
             for count in IN_A_ROW {
-                (0..workers).try_for_each(|looker| announces_to::<S>(workers, push, count, looker))?;
+                (0..workers)
+                    .try_for_each(|looker| announces_to::<S>(workers, push, count, looker))?;
             }
         }
     }
@@ -53,7 +54,8 @@ fn announces_to<S: Scheduler>(workers: usize, push: Push, count: usize, looker: 
     loop {
         let announced = bench.has_work(looker);
         let found = (0..LOOKS).find_map(|_| bench.find(looker));
-        let scene = format!("{push} {count} times ({workers} workers), worker {looker} took {taken}");
+        let scene =
+            format!("{push} {count} times ({workers} workers), worker {looker} took {taken}");
         match found {
             Some(_) if !announced => {
                 return Err(format!(
@@ -78,7 +80,8 @@ pub(super) fn notifies<S: Scheduler>() -> Verdict {
     for &workers in worker_counts::<S>() {
         for push in pushes(workers) {
             for count in IN_A_ROW {
-                (0..workers).try_for_each(|woken| notifies_whom::<S>(workers, push, count, woken))?;
+                (0..workers)
+                    .try_for_each(|woken| notifies_whom::<S>(workers, push, count, woken))?;
             }
         }
     }
@@ -125,15 +128,17 @@ pub(super) fn rescues<S: Scheduler>() -> Verdict {
             for count in IN_A_ROW {
                 keeps_for_itself::<S>(workers, push, count, pusher)?;
                 let others = (0..workers).filter(|&other| other != pusher);
-                others.into_iter().try_for_each(|rescuer| rescues_from::<S>(workers, push, count, pusher, rescuer))?;
+                others.into_iter().try_for_each(|rescuer| {
+                    rescues_from::<S>(workers, push, count, pusher, rescuer)
+                })?;
             }
         }
     }
     Ok(())
 }
 
-/// Pushes in a row. Returns which of the tasks were announced with [`Notify::Later`], and whether the
-/// engine would have woken somebody for the others.
+/// Pushes in a row. Returns which of the tasks were announced with [`Notify::Later`], and whether
+/// the engine would have woken somebody for the others.
 fn push_some<S: Scheduler>(bench: &mut Bench<S>, push: Push, count: usize) -> (Vec<usize>, bool) {
     let (mut kept, mut woke) = (Vec::new(), false);
     for _ in 0..count {
@@ -153,7 +158,12 @@ fn waiting<S: Scheduler>(bench: &Bench<S>, tasks: &[usize]) -> usize {
 
 /// Nobody comes: the pusher must find what was kept for it without a search, which the engine may
 /// not let it do.
-fn keeps_for_itself<S: Scheduler>(workers: usize, push: Push, count: usize, pusher: usize) -> Verdict {
+fn keeps_for_itself<S: Scheduler>(
+    workers: usize,
+    push: Push,
+    count: usize,
+    pusher: usize,
+) -> Verdict {
     let mut bench = Bench::<S>::new(workers);
     let (kept, _) = push_some(&mut bench, push, count);
     while let Some(found) = (0..LOOKS).find_map(|_| bench.next(pusher)) {
@@ -169,9 +179,15 @@ fn keeps_for_itself<S: Scheduler>(workers: usize, push: Push, count: usize, push
     }
 }
 
-/// The pusher is in a poll that does not end; `rescuer` comes for what it keeps. Three times, because
-/// the first time must leave the policy as it was.
-fn rescues_from<S: Scheduler>(workers: usize, push: Push, count: usize, pusher: usize, rescuer: usize) -> Verdict {
+/// The pusher is in a poll that does not end; `rescuer` comes for what it keeps. Three times,
+/// because the first time must leave the policy as it was.
+fn rescues_from<S: Scheduler>(
+    workers: usize,
+    push: Push,
+    count: usize,
+    pusher: usize,
+    rescuer: usize,
+) -> Verdict {
     let mut bench = Bench::<S>::new(workers);
     for time in 1..=3 {
         let (kept, woke) = push_some(&mut bench, push, count);
@@ -329,7 +345,9 @@ pub(super) fn counts<S: Scheduler>() -> Verdict {
             if let Some(found) = bench.next(worker) {
                 found.task.run();
                 if queued == 0 {
-                    return Err(format!("worker {worker} of {workers} was told 0, and then got a task"));
+                    return Err(format!(
+                        "worker {worker} of {workers} was told 0, and then got a task"
+                    ));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::{Broken, Rule, check};
-use crate::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
 use crate::schedulers::global_queue::{GlobalQueue, WakeOne};
 use crate::schedulers::local::Local;
 use crate::schedulers::work_stealing::WorkStealing;
@@ -90,8 +90,8 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         (policy, (0..locals).map(|index| Own { index, believes_full: false }).collect())
     }
 
-    fn schedule(&self, at: Site<'_, Own>, task: Runnable, cause: Cause) -> Notify {
-        let Site::Worker(own) = at else {
+    fn schedule(&self, at: Caller<'_, Own>, task: Runnable, cause: Cause) -> Notify {
+        let Caller::Worker(own) = at else {
             let mut shared = self.shared();
             if MISTAKE == LEAKS_EVERY_THOUSANDTH && cause == Cause::Woken && shared.len() > 20 {
                 std::mem::forget(task);
@@ -125,8 +125,8 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         Notify::One
     }
 
-    fn next(&self, own: &mut Own, tick: u32) -> Option<Found> {
-        let from_shared = || Some(Found::new(self.shared().pop_front()?, Origin::Shared));
+    fn next(&self, own: &mut Own, tick: u32) -> Option<NextTask> {
+        let from_shared = || Some(NextTask::new(self.shared().pop_front()?, TaskSource::Shared));
         if tick.is_multiple_of(7)
             && MISTAKE != LOOKS_OUTSIDE_ONLY_WHEN_IDLE
             && let Some(found) = from_shared()
@@ -136,7 +136,7 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         if (!tick.is_multiple_of(5) || MISTAKE == SLOT_WITHOUT_BOUND)
             && let Some(task) = self.take_slot(own)
         {
-            return Some(Found::new(task, Origin::Slot));
+            return Some(NextTask::new(task, TaskSource::Slot));
         }
         let mut queue = self.queue(own.index);
         let keeps = MISTAKE == KEEPS_ONE_BACK && queue.len() == 1;
@@ -147,18 +147,18 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
         };
         drop(queue);
         if let Some(task) = task.or_else(|| self.take_slot(own)) {
-            return Some(Found::new(task, Origin::Local));
+            return Some(NextTask::new(task, TaskSource::Local));
         }
         from_shared()
     }
 
-    fn search(&self, own: &mut Own) -> Option<Found> {
+    fn search(&self, own: &mut Own) -> Option<NextTask> {
         let others = (0..self.queues.len()).filter(|&other| self.steals() && other != own.index);
         let task = others.into_iter().find_map(|other| self.queue(other).pop_front())?;
-        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+        Some(NextTask::new(task, TaskSource::Stolen { moved: 1 }))
     }
 
-    fn rescue(&self, own: &mut Own, stalled: usize) -> Option<Found> {
+    fn rescue(&self, own: &mut Own, stalled: usize) -> Option<NextTask> {
         let place = match MISTAKE {
             FORGETS_TO_RESCUE => return None,
             RESCUES_FROM_ITSELF => own.index,
@@ -175,14 +175,16 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
             std::mem::forget(task);
             return None;
         }
-        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+        Some(NextTask::new(task, TaskSource::Stolen { moved: 1 }))
     }
 
     fn queued(&self, own: &Own) -> usize {
         if MISTAKE == COUNTS_NOTHING {
             return 0;
         }
-        self.queue(own.index).len() + usize::from(self.slot(own.index).is_some()) + self.shared().len()
+        self.queue(own.index).len()
+            + usize::from(self.slot(own.index).is_some())
+            + self.shared().len()
     }
 
     fn has_work(&self, own: &Own) -> bool {
@@ -213,15 +215,15 @@ impl Scheduler for Wrapper {
         (Self(policy), locals)
     }
 
-    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
+    fn schedule(&self, at: Caller<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
         self.0.schedule(at, task, cause)
     }
 
-    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<Found> {
+    fn next(&self, local: &mut Self::Local, tick: u32) -> Option<NextTask> {
         self.0.next(local, tick)
     }
 
-    fn search(&self, local: &mut Self::Local) -> Option<Found> {
+    fn search(&self, local: &mut Self::Local) -> Option<NextTask> {
         self.0.search(local)
     }
 
@@ -254,9 +256,11 @@ fn our_policies_keep_it() {
 
 #[test]
 fn a_queue_forgotten_by_has_work_is_named() {
-    for broken in
-        [broken::<FORGETS_THE_SHARED_QUEUE>(), broken::<FORGETS_OTHERS_QUEUES>(), broken::<FORGETS_ITS_SLOT>()]
-    {
+    for broken in [
+        broken::<FORGETS_THE_SHARED_QUEUE>(),
+        broken::<FORGETS_OTHERS_QUEUES>(),
+        broken::<FORGETS_ITS_SLOT>(),
+    ] {
         assert_eq!(broken.rule, Rule::Announces);
         assert!(broken.to_string().contains("`has_work` forgets a queue"), "{broken}");
     }
@@ -324,9 +328,10 @@ fn a_rescue_among_many_tasks_loses_none() {
 
 #[test]
 fn no_task_is_lost() {
-    for (broken, how) in
-        [(broken::<DROPS_WHAT_IT_DISPLACES>(), "find 1 of the 2 tasks"), (broken::<LEAKS_EVERY_THOUSANDTH>(), "leaked")]
-    {
+    for (broken, how) in [
+        (broken::<DROPS_WHAT_IT_DISPLACES>(), "find 1 of the 2 tasks"),
+        (broken::<LEAKS_EVERY_THOUSANDTH>(), "leaked"),
+    ] {
         assert!(matches!(broken.rule, Rule::Notifies | Rule::Conserves), "{broken}");
         assert!(broken.to_string().contains(how), "{broken}");
     }
@@ -334,7 +339,11 @@ fn no_task_is_lost() {
 
 #[test]
 fn the_oldest_task_does_not_starve() {
-    for broken in [broken::<NEWEST_FIRST>(), broken::<LOOKS_OUTSIDE_ONLY_WHEN_IDLE>(), broken::<SLOT_WITHOUT_BOUND>()] {
+    for broken in [
+        broken::<NEWEST_FIRST>(),
+        broken::<LOOKS_OUTSIDE_ONLY_WHEN_IDLE>(),
+        broken::<SLOT_WITHOUT_BOUND>(),
+    ] {
         assert_eq!(broken.rule, Rule::Serves);
         assert!(broken.to_string().contains("starves"), "{broken}");
     }

@@ -2,8 +2,8 @@
 //!
 //! Parking needs a store–load barrier on both sides (announce idleness, then look for work; publish
 //! work, then look for idlers). `membarrier(PRIVATE_EXPEDITED)` makes every running thread of the
-//! process execute a full barrier, so the frequent side (a push) needs only to keep the compiler from
-//! reordering. Where the kernel lacks the call, both sides use a SeqCst fence.
+//! process execute a full barrier, so the frequent side (a push) needs only to keep the compiler
+//! from reordering. Where the kernel lacks the call, both sides use a SeqCst fence.
 
 #[cfg(not(stampede_loom))]
 use std::sync::OnceLock;
@@ -23,8 +23,8 @@ pub(crate) fn register() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let done = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-        // Relaxed: every engine thread is spawned after `register` returned, and a thread that reads
-        // the old value merely takes the dearer fence, which is right as well.
+        // Relaxed: every engine thread is spawned after `register` returned, and a thread that
+        // reads the old value merely takes the dearer fence, which is right as well.
         EXPEDITED.store(done, Relaxed);
     });
 }
@@ -33,8 +33,8 @@ pub(crate) fn register() {
 #[cfg(stampede_loom)]
 pub(crate) fn register() {}
 
-/// The frequent side: stores before it are seen by whoever ran [`heavy`] after, or loads after it see what
-/// was stored before that [`heavy`].
+/// The frequent side: stores before it are seen by whoever ran [`heavy`] after, or loads after it
+/// see what was stored before that [`heavy`].
 #[inline]
 pub(crate) fn light() {
     if expedited() {
@@ -68,7 +68,8 @@ fn interrupt_all() {
 
 #[cfg(not(stampede_loom))]
 fn membarrier(command: libc::c_int) -> bool {
-    // SAFETY: membarrier takes a command, flags and a processor number, and touches no memory of ours.
+    // SAFETY: membarrier takes a command, flags and a processor number, and touches no memory of
+    // ours.
     !cfg!(miri) && unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
@@ -79,12 +80,13 @@ use modelled::{expedited, interrupt_all};
 
 /// `membarrier` as a model sees it.
 ///
-/// The call makes each running thread execute a fence at some point of its program. What that orders is what a compiler
-/// fence keeps on its side of the point: so either a thread's light side comes before the point, and what it did before
-/// is visible to the caller afterwards, or it comes after, and sees what the caller did before. Hence a word for each
-/// thread, which its light side and every heavy side change by an acquiring and releasing read-modify-write: the order of
-/// these on that word says which of the two it was. Two light sides have no word in common and order nothing, nor does a
-/// light side and a `SeqCst` fence.
+/// The call makes each running thread execute a fence at some point of its program. What that
+/// orders is what a compiler fence keeps on its side of the point: so either a thread's light side
+/// comes before the point, and what it did before is visible to the caller afterwards, or it comes
+/// after, and sees what the caller did before. Hence a word for each thread, which its light side
+/// and every heavy side change by an acquiring and releasing read-modify-write: the order of these
+/// on that word says which of the two it was. Two light sides have no word in common and order
+/// nothing, nor does a light side and a `SeqCst` fence.
 #[cfg(stampede_loom)]
 mod modelled {
     use std::cell::Cell;
@@ -124,8 +126,9 @@ mod modelled {
         });
     }
 
-    /// Calls `check` with a fence on both sides, and with `membarrier` on one. It calls the function that it is given at the
-    /// beginning of each execution: the first use of the words orders those who use them, so it must not be in a thread.
+    /// Calls `check` with a fence on both sides, and with `membarrier` on one. It calls the
+    /// function that it is given at the beginning of each execution: the first use of the words
+    /// orders those who use them, so it must not be in a thread.
     #[cfg(test)]
     pub(crate) fn run_in_both_modes(check: impl Fn(fn())) {
         for expedited in [false, true] {

@@ -31,7 +31,8 @@ impl Flag {
         !self.0.swap(true, Release)
     }
 
-    /// Whether there is a wake to answer. A thread that sees none and blocks is interrupted by the wake.
+    /// Whether there is a wake to answer. A thread that sees none and blocks is interrupted by the
+    /// wake.
     pub(super) fn is_raised(&self) -> bool {
         self.0.load(Relaxed)
     }
@@ -73,12 +74,17 @@ pub(super) fn on_thread<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// How many tasks run before a root future that woke itself is polled again, if so many are due. The root counts as
-/// one task among many: a root that yields in a loop must not starve them, nor they it.
+/// How many tasks run before a root future that woke itself is polled again, if so many are due.
+/// The root counts as one task among many: a root that yields in a loop must not starve them, nor
+/// they it.
 const TASKS_BEFORE_YIELDED_ROOT: u32 = 32;
 
 /// Runs `future` on the thread that is also the runtime's one worker: tasks run between its polls.
-pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &Worker<S>, future: F) -> F::Output {
+pub(super) fn on_worker<S: Scheduler, F: Future>(
+    core: &Arc<Core<S>>,
+    worker: &Worker<S>,
+    future: F,
+) -> F::Output {
     struct Root<S: Scheduler> {
         woken: Flag,
         core: Arc<Core<S>>,
@@ -88,7 +94,8 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
             self.wake_by_ref();
         }
         fn wake_by_ref(self: &Arc<Self>) {
-            // A worker about to sleep either sees the flag or finds the token that this leaves; see `park`.
+            // A worker about to sleep either sees the flag or finds the token that this leaves; see
+            // `park`.
             if self.woken.raise() {
                 self.core.unpark(0);
             }
@@ -110,7 +117,9 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
     loop {
         match worker.run(ready) {
             Pause::Ready => {}
-            Pause::Stopping => unreachable!("a runtime is not stopped while it blocks its own thread"),
+            Pause::Stopping => {
+                unreachable!("a runtime is not stopped while it blocks its own thread")
+            }
         }
         root.woken.take();
         let _current = worker.enter();
@@ -119,8 +128,8 @@ pub(super) fn on_worker<S: Scheduler, F: Future>(core: &Arc<Core<S>>, worker: &W
             return output;
         }
         worker.after_poll();
-        // Woken during its own poll, it gave way to others. Woken by another thread soon after, it still lets one
-        // task run, or a thread that wakes it all the time would starve them.
+        // Woken during its own poll, it gave way to others. Woken by another thread soon after, it
+        // still lets one task run, or a thread that wakes it all the time would starve them.
         first.set(if root.woken.is_raised() { TASKS_BEFORE_YIELDED_ROOT } else { 1 });
     }
 }

@@ -12,8 +12,9 @@ use crate::task::Header;
 /// The head of every worker, whatever its policy.
 #[repr(C)]
 pub(super) struct Context {
-    /// Address of the worker's core: says which runtime, and hence which type the worker has. Plus one if its tasks may be
-    /// preempted: who asks for the address itself, as code that takes no precautions does, then finds nobody.
+    /// Address of the worker's core: says which runtime, and hence which type the worker has. Plus
+    /// one if its tasks may be preempted: who asks for the address itself, as code that takes no
+    /// precautions does, then finds nobody.
     core: *const (),
     counters: *const Block,
     /// The task that the worker polls, until that task wakes itself; null otherwise.
@@ -22,7 +23,11 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(core: *const (), sliced: bool, counters: *const Block) -> Self {
-        Self { core: core.wrapping_byte_add(sliced.into()), counters, polled: Cell::new(ptr::null()) }
+        Self {
+            core: core.wrapping_byte_add(sliced.into()),
+            counters,
+            polled: Cell::new(ptr::null()),
+        }
     }
 
     /// Whether this is a worker of `core`, whose tasks are never preempted.
@@ -61,7 +66,11 @@ pub(super) fn current() -> *const Context {
 pub(super) unsafe fn set(context: *const Context) -> Guard {
     // Before: from here on the thread's other code must not run until the guard is dropped.
     let (closed, unsuspended) = (guard(), Unsuspended::new());
-    Guard { former: CURRENT.with(|current| current.replace(context)), _unsuspended: unsuspended, _closed: closed }
+    Guard {
+        former: CURRENT.with(|current| current.replace(context)),
+        _unsuspended: unsuspended,
+        _closed: closed,
+    }
 }
 
 /// Restores what was current before.
@@ -109,7 +118,8 @@ pub(super) fn yields(task: NonNull<Header>) -> bool {
 #[inline]
 pub(super) fn end_poll() -> bool {
     // SAFETY: a context that is set is valid.
-    unsafe { current().as_ref() }.is_some_and(|context| context.polled.replace(ptr::null()).is_null())
+    unsafe { current().as_ref() }
+        .is_some_and(|context| context.polled.replace(ptr::null()).is_null())
 }
 
 /// Adds to a counter of the worker that runs on this thread; does nothing on other threads.
@@ -117,8 +127,8 @@ pub(super) fn end_poll() -> bool {
 pub(crate) fn count(counter: Counter, n: u64) {
     let context = current();
     if !context.is_null() {
-        // SAFETY: a context that is set is valid, and so are its worker's counters, whose one writer is
-        // this thread.
+        // SAFETY: a context that is set is valid, and so are its worker's counters, whose one
+        // writer is this thread.
         unsafe { (*(*context).counters).add(counter, n) };
     }
 }

@@ -11,16 +11,16 @@ use crossbeam_utils::CachePadded;
 
 use super::context;
 use super::gate::Gate;
+use super::idle_backoff::Pace;
 use super::park::Parker;
 use super::pool::{Cache, Depot};
 use super::sleep::{Reach, Sleep};
-use super::temper::Pace;
 use super::worker::Worker;
 use crate::metrics::{Block, Counter, Snapshot};
 use crate::queue::Injector;
 use crate::reactor::{self, Reactor};
 use crate::runtime::Config;
-use crate::scheduler::{Cause, Notify, Scheduler, Site};
+use crate::scheduler::{Caller, Cause, Notify, Scheduler};
 use crate::stackful::preempt::guard;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -28,12 +28,14 @@ use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
 
 /// The part of a runtime that its workers, its spawners and its tasks share.
 ///
-/// It lives as long as any of them: the tasks together hold one reference, from the start until the last
-/// task's memory is freed after shutdown. While the runtime runs they are counted where they are made
-/// and freed, in each worker's cache; shutdown adds these up and from then on counts down under a lock.
+/// It lives as long as any of them: the tasks together hold one reference, from the start until the
+/// last task's memory is freed after shutdown. While the runtime runs they are counted where they
+/// are made and freed, in each worker's cache; shutdown adds these up and from then on counts down
+/// under a lock.
 pub(crate) struct Core<S: Scheduler> {
     pub(super) name: &'static str,
-    /// The tasks' common reference: what `Arc::into_raw` gave. Written once, before anybody shares the core.
+    /// The tasks' common reference: what `Arc::into_raw` gave. Written once, before anybody shares
+    /// the core.
     tasks: Cell<*const Self>,
     /// Dropped by shutdown, once the gate is closed and the workers have stopped.
     policy: UnsafeCell<ManuallyDrop<S>>,
@@ -48,8 +50,8 @@ pub(crate) struct Core<S: Scheduler> {
     pub(super) slice: Option<Duration>,
     pub(super) reactor: Reactor,
     pub(super) depot: Depot,
-    /// What the task bodies share, until the last future is dropped: by shutdown, unless a policy has given a task away, and
-    /// then it stays as long as the core.
+    /// What the task bodies share, until the last future is dropped: by shutdown, unless a policy
+    /// has given a task away, and then it stays as long as the core.
     body: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     outside: CachePadded<Mutex<Outside>>,
     pub(super) outside_counters: Block,
@@ -87,7 +89,11 @@ impl<S: Scheduler> Core<S> {
     ) -> (Arc<Self>, Vec<S::Local>) {
         let workers = config.workers;
         let (policy, locals) = S::new(workers);
-        assert_eq!(locals.len(), workers, "policy of {name} must make one local part for each worker");
+        assert_eq!(
+            locals.len(),
+            workers,
+            "policy of {name} must make one local part for each worker"
+        );
         let shared = || Shared {
             parker: Parker::new(),
             tick: AtomicU32::new(0),
@@ -108,7 +114,11 @@ impl<S: Scheduler> Core<S> {
             reactor,
             depot: Depot::new(),
             body: Mutex::new(Some(body)),
-            outside: CachePadded::new(Mutex::new(Outside { cache: Cache::new(), spawned: 0, remaining: None })),
+            outside: CachePadded::new(Mutex::new(Outside {
+                cache: Cache::new(),
+                spawned: 0,
+                remaining: None,
+            })),
             outside_counters: Block::new(),
         });
         // Given back by `release_tasks`.
@@ -119,8 +129,8 @@ impl<S: Scheduler> Core<S> {
     /// The policy. Only for workers, and for others inside the gate.
     #[inline]
     pub(super) fn policy(&self) -> &S {
-        // SAFETY: it changes only when shutdown drops it, after the last worker and the last caller from
-        // outside.
+        // SAFETY: it changes only when shutdown drops it, after the last worker and the last caller
+        // from outside.
         unsafe { &*self.policy.get() }
     }
 
@@ -130,33 +140,40 @@ impl<S: Scheduler> Core<S> {
         self.here_if(|context, core| context.is_of(core) || context.is_of_sliced(core))
     }
 
-    /// The same, for code that takes no precautions against being preempted: nobody, if the worker's tasks may be. Who
-    /// finds nobody takes a [`guard`] and asks [`here`](Self::here), so that precautions cost nothing where they are not
-    /// needed.
+    /// The same, for code that takes no precautions against being preempted: nobody, if the
+    /// worker's tasks may be. Who finds nobody takes a [`guard`] and asks [`here`](Self::here), so
+    /// that precautions cost nothing where they are not needed.
     #[inline]
     fn at_home(&self) -> Option<&Worker<S>> {
         self.here_if(context::Context::is_of)
     }
 
     #[inline]
-    fn here_if(&self, is_of: impl FnOnce(&context::Context, *const ()) -> bool) -> Option<&Worker<S>> {
+    fn here_if(
+        &self,
+        is_of: impl FnOnce(&context::Context, *const ()) -> bool,
+    ) -> Option<&Worker<S>> {
         let current = context::current();
-        // SAFETY: a context that is set points to a worker that runs on this thread and outlives the call.
+        // SAFETY: a context that is set points to a worker that runs on this thread and outlives
+        // the call.
         if !is_of(unsafe { current.as_ref() }?, ptr::from_ref(self).cast()) {
             return None;
         }
-        // SAFETY: every context is the head of a `Worker<S>` of its own core, and the core is this one.
+        // SAFETY: every context is the head of a `Worker<S>` of its own core, and the core is this
+        // one.
         Some(unsafe { &*current.cast::<Worker<S>>() })
     }
 
     /// Makes a task and queues it. The handle of a task that is refused says cancelled.
     ///
     /// # Safety
-    /// A future that is not `Send`, or whose output is not, is spawned only on the thread that runs, cancels
-    /// and joins it: the caller's own for a runtime that runs there, or worker `pinned - 1`.
+    /// A future that is not `Send`, or whose output is not, is spawned only on the thread that
+    /// runs, cancels and joins it: the caller's own for a runtime that runs there, or worker
+    /// `pinned - 1`.
     #[inline]
     pub(super) unsafe fn spawn<F: Future>(&self, future: F, pinned: u32) -> JoinHandle<F::Output> {
-        // A worker drops the tasks pinned to it when it stops; later ones would have nobody to drop them.
+        // A worker drops the tasks pinned to it when it stops; later ones would have nobody to drop
+        // them.
         if pinned != 0 && self.gate.is_closed() {
             return JoinHandle::refused();
         }
@@ -173,7 +190,12 @@ impl<S: Scheduler> Core<S> {
     /// # Safety
     /// As for [`spawn`](Self::spawn).
     #[inline]
-    unsafe fn spawn_here<F: Future>(&self, worker: &Worker<S>, future: F, pinned: u32) -> JoinHandle<F::Output> {
+    unsafe fn spawn_here<F: Future>(
+        &self,
+        worker: &Worker<S>,
+        future: F,
+        pinned: u32,
+    ) -> JoinHandle<F::Output> {
         worker.count(Counter::Spawned, 1);
         // SAFETY: the core outlives its tasks; the rest is the caller's promise.
         let (runnable, header) = unsafe { task::spawn(self, future, pinned) };
@@ -204,12 +226,13 @@ impl<S: Scheduler> Core<S> {
         unsafe { JoinHandle::from_raw(header) }
     }
 
-    /// Queues a task from a thread that is no worker. The caller is inside the gate, which counts it.
+    /// Queues a task from a thread that is no worker. The caller is inside the gate, which counts
+    /// it.
     pub(super) fn push_outside(&self, task: Runnable, cause: Cause) {
         if let Some(worker) = task.pinned() {
             return self.push_pinned(worker, task);
         }
-        let notify = self.policy().schedule(Site::Outside, task, cause);
+        let notify = self.policy().schedule(Caller::Remote, task, cause);
         self.notify(notify, None);
     }
 
@@ -257,7 +280,8 @@ impl<S: Scheduler> Core<S> {
         if !S::COUNTED {
             return Snapshot::default();
         }
-        let mut snapshot = Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]));
+        let mut snapshot =
+            Snapshot::of(self.workers.iter().map(|w| &w.counters).chain([&self.outside_counters]));
         // These two are counted on the way in.
         snapshot.add_to_last(Counter::Spawned, self.outside.lock().spawned);
         snapshot.add_to_last(Counter::ScheduledRemote, self.gate.entered());
@@ -272,16 +296,18 @@ impl<S: Scheduler> Core<S> {
         (0..self.workers.len()).for_each(|worker| self.unpark(worker));
     }
 
-    /// Drops every future that is left, and the policy. Afterwards no task is idle, and none is due but those whose
-    /// [`Runnable`] a policy has put somewhere else: they end when that is dropped, wherever it is.
+    /// Drops every future that is left, and the policy. Afterwards no task is idle, and none is due
+    /// but those whose [`Runnable`] a policy has put somewhere else: they end when that is dropped,
+    /// wherever it is.
     ///
     /// # Safety
-    /// Called once, after [`begin_shutdown`](Self::begin_shutdown), with all workers stopped and given up,
-    /// on a thread where the remaining futures may be dropped.
+    /// Called once, after [`begin_shutdown`](Self::begin_shutdown), with all workers stopped and
+    /// given up, on a thread where the remaining futures may be dropped.
     pub(super) unsafe fn finish_shutdown(&self, workers: Vec<Box<Worker<S>>>) {
         // Dropping the queues cancels the tasks in them.
         let mut live: i64 = workers.into_iter().map(|worker| worker.dismiss()).sum();
-        // SAFETY: dropped once; the closed gate and the stopped workers mean that nobody uses it any more.
+        // SAFETY: dropped once; the closed gate and the stopped workers mean that nobody uses it
+        // any more.
         unsafe { ManuallyDrop::drop(&mut *self.policy.get()) };
         // SAFETY: no worker runs any more.
         unsafe { self.cancel_remaining(None) };
@@ -306,14 +332,15 @@ impl<S: Scheduler> Core<S> {
         unsafe { (*task.as_ptr()).state.is_due() }
     }
 
-    /// Cancels the idle tasks that are pinned to `pinned`, or all idle ones. A task that is due belongs to its `Runnable`.
+    /// Cancels the idle tasks that are pinned to `pinned`, or all idle ones. A task that is due
+    /// belongs to its `Runnable`.
     ///
     /// # Safety
-    /// The engine is closed, so that no idle task becomes due, no new ones come, and the calling thread may drop those
-    /// concerned.
+    /// The engine is closed, so that no idle task becomes due, no new ones come, and the calling
+    /// thread may drop those concerned.
     pub(super) unsafe fn cancel_remaining(&self, pinned: Option<usize>) {
-        // SAFETY: the pool calls this only with memory that stays for the duration; `pinned` is written when a
-        // task is made, before its state says that it is one.
+        // SAFETY: the pool calls this only with memory that stays for the duration; `pinned` is
+        // written when a task is made, before its state says that it is one.
         let claim = |task: NonNull<Header>| unsafe {
             let task = task.as_ptr();
             let state = &(*task).state;
@@ -408,8 +435,8 @@ impl<S: Scheduler> Home for Core<S> {
             // SAFETY: as the caller promises.
             return unsafe { worker.free(memory, size) };
         }
-        // Another thread may free the last task, and with it the core, while this one is on its way out of the
-        // lock: it holds a reference of its own until then.
+        // Another thread may free the last task, and with it the core, while this one is on its way
+        // out of the lock: it holds a reference of its own until then.
         // SAFETY: `home` is where an `Arc` keeps the core, which the task keeps alive up to here.
         let core = unsafe {
             Arc::increment_strong_count(home);
@@ -435,7 +462,8 @@ impl<S: Scheduler> Home for Core<S> {
     }
 }
 
-// Where precautions are taken: on workers that slice, and from outside. Not inlined into the paths of those at home.
+// Where precautions are taken: on workers that slice, and from outside. Not inlined into the paths
+// of those at home.
 impl<S: Scheduler> Core<S> {
     #[inline(never)]
     fn requeue_guarded(&self, task: Runnable) {
@@ -453,7 +481,8 @@ impl<S: Scheduler> Core<S> {
     unsafe fn admit_guarded(home: *const Self, decide: impl FnOnce() -> Option<Runnable>) -> bool {
         let _closed = guard();
         // Not an argument: the core may be gone by the time that this returns.
-        // SAFETY: alive until `decide` is called, and as long as a worker runs or somebody is inside the gate.
+        // SAFETY: alive until `decide` is called, and as long as a worker runs or somebody is
+        // inside the gate.
         let core = unsafe { &*home };
         if let Some(worker) = core.here() {
             if let Some(task) = decide() {

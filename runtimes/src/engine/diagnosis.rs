@@ -79,10 +79,16 @@ fn tasks(counters: &Snapshot) -> String {
     let ended = get(Counter::Completed) + get(Counter::Cancelled);
     let unfinished = get(Counter::Spawned).saturating_sub(ended);
     match scheduled.saturating_sub(taken) {
-        0 => format!("all {scheduled} tasks that were scheduled have been taken; {unfinished} tasks wait to be woken"),
-        1 => format!("1 task of {scheduled} that were scheduled lies in the policy, and no worker has taken it"),
+        0 => format!(
+            "all {scheduled} tasks that were scheduled have been taken; {unfinished} tasks wait to be woken"
+        ),
+        1 => format!(
+            "1 task of {scheduled} that were scheduled lies in the policy, and no worker has taken it"
+        ),
         left => {
-            format!("{left} tasks of {scheduled} that were scheduled lie in the policy, and no worker has taken them")
+            format!(
+                "{left} tasks of {scheduled} that were scheduled lie in the policy, and no worker has taken them"
+            )
         }
     }
 }
@@ -93,7 +99,7 @@ mod tests {
     use std::future::ready;
 
     use super::*;
-    use crate::scheduler::{Cause, Found, Notify, Site};
+    use crate::scheduler::{Caller, Cause, NextTask, Notify};
     use crate::task::Runnable;
     use crate::{Config, Executor, Runtime, Spawner};
 
@@ -108,12 +114,12 @@ mod tests {
             (Self(Mutex::default()), vec![(); workers])
         }
 
-        fn schedule(&self, _: Site<'_, ()>, task: Runnable, _: Cause) -> Notify {
+        fn schedule(&self, _: Caller<'_, ()>, task: Runnable, _: Cause) -> Notify {
             self.0.lock().expect("nobody panics").push_back(task);
             Notify::One
         }
 
-        fn next(&self, (): &mut (), _: u32) -> Option<Found> {
+        fn next(&self, (): &mut (), _: u32) -> Option<NextTask> {
             None
         }
 
@@ -132,7 +138,8 @@ mod tests {
         drop(runtime.spawner().spawn(ready(())));
         // Both workers fall asleep sooner or later, since there is nothing that would keep them
         // awake.
-        let asleep = |text: &str| text.matches("sleeps, because `has_work` answered no").count() == 2;
+        let asleep =
+            |text: &str| text.matches("sleeps, because `has_work` answered no").count() == 2;
         let text = loop {
             let text = of("forgetful").expect("it runs");
             if asleep(&text) {

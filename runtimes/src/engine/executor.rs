@@ -21,11 +21,11 @@ use crate::runtime::{Config, Runtime, Spawner, StartError};
 use crate::scheduler::{Placement, Scheduler};
 use crate::stackful::direct::Unsuspended;
 use crate::sync::Mutex;
-use crate::task::{Body, Stackless};
+use crate::task::{Stackless, TaskBody};
 use crate::threads::{WorkerNames, check_room};
 
 /// A runtime of our own: the shared mechanism with one policy and one kind of task body.
-pub struct Executor<S: Scheduler, B: Body = Stackless> {
+pub struct Executor<S: Scheduler, B: TaskBody = Stackless> {
     core: Arc<Core<S>>,
     spawner: EngineSpawner<S, B>,
     seats: Seats<S>,
@@ -41,7 +41,7 @@ enum Seats<S: Scheduler> {
     Threads(Vec<thread::JoinHandle<Box<Worker<S>>>>),
 }
 
-impl<S: Scheduler, B: Body> Executor<S, B> {
+impl<S: Scheduler, B: TaskBody> Executor<S, B> {
     /// The registered name.
     fn name() -> &'static str {
         B::runtime_name(S::NAME)
@@ -54,11 +54,14 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
     ) -> Result<Seats<S>, StartError> {
         let stopped = Arc::new((Barrier::new(locals.len()), Mutex::new(())));
         let mut threads = Vec::with_capacity(locals.len());
-        let mut workers: Vec<_> =
-            locals.into_iter().enumerate().map(|(i, local)| Worker::new(core.clone(), i, local)).collect();
+        let mut workers: Vec<_> = locals
+            .into_iter()
+            .enumerate()
+            .map(|(i, local)| Worker::new(core.clone(), i, local))
+            .collect();
         let names = WorkerNames::new(core.name, workers.len());
-        // A worker that cannot get a thread would leave the others at the barrier, so they all wait for
-        // the word that everybody is there.
+        // A worker that cannot get a thread would leave the others at the barrier, so they all wait
+        // for the word that everybody is there.
         let (go, wait) = (Arc::new(std::sync::OnceLock::<bool>::new()), core.clone());
         let mut failed = None;
         while let Some(worker) = workers.pop() {
@@ -96,7 +99,7 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
         let _seat = unsafe { B::enter(body, worker.index(), worker.counters()) };
         let pause = worker.run(|_idle| false);
         debug_assert_eq!(pause, Pause::Stopping);
-        worker.finish_held();
+        worker.finish_preempted();
         // From here on no worker runs a task; each in turn drops those that only it may drop.
         stopped.wait();
         let _turn = turn.lock();
@@ -123,7 +126,8 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
             room.map_err(|source| StartError::Os { what: "worker threads", source })?;
         }
         barrier::register();
-        let reactor = Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
+        let reactor =
+            Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
         let body = B::shared(config)?;
         let (core, mut locals) = Core::<S>::new(name, config, reactor, body.clone());
         let seats = match (S::PLACEMENT, locals.pop()) {
@@ -147,7 +151,8 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
             "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that task to end",
             self.core.name
         );
-        // What is dropped here must not suspend the code that drops the runtime: the rest would be left half done.
+        // What is dropped here must not suspend the code that drops the runtime: the rest would be
+        // left half done.
         let _unsuspended = Unsuspended::new();
         self.core.begin_shutdown();
         let workers = match &mut self.seats {
@@ -156,19 +161,23 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
                 worker.iter().for_each(|worker| {
                     // SAFETY: on the thread that is the worker while it blocks, and not now;
                     // dropped before the worker.
-                    let _seat = unsafe { B::enter(self.spawner.body(), worker.index(), worker.counters()) };
-                    worker.finish_held();
+                    let _seat =
+                        unsafe { B::enter(self.spawner.body(), worker.index(), worker.counters()) };
+                    worker.finish_preempted();
                     worker.drop_pinned();
                 });
                 worker.into_iter().collect()
             }
             Seats::Threads(threads) => threads
                 .drain(..)
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(|thread| {
+                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect(),
         };
-        // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped. Futures that are
-        // not `Send` were spawned on this thread (the executor never leaves it) or are gone with their workers.
+        // SAFETY: `stop` runs once, from drop; the gate is closed and the workers have stopped.
+        // Futures that are not `Send` were spawned on this thread (the executor never leaves it) or
+        // are gone with their workers.
         unsafe { self.core.finish_shutdown(workers) };
         diagnosis::forget(&self.core);
         // SAFETY: `stop` runs once; the workers and the futures are gone, and the seats with them.
@@ -176,9 +185,10 @@ impl<S: Scheduler, B: Body> Executor<S, B> {
     }
 }
 
-/// A worker's loop. What tasks and wakers panic with is caught further up, so a panic that gets here is the policy's, or our
-/// own. Tasks of this worker would never run again, and shutdown would wait for it: rather than hang, the process ends.
-/// (A policy on its caller's thread panics out of `block_on`.)
+/// A worker's loop. What tasks and wakers panic with is caught further up, so a panic that gets
+/// here is the policy's, or our own. Tasks of this worker would never run again, and shutdown would
+/// wait for it: rather than hang, the process ends. (A policy on its caller's thread panics out of
+/// `block_on`.)
 struct Vital(&'static str, usize);
 
 impl Drop for Vital {
@@ -202,7 +212,7 @@ fn reactor_thread_setup() {
     let _ = crate::reactor::set_timer_slack_min();
 }
 
-impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
+impl<S: Scheduler, B: TaskBody> Runtime for Executor<S, B> {
     type Spawner = EngineSpawner<S, B>;
     type Sockets = NetSockets;
 
@@ -227,13 +237,15 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
         match &self.seats {
             Seats::Threads(_) => block_on::on_thread(future),
             Seats::Caller(worker) => {
-                // SAFETY: `enter` refuses a second `block_on` on this thread, which the executor never leaves, so
-                // nothing else refers to the worker until it is stopped.
+                // SAFETY: `enter` refuses a second `block_on` on this thread, which the executor
+                // never leaves, so nothing else refers to the worker until it is stopped.
                 let worker = unsafe { &*worker.get() };
                 match worker {
                     Some(worker) => {
                         // SAFETY: as above, this call alone is the worker; dropped when it returns.
-                        let _seat = unsafe { B::enter(self.spawner.body(), worker.index(), worker.counters()) };
+                        let _seat = unsafe {
+                            B::enter(self.spawner.body(), worker.index(), worker.counters())
+                        };
                         block_on::on_worker(&self.core, worker, future)
                     }
                     None => unreachable!("the worker is there until the runtime stops"),
@@ -253,7 +265,7 @@ impl<S: Scheduler, B: Body> Runtime for Executor<S, B> {
     }
 }
 
-impl<S: Scheduler, B: Body> Drop for Executor<S, B> {
+impl<S: Scheduler, B: TaskBody> Drop for Executor<S, B> {
     fn drop(&mut self) {
         self.stop();
     }

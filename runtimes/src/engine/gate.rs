@@ -1,10 +1,10 @@
 //! The gate that calls from outside pass on their way into an engine, and that shutdown closes.
 //!
-//! One word: bit 0 says closed, the next count those inside, and the rest all who ever entered (which saves a counter
-//! of its own). Entering is one `fetch_add` that also reads the bit, so there is no moment at which a caller could
-//! have entered and the closer not seen it: both act on the same word, whose modification order decides. Closing
-//! sets the bit and waits until nobody is inside; from then on no foreign thread touches the policy, which may be
-//! dropped.
+//! One word: bit 0 says closed, the next count those inside, and the rest all who ever entered
+//! (which saves a counter of its own). Entering is one `fetch_add` that also reads the bit, so
+//! there is no moment at which a caller could have entered and the closer not seen it: both act on
+//! the same word, whose modification order decides. Closing sets the bit and waits until nobody is
+//! inside; from then on no foreign thread touches the policy, which may be dropped.
 
 use crate::sync::atomic::{
     AtomicU64,
@@ -36,8 +36,9 @@ impl Gate {
     /// Enters, unless the gate is closed or closing.
     #[inline]
     pub(crate) fn enter(&self) -> Option<Inside<'_>> {
-        // Acquire pairs with nothing of the closer's (a closed gate admits nobody), but with the Release of
-        // earlier entrants only through the policy's own synchronisation; it keeps what follows inside.
+        // Acquire pairs with nothing of the closer's (a closed gate admits nobody), but with the
+        // Release of earlier entrants only through the policy's own synchronisation; it keeps what
+        // follows inside.
         let before = self.0.fetch_add(ENTERED + INSIDE, Acquire);
         if before & (CLOSED | CROWDED) == 0 {
             return Some(Inside(self));
@@ -49,14 +50,19 @@ impl Gate {
     fn turn_back(&self, before: u64) -> Option<Inside<'_>> {
         // Relaxed: nothing was done inside.
         self.0.fetch_sub(ENTERED + INSIDE, Relaxed);
-        assert!(before & CLOSED != 0, "a policy schedules a task while it schedules a task, and so on");
+        assert!(
+            before & CLOSED != 0,
+            "a policy schedules a task while it schedules a task, and so on"
+        );
         None
     }
 
-    /// Closes the gate and waits until nobody is inside. What entrants did happens before the return.
+    /// Closes the gate and waits until nobody is inside. What entrants did happens before the
+    /// return.
     pub(crate) fn close(&self) {
         self.0.fetch_or(CLOSED, Acquire);
-        // Pairs with the Release of every entrant's way out. An entrant is a few instructions from leaving.
+        // Pairs with the Release of every entrant's way out. An entrant is a few instructions from
+        // leaving.
         while self.0.load(Acquire) % ENTERED != CLOSED {
             crate::sync::thread::yield_now();
         }

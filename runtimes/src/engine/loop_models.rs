@@ -1,7 +1,8 @@
-//! Models that run the worker's own loop, with a policy, the task cell, the gate and the reactor's notifier, as a whole.
+//! Models that run the worker's own loop, with a policy, the task cell, the gate and the reactor's
+//! notifier, as a whole.
 //!
-//! One worker, since with several the loop goes by the clock, which loom cannot hold. The tasks are too large for the
-//! pool's slots, whose memory is no memory of loom's.
+//! One worker, since with several the loop goes by the clock, which loom cannot hold. The tasks are
+//! too large for the pool's slots, whose memory is no memory of loom's.
 
 use std::sync::Arc;
 
@@ -45,8 +46,8 @@ fn spawn(core: &Core<Policy>, run: impl FnOnce() + Send + 'static) -> JoinHandle
 
 /// A task that is spawned from outside is run, whatever the worker does meanwhile.
 ///
-/// Fails when a push does not look for sleepers, when the worker does not look again before it blocks, and without the
-/// barrier of either side.
+/// Fails when a push does not look for sleepers, when the worker does not look again before it
+/// blocks, and without the barrier of either side.
 #[test]
 fn a_worker_runs_what_comes_from_outside() {
     explore_with_barriers(2, || {

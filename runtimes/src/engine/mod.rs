@@ -12,6 +12,7 @@ mod core;
 mod diagnosis;
 mod executor;
 mod gate;
+mod idle_backoff;
 #[cfg(all(test, stampede_loom))]
 mod loop_models;
 #[cfg(all(test, stampede_loom))]
@@ -20,7 +21,6 @@ mod park;
 mod pool;
 mod sleep;
 mod spawner;
-mod temper;
 mod worker;
 
 pub(crate) use context::count;

@@ -1,7 +1,7 @@
 //! Models of the engine's protocols that loom explores in every interleaving and memory order.
 //!
-//! They run the real gate, parker, sleep list and flag; queues are counters, and the kernel is a condition
-//! variable. A lost wake-up shows as a deadlock, which loom reports.
+//! They run the real gate, parker, sleep list and flag; queues are counters, and the kernel is a
+//! condition variable. A lost wake-up shows as a deadlock, which loom reports.
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -22,9 +22,11 @@ use super::sleep::{Reach, Rest, Search, Sleep};
 use crate::scheduler::Notify;
 use crate::sync::{Futex, explore, explore_with_barriers};
 
-/// Nobody enters after the gate is closed, and what those before did happened before: the policy can go.
+/// Nobody enters after the gate is closed, and what those before did happened before: the policy
+/// can go.
 ///
-/// Fails when leaving, counted or not, or the wait in `close` is Relaxed, and when `enter` looks before it counts itself.
+/// Fails when leaving, counted or not, or the wait in `close` is Relaxed, and when `enter` looks
+/// before it counts itself.
 #[test]
 fn a_closed_gate_has_nobody_inside() {
     struct Guarded {
@@ -56,13 +58,14 @@ enum How {
     InEpoll,
 }
 
-/// A parker, and what stands for the eventfd that ends a wait in epoll: once written, it stays so until read.
-struct Bed {
+/// A parker, and what stands for the eventfd that ends a wait in epoll: once written, it stays so
+/// until read.
+struct Sleeper {
     parker: Parker,
     event: Futex,
 }
 
-impl Bed {
+impl Sleeper {
     fn new() -> Self {
         Self { parker: Parker::new(), event: Futex::new(0) }
     }
@@ -91,13 +94,14 @@ impl Bed {
 
 /// A worker that parks until it has seen what two others did before they unparked it.
 ///
-/// Fails when `consume` is a plain store, when it or the swap in `unpark` is Relaxed, when `unpark` does not wake or
-/// interrupt, and when `block_as` does not look whether a token is there.
+/// Fails when `consume` is a plain store, when it or the swap in `unpark` is Relaxed, when `unpark`
+/// does not wake or interrupt, and when `block_as` does not look whether a token is there.
 #[test]
 fn no_token_is_lost() {
     for how in [How::OnFutex, How::InEpoll] {
         explore(3, move || {
-            let shared = Arc::new((Bed::new(), [AtomicBool::new(false), AtomicBool::new(false)]));
+            let shared =
+                Arc::new((Sleeper::new(), [AtomicBool::new(false), AtomicBool::new(false)]));
             let unparkers = [0, 1].map(|i| {
                 let shared = shared.clone();
                 thread::spawn(move || {
@@ -113,11 +117,12 @@ fn no_token_is_lost() {
     }
 }
 
-/// What the workers of a model share: a queue that is a count, and how many tasks run. A task keeps its worker until
-/// all that are expected run, so that none may wait for a worker that is busy while another sleeps.
+/// What the workers of a model share: a queue that is a count, and how many tasks run. A task keeps
+/// its worker until all that are expected run, so that none may wait for a worker that is busy
+/// while another sleeps.
 struct Pool {
     sleep: Sleep,
-    beds: Vec<Bed>,
+    sleepers: Vec<Sleeper>,
     queue: AtomicUsize,
     running: (Mutex<usize>, Condvar),
     expected: usize,
@@ -128,7 +133,7 @@ impl Pool {
     fn new(workers: usize, expected: usize) -> Arc<Self> {
         Arc::new(Self {
             sleep: Sleep::new(workers),
-            beds: (0..workers).map(|_| Bed::new()).collect(),
+            sleepers: (0..workers).map(|_| Sleeper::new()).collect(),
             queue: AtomicUsize::new(0),
             running: (Mutex::new(0), Condvar::new()),
             expected,
@@ -149,7 +154,7 @@ impl Pool {
     }
 
     fn notify(&self, notify: Notify, reach: Reach) {
-        self.sleep.notify(notify, reach, |worker| self.beds[worker].unpark());
+        self.sleep.notify(notify, reach, |worker| self.sleepers[worker].unpark());
     }
 
     fn has_work(&self) -> bool {
@@ -160,7 +165,8 @@ impl Pool {
         self.has_work() && self.queue.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok()
     }
 
-    /// As `Worker::run`. With `search_only` the tasks are another worker's: only a search finds them.
+    /// As `Worker::run`. With `search_only` the tasks are another worker's: only a search finds
+    /// them.
     fn work(&self, index: usize, search_only: bool) {
         self.work_on(index, search_only, Search::No);
     }
@@ -175,14 +181,15 @@ impl Pool {
                 found = state != Search::No && self.take();
             }
             if found {
-                if std::mem::replace(&mut state, Search::No) != Search::No && self.sleep.stop_search(|| self.has_work())
+                if std::mem::replace(&mut state, Search::No) != Search::No
+                    && self.sleep.stop_search(|| self.has_work())
                 {
                     self.notify(Notify::One, Reach::Sleepers);
                 }
                 return self.run();
             }
             let wanted = || self.has_work() || self.stopping.load(Acquire);
-            let block = |_: &Rest<'_>| self.beds[index].park(How::OnFutex);
+            let block = |_: &Rest<'_>| self.sleepers[index].park(How::OnFutex);
             (state, _) = self.sleep.sleep(index, state, false, wanted, block);
             if self.stopping.load(Acquire) {
                 return;
@@ -203,13 +210,14 @@ impl Pool {
     /// As `Core::begin_shutdown`.
     fn stop(&self) {
         self.stopping.store(true, Release);
-        self.beds.iter().for_each(Bed::unpark);
+        self.sleepers.iter().for_each(Sleeper::unpark);
     }
 }
 
 /// One worker goes to sleep while another, which runs, pushes a task.
 ///
-/// Fails without either side of the barrier, and when the worker does not look again before it blocks.
+/// Fails without either side of the barrier, and when the worker does not look again before it
+/// blocks.
 #[test]
 fn a_push_meets_a_worker_going_to_sleep() {
     for notify in [Notify::One, Notify::All, Notify::Worker(0)] {
@@ -225,9 +233,11 @@ fn a_push_meets_a_worker_going_to_sleep() {
     }
 }
 
-/// Two workers with the throttle on searching, and two pushes from outside: both tasks get a worker.
+/// Two workers with the throttle on searching, and two pushes from outside: both tasks get a
+/// worker.
 ///
-/// Fails without either side of the barrier, and when a searcher that found one task does not look for the other.
+/// Fails without either side of the barrier, and when a searcher that found one task does not look
+/// for the other.
 #[test]
 fn two_workers_and_two_pushes() {
     explore_with_barriers(2, || {
@@ -268,10 +278,12 @@ fn the_last_searcher_passes_the_search_on() {
     });
 }
 
-/// A worker whose search failed naps while another runs, and that one or a thread outside pushes: the task does not
-/// wait for ever, whether the push finds a searcher, a napper, a sleeper or nobody.
+/// A worker whose search failed naps while another runs, and that one or a thread outside pushes:
+/// the task does not wait for ever, whether the push finds a searcher, a napper, a sleeper or
+/// nobody.
 ///
-/// Fails when a nap does not end the search, and when a napper that is woken does not count as searching.
+/// Fails when a nap does not end the search, and when a napper that is woken does not count as
+/// searching.
 #[test]
 fn a_nap_hides_no_push() {
     for reach in [Reach::Sleepers, Reach::Nappers] {
@@ -282,7 +294,7 @@ fn a_nap_hides_no_push() {
                 let pool = pool.clone();
                 move || {
                     let block = || {
-                        pool.beds[0].parker.park_for(Duration::ZERO);
+                        pool.sleepers[0].parker.park_for(Duration::ZERO);
                     };
                     let state = pool.sleep.nap(0, Search::Own, block).expect("worker 1 runs");
                     pool.work_on(0, false, state);
@@ -298,7 +310,8 @@ fn a_nap_hides_no_push() {
 
 /// Workers that go to sleep see that the runtime stops.
 ///
-/// Fails when stopping does not unpark, and when a worker does not ask whether it stops before it blocks.
+/// Fails when stopping does not unpark, and when a worker does not ask whether it stops before it
+/// blocks.
 #[test]
 fn a_stop_reaches_every_worker() {
     explore_with_barriers(3, || {
@@ -326,19 +339,23 @@ impl Wakes {
     }
 }
 
-/// `block_on` of a thread that is no worker: every wake leads to a poll that sees what came before it.
+/// `block_on` of a thread that is no worker: every wake leads to a poll that sees what came before
+/// it.
 ///
 /// Fails when `raise` or `take` is Relaxed, and when the flag is lowered after the poll.
 #[test]
 fn block_on_polls_after_every_wake() {
     explore(3, || {
-        // Loom takes a stray unpark for the end of whatever the thread waits for, so this thread does not join.
+        // Loom takes a stray unpark for the end of whatever the thread waits for, so this thread
+        // does not join.
         let blocked = thread::spawn(|| {
             let wakes = Arc::new(Wakes([AtomicBool::new(false), AtomicBool::new(false)]));
             let mut wakers = Vec::new();
             block_on::on_thread(std::future::poll_fn(|cx| {
                 if wakers.is_empty() {
-                    wakers.extend((0..2).map(|i| wake_elsewhere(wakes.clone(), i, cx.waker().clone())));
+                    wakers.extend(
+                        (0..2).map(|i| wake_elsewhere(wakes.clone(), i, cx.waker().clone())),
+                    );
                 }
                 if wakes.are_seen() { Poll::Ready(()) } else { Poll::Pending }
             }));
@@ -357,25 +374,25 @@ fn wake_elsewhere(wakes: Arc<Wakes>, i: usize, waker: Waker) -> thread::JoinHand
 
 /// `block_on` of the thread that is the worker: the flag, the sleep list and the parker together.
 ///
-/// Fails when the worker does not look at the flag before it blocks and `raise` does not unpark, when `consume` in
-/// the parker is a plain store, and when `raise` or `take` is Relaxed.
+/// Fails when the worker does not look at the flag before it blocks and `raise` does not unpark,
+/// when `consume` in the parker is a plain store, and when `raise` or `take` is Relaxed.
 #[test]
 fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
     for how in [How::OnFutex, How::InEpoll] {
         explore_with_barriers(3, move || {
             let wakes = Wakes([AtomicBool::new(false), AtomicBool::new(false)]);
-            let shared = Arc::new((Sleep::new(1), Bed::new(), Flag::new(true), wakes));
+            let shared = Arc::new((Sleep::new(1), Sleeper::new(), Flag::new(true), wakes));
             let wakers = [0, 1].map(|i| {
                 let shared = shared.clone();
                 thread::spawn(move || {
-                    let (_, bed, flag, wakes) = &*shared;
+                    let (_, sleeper, flag, wakes) = &*shared;
                     wakes.0[i].store(true, Relaxed);
                     if flag.raise() {
-                        bed.unpark();
+                        sleeper.unpark();
                     }
                 })
             });
-            let (sleep, bed, flag, wakes) = &*shared;
+            let (sleep, sleeper, flag, wakes) = &*shared;
             loop {
                 if flag.is_raised() {
                     flag.take();
@@ -383,7 +400,7 @@ fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
                         break;
                     }
                 } else {
-                    sleep.sleep(0, Search::No, false, || flag.is_raised(), |_| bed.park(how));
+                    sleep.sleep(0, Search::No, false, || flag.is_raised(), |_| sleeper.park(how));
                 }
             }
             wakers.into_iter().for_each(|waker| waker.join().unwrap());
@@ -391,8 +408,8 @@ fn a_worker_that_blocks_on_a_future_sees_its_wakes() {
     }
 }
 
-/// What the workers of a model of watching share, beside the pool: a task that one keeps for itself,
-/// which only a look of who watches finds, and a reactor with one event.
+/// What the workers of a model of watching share, beside the pool: a task that one keeps for
+/// itself, which only a look of who watches finds, and a reactor with one event.
 struct Watched {
     pool: Arc<Pool>,
     kept: AtomicUsize,
@@ -403,11 +420,16 @@ struct Watched {
 impl Watched {
     fn new(workers: usize, events: usize) -> Arc<Self> {
         let pool = Pool::new(workers, 2);
-        Arc::new(Self { pool, kept: AtomicUsize::new(0), driver: Mutex::new(()), events: AtomicUsize::new(events) })
+        Arc::new(Self {
+            pool,
+            kept: AtomicUsize::new(0),
+            driver: Mutex::new(()),
+            events: AtomicUsize::new(events),
+        })
     }
 
     fn unpark(&self) -> impl FnMut(usize) {
-        |worker| self.pool.beds[worker].unpark()
+        |worker| self.pool.sleepers[worker].unpark()
     }
 
     /// As a policy with a slot: nothing orders the task and the look at who watches.
@@ -422,7 +444,7 @@ impl Watched {
 
     /// As `Worker::rest`: true when it has come for a task, or got an event.
     fn rest(&self, worker: usize, rest: &Rest<'_>) -> bool {
-        let bed = &self.pool.beds[worker];
+        let sleeper = &self.pool.sleepers[worker];
         loop {
             if let Ok(_driver) = self.driver.try_lock()
                 && self.takes(&self.events)
@@ -430,10 +452,10 @@ impl Watched {
                 return true;
             }
             if !rest.begin(false) {
-                bed.park(How::OnFutex);
+                sleeper.park(How::OnFutex);
                 return false;
             }
-            if bed.parker.park_for(Duration::ZERO) {
+            if sleeper.parker.park_for(Duration::ZERO) {
                 return false;
             }
             if self.takes(&self.kept) {
@@ -450,7 +472,8 @@ impl Watched {
     fn idle(&self, worker: usize, mut state: Search) {
         let sleep = &self.pool.sleep;
         loop {
-            let (next, found) = sleep.sleep(worker, state, false, || false, |rest| self.rest(worker, rest));
+            let (next, found) =
+                sleep.sleep(worker, state, false, || false, |rest| self.rest(worker, rest));
             state = next;
             if found == Some(true) {
                 if state != Search::No {
@@ -468,8 +491,8 @@ impl Watched {
 /// A worker that runs keeps a task for itself, and goes on only when another has run that: one that
 /// searches, or goes to sleep, or slept before the first was woken.
 ///
-/// Fails when who keeps a task calls nobody, when who goes to sleep while others run does not watch,
-/// and when who watches gives that up while others run.
+/// Fails when who keeps a task calls nobody, when who goes to sleep while others run does not
+/// watch, and when who watches gives that up while others run.
 #[test]
 fn a_task_that_is_kept_is_come_for() {
     for (asleep, state) in [(false, Search::No), (false, Search::Own), (true, Search::No)] {
@@ -492,8 +515,9 @@ fn a_task_that_is_kept_is_come_for() {
             if asleep {
                 while !shared.pool.take() {
                     let pool = &shared.pool;
-                    let block = |_: &Rest<'_>| pool.beds[1].park(How::OnFutex);
-                    let (state, _) = pool.sleep.sleep(1, Search::No, false, || pool.has_work(), block);
+                    let block = |_: &Rest<'_>| pool.sleepers[1].park(How::OnFutex);
+                    let (state, _) =
+                        pool.sleep.sleep(1, Search::No, false, || pool.has_work(), block);
                     if state != Search::No {
                         pool.sleep.stop_search(|| false);
                     }
@@ -511,8 +535,8 @@ fn a_task_that_is_kept_is_come_for() {
 /// A worker that drives the reactor goes to work, while another goes to sleep: the next event finds
 /// somebody.
 ///
-/// Fails when who leaves the reactor calls nobody, and when who goes to sleep while others run does not
-/// watch.
+/// Fails when who leaves the reactor calls nobody, and when who goes to sleep while others run does
+/// not watch.
 #[test]
 fn who_leaves_the_reactor_leaves_somebody_there() {
     explore(3, || {
@@ -531,7 +555,8 @@ fn who_leaves_the_reactor_leaves_somebody_there() {
             |rest| {
                 rest.begin(true);
                 rest.end();
-                // What it was sent to work for, it queues here: others look for the reactor in vain.
+                // What it was sent to work for, it queues here: others look for the reactor in
+                // vain.
                 shared.pool.queue.fetch_add(1, Relaxed);
                 drop(driver);
             },

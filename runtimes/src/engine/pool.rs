@@ -1,11 +1,11 @@
 //! Memory for tasks, and with it the list of all tasks that a runtime has.
 //!
-//! Tasks up to 1 KiB live in slots of size classes, cut from chunks that belong to the engine. Each worker
-//! keeps two magazines of free slots per class, so that allocating and freeing touch nothing shared;
-//! whole magazines go to and from a depot under a lock (tasks are often freed on another worker than
-//! made them). A free slot's state word is zero and a live task's never is, so shutdown finds every task
-//! by walking the chunks: spawning and finishing keep no list. Larger tasks come from the global
-//! allocator and are kept in a set.
+//! Tasks up to 1 KiB live in slots of size classes, cut from chunks that belong to the engine. Each
+//! worker keeps two magazines of free slots per class, so that allocating and freeing touch nothing
+//! shared; whole magazines go to and from a depot under a lock (tasks are often freed on another
+//! worker than made them). A free slot's state word is zero and a live task's never is, so shutdown
+//! finds every task by walking the chunks: spawning and finishing keep no list. Larger tasks come
+//! from the global allocator and are kept in a set.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashSet;
@@ -14,8 +14,8 @@ use std::ptr::{self, NonNull};
 use crate::sync::Mutex;
 use crate::task::{Header, Size};
 
-/// Sizes are rounded up to a multiple of this many bytes, which is also every slot's alignment: a cache line, so that what
-/// a thread outside touches to wake a task lies in one.
+/// Sizes are rounded up to a multiple of this many bytes, which is also every slot's alignment: a
+/// cache line, so that what a thread outside touches to wake a task lies in one.
 const GRAIN: usize = 64;
 /// The largest slot in bytes.
 const LARGEST: usize = 1024;
@@ -65,8 +65,8 @@ impl Chain {
     }
 }
 
-/// Where a slot keeps its link. No reference to the header as a whole is made: a slot that never held a
-/// task has only the two fields that may be zero.
+/// Where a slot keeps its link. No reference to the header as a whole is made: a slot that never
+/// held a task has only the two fields that may be zero.
 fn link(slot: NonNull<Header>) -> *mut *mut Header {
     // SAFETY: the field lies inside the slot.
     unsafe { (&raw mut (*slot.as_ptr()).link).cast() }
@@ -107,8 +107,8 @@ impl Cache {
     }
 
     /// # Safety
-    /// The memory was allocated with the same size, here or in another cache of the same depot, and nothing
-    /// in it is used again.
+    /// The memory was allocated with the same size, here or in another cache of the same depot, and
+    /// nothing in it is used again.
     #[inline]
     pub(super) unsafe fn free(&mut self, memory: NonNull<Header>, size: Size, depot: &Depot) {
         self.live -= 1;
@@ -149,15 +149,17 @@ struct Chunk {
     class: usize,
 }
 
-// SAFETY: the depot owns its chunks and the memory of large tasks; what happens to the tasks in them is
-// ordered by their state words.
+// SAFETY: the depot owns its chunks and the memory of large tasks; what happens to the tasks in
+// them is ordered by their state words.
 unsafe impl Send for Stock {}
 
 impl Chunk {
     fn layout(class: usize) -> Layout {
         match Layout::from_size_align((class + 1) * GRAIN * MAGAZINE, GRAIN) {
             Ok(layout) => layout,
-            Err(_) => unreachable!("at most {} bytes, aligned to a power of two", LARGEST * MAGAZINE),
+            Err(_) => {
+                unreachable!("at most {} bytes, aligned to a power of two", LARGEST * MAGAZINE)
+            }
         }
     }
 
@@ -181,15 +183,17 @@ impl Depot {
             return chain;
         }
         let layout = Chunk::layout(class);
-        // SAFETY: the layout is not empty. Zeroed memory is a row of free slots: a state word of zero is
-        // free, and a null link is a link.
-        let Some(first) = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+        // SAFETY: the layout is not empty. Zeroed memory is a row of free slots: a state word of
+        // zero is free, and a null link is a link.
+        let Some(first) = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }) else {
+            handle_alloc_error(layout)
+        };
         let chunk = Chunk { first: first.cast(), class };
         let mut chain = Chain::EMPTY;
         // The lowest address on top, so that a burst of spawns walks upwards through memory.
         for slot in chunk.slots().collect::<Vec<_>>().into_iter().rev() {
-            // SAFETY: the memory is zeroed, which `Header`'s `state` and `link` allow; only these two are
-            // touched until a task is written over it.
+            // SAFETY: the memory is zeroed, which `Header`'s `state` and `link` allow; only these
+            // two are touched until a task is written over it.
             unsafe { chain.push(slot) };
         }
         stock.chunks.push(chunk);
@@ -204,7 +208,9 @@ impl Depot {
     #[cold]
     fn allocate_large(&self, size: Size) -> NonNull<Header> {
         // SAFETY: a task has a header, so the layout is not empty.
-        let Some(memory) = NonNull::new(unsafe { alloc(size.layout()) }) else { handle_alloc_error(size.layout()) };
+        let Some(memory) = NonNull::new(unsafe { alloc(size.layout()) }) else {
+            handle_alloc_error(size.layout())
+        };
         self.0.lock().large.insert(memory.cast());
         memory.cast()
     }
@@ -218,16 +224,17 @@ impl Depot {
         unsafe { dealloc(memory.as_ptr().cast(), size.layout()) };
     }
 
-    /// Calls `claim` with every task and every free slot (of which only the state is valid), and returns
-    /// those that it claimed.
+    /// Calls `claim` with every task and every free slot (of which only the state is valid), and
+    /// returns those that it claimed.
     ///
-    /// A large task is looked at under the lock that freeing it takes, so it cannot go away meanwhile;
-    /// slots stay. Tasks made during the walk may be missed.
+    /// A large task is looked at under the lock that freeing it takes, so it cannot go away
+    /// meanwhile; slots stay. Tasks made during the walk may be missed.
     pub(super) fn claim(&self, claim: impl Fn(NonNull<Header>) -> bool) -> Vec<NonNull<Header>> {
         self.0.lock().all().filter(|&task| claim(task)).collect()
     }
 
-    /// Whether `is` holds for some task or free slot, which it looks at as [`claim`](Self::claim) does.
+    /// Whether `is` holds for some task or free slot, which it looks at as [`claim`](Self::claim)
+    /// does.
     pub(super) fn any(&self, is: impl Fn(NonNull<Header>) -> bool) -> bool {
         self.0.lock().all().any(is)
     }
@@ -243,7 +250,8 @@ impl Drop for Stock {
     fn drop(&mut self) {
         debug_assert!(self.large.is_empty(), "an engine lives as long as its tasks");
         for chunk in &self.chunks {
-            // SAFETY: allocated with this layout; the engine that owns the depot lives as long as any task.
+            // SAFETY: allocated with this layout; the engine that owns the depot lives as long as
+            // any task.
             unsafe { dealloc(chunk.first.as_ptr().cast(), Chunk::layout(chunk.class)) };
         }
     }

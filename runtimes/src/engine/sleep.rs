@@ -5,13 +5,13 @@
 //! reactor, and one may *watch*: its wait has a timeout, after which it looks at those that run.
 //!
 //! **No wake-up is lost.** A worker that goes to sleep ([`Sleep::sleep`]) (1) puts itself on the
-//! list, (2) executes the heavy side of [`barrier`], (3) asks once more for work, and blocks only if
-//! there is none. A push (a) puts the task into a queue, then in [`Sleep::notify`] (b) executes the
-//! light side, (c) reads the counts. Either the push comes before the barrier as seen by (3), which
-//! then finds the task, or (c) sees the sleeper and wakes it. A push that wakes nobody because
-//! somebody searches relies on that searcher: it ends its search either with a task, and then passes
-//! the search on ([`stop_search`] says whether there may be more), or by going to sleep through (1)
-//! to (3), where it finds the task.
+//! list, (2) executes the heavy side of [`barrier`], (3) asks once more for work, and blocks only
+//! if there is none. A push (a) puts the task into a queue, then in [`Sleep::notify`] (b) executes
+//! the light side, (c) reads the counts. Either the push comes before the barrier as seen by (3),
+//! which then finds the task, or (c) sees the sleeper and wakes it. A push that wakes nobody
+//! because somebody searches relies on that searcher: it ends its search either with a task, and
+//! then passes the search on ([`stop_search`] says whether there may be more), or by going to sleep
+//! through (1) to (3), where it finds the task.
 //!
 //! A worker that is taken off the list by a push counts as searching from that moment, so that a
 //! burst of pushes wakes one worker, not all.
@@ -24,24 +24,25 @@
 //! acquires). So (1) happens before anything it pushes, and its (c) reads what (1) wrote or
 //! something later. With one worker this is always so.
 //!
-//! **Watching.** Some waits cannot end by a push, because of what a running worker does *not* do: it
-//! keeps the task that it woke last for itself ([`Notify::Later`]) and then computes for long; or it
-//! leaves the reactor to run a task and does not come back. So while some worker runs and another
-//! sleeps, one of the sleepers watches. At each of its looks it drives the reactor if nobody does,
-//! and if a worker is still in the poll in which the look before found it, takes what that worker
-//! keeps. These timeouts bound how long a policy may keep a task to itself; they hide no wake-up: all
-//! that is promised by (1) to (3) comes without them, and sleepers that do not watch have none.
+//! **Watching.** Some waits cannot end by a push, because of what a running worker does *not* do:
+//! it keeps the task that it woke last for itself ([`Notify::Later`]) and then computes for long;
+//! or it leaves the reactor to run a task and does not come back. So while some worker runs and
+//! another sleeps, one of the sleepers watches. At each of its looks it drives the reactor if
+//! nobody does, and if a worker is still in the poll in which the look before found it, takes what
+//! that worker keeps. These timeouts bound how long a policy may keep a task to itself; they hide
+//! no wake-up: all that is promised by (1) to (3) comes without them, and sleepers that do not
+//! watch have none.
 //!
-//! Who watches is decided under the lock of the list, and its bits are in the word of the counts, so
-//! that all changes have one order:
+//! Who watches is decided under the lock of the list, and its bits are in the word of the counts,
+//! so that all changes have one order:
 //!
 //! - Who goes to sleep while another runs takes the watch if it is free (`WATCHED`).
 //! - Who keeps a task for itself while others sleep and nobody watches calls one ([`Sleep::call`]):
 //!   it sets `WANTED`, and wakes a sleeper unless somebody searches. So does who goes to work and
 //!   leaves sleepers and a reactor that nobody drives (`DRIVEN`).
-//! - A searcher on whom such a call relied ends its search by a change of the same word, which comes
-//!   after the call's. It then goes to sleep, and takes the watch; or it goes to work, and calls in
-//!   turn, since it reads `WANTED` ([`Sleep::depart`]).
+//! - A searcher on whom such a call relied ends its search by a change of the same word, which
+//!   comes after the call's. It then goes to sleep, and takes the watch; or it goes to work, and
+//!   calls in turn, since it reads `WANTED` ([`Sleep::depart`]).
 //! - A watcher that is woken while others run leaves `WANTED` behind. It is the last to be woken.
 //! - A watcher gives the watch up when, under the lock, all others are on the lists. Whoever runs
 //!   later left the list after that, so it reads that nobody watches, and calls before it relies on
@@ -51,11 +52,11 @@
 //! load events come and go without any. For the same reason who goes to sleep takes the watch over
 //! from a watcher that also drives: when an event sends the driver to work, the watcher is there.
 //!
-//! **Naps.** A worker may rest for a bounded time before it goes to sleep ([`Sleep::nap`]; `temper`
-//! says when). It is on a list of its own then, which pushes of other workers do not look at; those
-//! from outside and those that name a worker do, without a barrier: a napper that they miss goes
-//! through (1) to (3) soon. That bound is also how long a search that ended in a nap may be owed to a
-//! push that relied on it.
+//! **Naps.** A worker may rest for a bounded time before it goes to sleep ([`Sleep::nap`];
+//! `idle_backoff` says when). It is on a list of its own then, which pushes of other workers do not
+//! look at; those from outside and those that name a worker do, without a barrier: a napper that
+//! they miss goes through (1) to (3) soon. That bound is also how long a search that ended in a nap
+//! may be owed to a push that relied on it.
 //!
 //! [`stop_search`]: Sleep::stop_search
 
@@ -95,8 +96,8 @@ pub(crate) struct Sleep {
     list: Mutex<List>,
 }
 
-/// Who could be woken, the latest last: it is woken first, since its cache is the warmest. The first
-/// in the list is who drives, then comes who watches: they are woken last.
+/// Who could be woken, the latest last: it is woken first, since its cache is the warmest. The
+/// first in the list is who drives, then comes who watches: they are woken last.
 #[derive(Debug)]
 struct List {
     sleepers: Vec<usize>,
@@ -284,8 +285,8 @@ impl Sleep {
         self.wake(Notify::One, Reach::Sleepers, unpark);
     }
 
-    /// The caller, which neither searches nor sleeps any more, goes to work: calls a watcher if one is
-    /// owed to somebody, or if nobody would be left to hear of an `active` reactor.
+    /// The caller, which neither searches nor sleeps any more, goes to work: calls a watcher if one
+    /// is owed to somebody, or if nobody would be left to hear of an `active` reactor.
     #[inline]
     pub(crate) fn depart(&self, active: bool, unpark: impl FnMut(usize)) {
         // The caller's own last change of the word comes before this look.
@@ -295,9 +296,10 @@ impl Sleep {
         }
     }
 
-    /// Sleeps, with `block`, unless `wanted` says that there is something to do. Both are called when
-    /// the worker is on the list already. `active` says that it should take the watch even if all
-    /// others sleep, since the reactor has sent a worker to work just now and may soon do so again. Returns whether it counts as searching afterwards, and what `block` returned.
+    /// Sleeps, with `block`, unless `wanted` says that there is something to do. Both are called
+    /// when the worker is on the list already. `active` says that it should take the watch even if
+    /// all others sleep, since the reactor has sent a worker to work just now and may soon do so
+    /// again. Returns whether it counts as searching afterwards, and what `block` returned.
     pub(crate) fn sleep<T>(
         &self,
         worker: usize,
@@ -326,21 +328,21 @@ impl Sleep {
 
     /// Lets the caller search, unless half of the workers do.
     pub(crate) fn start_search(&self) -> bool {
-        // A limit that is now and then missed by one is a limit.
-        // More searchers than this mostly find each other's empty queues (as Tokio and Go limit it).
+        // A limit that is now and then missed by one is a limit. More searchers than this mostly
+        // find each other's empty queues (as Tokio and Go limit it).
         if 2 * self.counts().searching() >= self.workers {
             return false;
         }
         // AcqRel, here and at every other change of the counts, each of which pairs with all the
-        // others: what a worker did before it changed them is visible to whoever reads its change in
-        // making the next.
+        // others: what a worker did before it changed them is visible to whoever reads its change
+        // in making the next.
         self.counts.fetch_add(1, AcqRel);
         true
     }
 
-    /// The caller, searching, found a task. True: the search is to be passed on, since the caller was
-    /// the last that searched, and there may be more: `has_work` says that there is, or a worker runs
-    /// that could have pushed.
+    /// The caller, searching, found a task. True: the search is to be passed on, since the caller
+    /// was the last that searched, and there may be more: `has_work` says that there is, or a
+    /// worker runs that could have pushed.
     pub(crate) fn stop_search(&self, has_work: impl FnOnce() -> bool) -> bool {
         if Counts(self.counts.fetch_sub(1, AcqRel)).searching() != 1 {
             return false;
@@ -350,7 +352,8 @@ impl Sleep {
             return true;
         }
         // Other pushes came from outside, with the fence in `notify`: such a push is seen here, or
-        // has seen that nobody searches. One by a worker that sleeps now has been seen by that worker.
+        // has seen that nobody searches. One by a worker that sleeps now has been seen by that
+        // worker.
         fence(SeqCst);
         has_work()
     }
@@ -371,8 +374,8 @@ impl Sleep {
         Some(if self.retract(worker) { Search::No } else { Search::Woken })
     }
 
-    /// Whether some other worker than the caller, which is on no list, neither sleeps nor naps, as of
-    /// some recent moment.
+    /// Whether some other worker than the caller, which is on no list, neither sleeps nor naps, as
+    /// of some recent moment.
     pub(crate) fn others_run(&self) -> bool {
         self.counts().sleepers() + self.naps.load(Relaxed) + 1 < self.workers
     }
@@ -427,8 +430,8 @@ impl Sleep {
         }
     }
 
-    /// Takes the caller off its list. False: somebody took it off before, to wake it, and the caller
-    /// counts as searching.
+    /// Takes the caller off its list. False: somebody took it off before, to wake it, and the
+    /// caller counts as searching.
     fn retract(&self, worker: usize) -> bool {
         self.take_off(worker, 0)
     }
@@ -456,7 +459,8 @@ impl Sleep {
         if list.watcher == Some(worker) {
             list.watcher = None;
             change += WATCHED;
-            // Before the watch is given up; to be seen by this worker, which calls or watches again.
+            // Before the watch is given up; to be seen by this worker, which calls or watches
+            // again.
             if list.sleepers.len() + list.nappers.len() + 1 < self.workers as usize {
                 self.counts.fetch_or(WANTED, AcqRel);
             }
@@ -474,8 +478,8 @@ impl Sleep {
         self.counts().searching() == 0
     }
 
-    /// Takes the latest sleeper off its list, or the latest napper if there is none and `reach` goes
-    /// so far, unless somebody searches: the caller unparks it.
+    /// Takes the latest sleeper off its list, or the latest napper if there is none and `reach`
+    /// goes so far, unless somebody searches: the caller unparks it.
     fn pick_one(&self, reach: Reach) -> Option<usize> {
         let mut list = self.list.lock();
         if !self.wants_searcher() {
@@ -494,8 +498,8 @@ impl Sleep {
         Some(napper)
     }
 
-    /// The sleeper to be woken next. If only the two with a duty are left, and others run, the watcher
-    /// stays: it will drive.
+    /// The sleeper to be woken next. If only the two with a duty are left, and others run, the
+    /// watcher stays: it will drive.
     fn pop_sleeper(&self, list: &mut List) -> Option<usize> {
         let others_run = list.sleepers.len() + list.nappers.len() < self.workers as usize;
         if others_run

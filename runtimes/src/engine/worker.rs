@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use super::context::{self, Context};
 use super::core::{Core, Shared};
+use super::idle_backoff::{IdleBackoff, LINGER};
 use super::pool::Cache;
 use super::sleep::{Rest, Search};
-use super::temper::{LINGER, Temper};
 use crate::budget;
 use crate::metrics::{Block, Counter};
-use crate::scheduler::{Cause, Found, Origin, Scheduler, Site};
+use crate::scheduler::{Caller, Cause, NextTask, Scheduler, TaskSource};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::task::{Header, Runnable, Size};
 
-/// After this many tasks a busy worker looks at the reactor, without waiting, and whether to stop. Tokio uses
-/// 61; a power of two is cheaper to test, and policies that look at a shared queue by their own count do not
-/// fall in step.
+/// After this many tasks a busy worker looks at the reactor, without waiting, and whether to stop.
+/// Tokio uses 61; a power of two is cheaper to test, and policies that look at a shared queue by
+/// their own count do not fall in step.
 const HOUSEKEEPING_INTERVAL: u32 = 64;
 
 /// How long who watches waits between two looks: long against what a look costs (some microseconds,
@@ -43,7 +43,7 @@ pub(super) struct Worker<S: Scheduler> {
     shared: NonNull<Shared>,
     index: usize,
     tick: Cell<u32>,
-    temper: Temper,
+    idle_backoff: IdleBackoff,
     /// Set while `local` is borrowed; see [`with_local`](Self::with_local).
     in_use: Cell<bool>,
     local: UnsafeCell<S::Local>,
@@ -51,10 +51,11 @@ pub(super) struct Worker<S: Scheduler> {
     /// Tasks pinned to this worker that are due to run.
     pinned: RefCell<VecDeque<Runnable>>,
     /// Tasks that were preempted on this worker.
-    held: RefCell<VecDeque<Runnable>>,
+    preempted: RefCell<VecDeque<Runnable>>,
     /// When the next of them has its turn even if others are ready.
-    held_due: Cell<Option<Instant>>,
-    /// After how many tasks the loop looks up: [`HOUSEKEEPING_INTERVAL`], or 1 while tasks are pinned or held.
+    preempted_due: Cell<Option<Instant>>,
+    /// After how many tasks the loop looks up: [`HOUSEKEEPING_INTERVAL`], or 1 while tasks are
+    /// pinned or preempted.
     interval: Cell<u32>,
     /// Turns left in this round: of the policy's tasks, then of pinned ones.
     round: Cell<(usize, usize)>,
@@ -62,8 +63,8 @@ pub(super) struct Worker<S: Scheduler> {
     drove: Cell<bool>,
 }
 
-// SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is bound to a
-// thread (pinned tasks are gone when it stops).
+// SAFETY: it is moved to its thread before it runs and away after it stopped; nothing in it is
+// bound to a thread (pinned tasks are gone when it stops).
 unsafe impl<S: Scheduler> Send for Worker<S> {}
 
 /// Why the loop of a worker returned.
@@ -79,21 +80,23 @@ impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
         let shared: &Shared = &core.workers[index];
         let alone = core.workers.len() == 1;
-        let (context, shared) =
-            (Context::new(Arc::as_ptr(&core).cast(), core.slice.is_some(), &shared.counters), NonNull::from(shared));
+        let (context, shared) = (
+            Context::new(Arc::as_ptr(&core).cast(), core.slice.is_some(), &shared.counters),
+            NonNull::from(shared),
+        );
         Box::new(Self {
             context,
             core,
             shared,
             index,
             tick: Cell::new(0),
-            temper: Temper::new(alone),
+            idle_backoff: IdleBackoff::new(alone),
             in_use: Cell::new(false),
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),
             pinned: RefCell::new(VecDeque::new()),
-            held: RefCell::new(VecDeque::new()),
-            held_due: Cell::new(None),
+            preempted: RefCell::new(VecDeque::new()),
+            preempted_due: Cell::new(None),
             interval: Cell::new(HOUSEKEEPING_INTERVAL),
             round: Cell::new((0, 0)),
             drove: Cell::new(false),
@@ -134,8 +137,8 @@ impl<S: Scheduler> Worker<S> {
         }
     }
 
-    /// Runs `f` with the local part, or without it when it is in use further up this stack: a policy may
-    /// drop a task, whose destructor may schedule another.
+    /// Runs `f` with the local part, or without it when it is in use further up this stack: a
+    /// policy may drop a task, whose destructor may schedule another.
     #[inline]
     fn with_local<T>(&self, f: impl FnOnce(Option<&mut S::Local>) -> T) -> T {
         if self.in_use.replace(true) {
@@ -148,8 +151,8 @@ impl<S: Scheduler> Worker<S> {
             }
         }
         let _reset = Reset(&self.in_use);
-        // SAFETY: `in_use` was false and is true now, so this is the only reference; a worker is used by one
-        // thread at a time.
+        // SAFETY: `in_use` was false and is true now, so this is the only reference; a worker is
+        // used by one thread at a time.
         f(Some(unsafe { &mut *self.local.get() }))
     }
 
@@ -170,8 +173,8 @@ impl<S: Scheduler> Worker<S> {
         }
         self.count(Counter::ScheduledLocal, 1);
         if let Some(worker) = task.pinned() {
-            if task.is_held() {
-                self.schedule_held(task);
+            if task.is_preempted() {
+                self.schedule_preempted(task);
             } else if worker == self.index {
                 self.pinned.borrow_mut().push_back(task);
                 self.interval.set(1);
@@ -181,18 +184,19 @@ impl<S: Scheduler> Worker<S> {
             return;
         }
         let notify = self.with_local(|local| {
-            let site = local.map_or(Site::Outside, Site::Worker);
-            self.core.policy().schedule(site, task, cause)
+            let caller = local.map_or(Caller::Remote, Caller::Worker);
+            self.core.policy().schedule(caller, task, cause)
         });
         self.core.notify(notify, Some(self));
     }
 
-    /// Queues a task that was preempted just now. It gives way to all others, but for no longer than the slice that
-    /// it had. A slice is long against a poll, so what otherwise happens every so many tasks happens at every slice.
+    /// Queues a task that was preempted just now. It gives way to all others, but for no longer
+    /// than the slice that it had. A slice is long against a poll, so what otherwise happens every
+    /// so many tasks happens at every slice.
     #[cold]
-    fn schedule_held(&self, task: Runnable) {
-        self.held.borrow_mut().push_back(task);
-        self.held_due.set(Instant::now().checked_add(self.core.slice.unwrap_or_default()));
+    fn schedule_preempted(&self, task: Runnable) {
+        self.preempted.borrow_mut().push_back(task);
+        self.preempted_due.set(Instant::now().checked_add(self.core.slice.unwrap_or_default()));
         self.interval.set(1);
         if self.core.reactor().is_active() {
             self.turn(Some(Duration::ZERO));
@@ -216,8 +220,8 @@ impl<S: Scheduler> Worker<S> {
         unsafe { (*self.cache.get()).free(memory, size, &self.core.depot) }
     }
 
-    /// Runs tasks until the runtime stops, or until `ready` says so: it is asked between tasks, and with `true`
-    /// when there are none, and whatever makes it true unparks this worker afterwards.
+    /// Runs tasks until the runtime stops, or until `ready` says so: it is asked between tasks, and
+    /// with `true` when there are none, and whatever makes it true unparks this worker afterwards.
     pub(super) fn run(&self, ready: impl Fn(bool) -> bool) -> Pause {
         let _current = self.enter();
         let mut state = Search::No;
@@ -241,7 +245,7 @@ impl<S: Scheduler> Worker<S> {
                         self.turn(Some(Duration::ZERO));
                     }
                 }
-                if let Some(found) = self.due_held() {
+                if let Some(found) = self.due_preempted() {
                     self.leave(std::mem::replace(&mut state, Search::No));
                     self.execute(found);
                     continue;
@@ -249,7 +253,7 @@ impl<S: Scheduler> Worker<S> {
             }
             if let Some(found) = self.next(tick) {
                 if std::mem::take(&mut idle) {
-                    self.get_to_work(found.origin(), &mut state);
+                    self.get_to_work(found.source(), &mut state);
                 }
                 self.execute(found);
             } else if ready(true) {
@@ -257,7 +261,7 @@ impl<S: Scheduler> Worker<S> {
                 return Pause::Ready;
             } else if let Some(found) = self.seek(tick, &mut state, &ready) {
                 idle = false;
-                self.get_to_work(found.origin(), &mut state);
+                self.get_to_work(found.source(), &mut state);
                 self.execute(found);
             } else {
                 idle = true;
@@ -265,7 +269,7 @@ impl<S: Scheduler> Worker<S> {
                 (state, found) = self.sleep(state, &ready);
                 if let Some(found) = found {
                     idle = false;
-                    self.get_to_work(found.origin(), &mut state);
+                    self.get_to_work(found.source(), &mut state);
                     self.execute(found);
                 }
                 if self.core.stopping.load(Acquire) {
@@ -277,11 +281,13 @@ impl<S: Scheduler> Worker<S> {
     }
 
     /// Ends a time without work.
-    fn get_to_work(&self, origin: Origin, state: &mut Search) {
-        let stolen = if let Origin::Stolen { moved } = origin { moved } else { 0 };
-        self.temper.got_work(self.tick.get(), stolen);
+    fn get_to_work(&self, source: TaskSource, state: &mut Search) {
+        let stolen = if let TaskSource::Stolen { moved } = source { moved } else { 0 };
+        self.idle_backoff.got_work(self.tick.get(), stolen);
         self.leave(std::mem::replace(state, Search::No));
-        self.core.sleep.depart(self.core.reactor().is_active(), |worker| self.core.unpark_by(worker, Some(self)));
+        self.core.sleep.depart(self.core.reactor().is_active(), |worker| {
+            self.core.unpark_by(worker, Some(self))
+        });
     }
 
     /// Ends a search that found something.
@@ -293,7 +299,7 @@ impl<S: Scheduler> Worker<S> {
     }
 
     #[inline]
-    fn next(&self, tick: u32) -> Option<Found> {
+    fn next(&self, tick: u32) -> Option<NextTask> {
         if (self.interval.get() == 1 || (tick & 1 == 0 && !self.shared().inbox.is_empty()))
             && let Some(found) = self.due_pinned()
         {
@@ -304,16 +310,21 @@ impl<S: Scheduler> Worker<S> {
         if found.is_none() && self.has_pinned() {
             return self.next_pinned();
         }
-        found.or_else(|| self.next_held())
+        found.or_else(|| self.next_preempted())
     }
 
     /// Looks for work elsewhere, unless a nap is due first.
     #[cold]
-    fn seek(&self, tick: u32, state: &mut Search, ready: &impl Fn(bool) -> bool) -> Option<Found> {
-        let start = self.temper.ran_dry(*state == Search::Woken, tick, &self.core.pace);
+    fn seek(
+        &self,
+        tick: u32,
+        state: &mut Search,
+        ready: &impl Fn(bool) -> bool,
+    ) -> Option<NextTask> {
+        let start = self.idle_backoff.ran_dry(*state == Search::Woken, tick, &self.core.pace);
         // When nobody else runs there is nobody to leave work to, and none to wait for.
         let company = self.core.sleep.others_run();
-        if company && self.temper.is_tired() {
+        if company && self.idle_backoff.is_tired() {
             return None;
         }
         if *state == Search::No {
@@ -325,7 +336,8 @@ impl<S: Scheduler> Worker<S> {
         let mut found = self.search();
         let lingers = || company && start.is_some_and(|start| start.elapsed() < LINGER);
         while found.is_none() && lingers() {
-            // A look at the others' queues takes a cache line from them, so there are pauses in between.
+            // A look at the others' queues takes a cache line from them, so there are pauses in
+            // between.
             (0..32).for_each(|_| std::hint::spin_loop());
             if ready(true) || self.core.stopping.load(Acquire) {
                 break;
@@ -338,7 +350,7 @@ impl<S: Scheduler> Worker<S> {
         found
     }
 
-    fn search(&self) -> Option<Found> {
+    fn search(&self) -> Option<NextTask> {
         let policy = self.core.policy();
         let found = self.with_local(|local| local.and_then(|local| policy.search(local)));
         if found.is_none() {
@@ -352,10 +364,11 @@ impl<S: Scheduler> Worker<S> {
         !self.shared().inbox.is_empty() || !self.pinned.borrow().is_empty()
     }
 
-    /// The next pinned task if it is its turn. The policy's tasks and the pinned go in rounds: who is there when a round
-    /// begins runs once in it, as if all stood in one queue, so that a few of either kind do not hold up many of the other.
+    /// The next pinned task if it is its turn. The policy's tasks and the pinned go in rounds: who
+    /// is there when a round begins runs once in it, as if all stood in one queue, so that a few of
+    /// either kind do not hold up many of the other.
     #[cold]
-    fn due_pinned(&self) -> Option<Found> {
+    fn due_pinned(&self) -> Option<NextTask> {
         if self.round.get() == (0, 0) {
             self.begin_round();
         }
@@ -372,69 +385,72 @@ impl<S: Scheduler> Worker<S> {
         self.shared().inbox.take_into(&mut self.pinned.borrow_mut());
         let pinned = self.pinned.borrow().len();
         if pinned != 0 {
-            // Nothing is borrowed here: the policy may drop a task, whose destructor may wake one that is pinned.
-            let others = self.with_local(|local| local.map_or(0, |local| self.core.policy().queued(local)));
+            // Nothing is borrowed here: the policy may drop a task, whose destructor may wake one
+            // that is pinned.
+            let others =
+                self.with_local(|local| local.map_or(0, |local| self.core.policy().queued(local)));
             self.round.set((others, pinned));
             self.interval.set(1);
         }
     }
 
-    /// The next pinned task of a round. If none has begun, the policy had nothing, and its turns in this one are over.
+    /// The next pinned task of a round. If none has begun, the policy had nothing, and its turns in
+    /// this one are over.
     #[cold]
-    fn next_pinned(&self) -> Option<Found> {
+    fn next_pinned(&self) -> Option<NextTask> {
         let mut pinned = self.pinned.borrow_mut();
         self.shared().inbox.take_into(&mut pinned);
         let (others, left) = self.round.get();
         let left = if others == 0 && left != 0 { left } else { pinned.len() };
         let task = pinned.pop_front()?;
         self.round.set((0, left - 1));
-        let last = pinned.is_empty() && self.held.borrow().is_empty();
+        let last = pinned.is_empty() && self.preempted.borrow().is_empty();
         self.interval.set(if last { HOUSEKEEPING_INTERVAL } else { 1 });
-        Some(Found::new(task, Origin::Local))
+        Some(NextTask::new(task, TaskSource::Local))
     }
 
     /// The preempted task that has waited longest.
     #[inline]
-    fn next_held(&self) -> Option<Found> {
-        let mut held = self.held.borrow_mut();
-        let task = held.pop_front()?;
-        if held.is_empty() {
-            self.held_due.set(None);
+    fn next_preempted(&self) -> Option<NextTask> {
+        let mut preempted = self.preempted.borrow_mut();
+        let task = preempted.pop_front()?;
+        if preempted.is_empty() {
+            self.preempted_due.set(None);
             if self.pinned.borrow().is_empty() {
                 self.interval.set(HOUSEKEEPING_INTERVAL);
             }
         }
-        Some(Found::new(task, Origin::Local))
+        Some(NextTask::new(task, TaskSource::Local))
     }
 
     /// The same, if others have had their time.
     #[cold]
-    fn due_held(&self) -> Option<Found> {
-        let due = self.held_due.get()?;
-        if Instant::now() < due { None } else { self.next_held() }
+    fn due_preempted(&self) -> Option<NextTask> {
+        let due = self.preempted_due.get()?;
+        if Instant::now() < due { None } else { self.next_preempted() }
     }
 
-    /// After the last task, on the worker's own thread: polls the preempted tasks, in turn, until each suspends by
-    /// itself, and drops it then.
-    pub(super) fn finish_held(&self) {
+    /// After the last task, on the worker's own thread: polls the preempted tasks, in turn, until
+    /// each suspends by itself, and drops it then.
+    pub(super) fn finish_preempted(&self) {
         let _current = self.enter();
-        while let Some(found) = self.next_held() {
+        while let Some(found) = self.next_preempted() {
             found.task.cancel();
             self.execute(found);
         }
     }
 
     #[inline]
-    fn execute(&self, found: Found) {
+    fn execute(&self, found: NextTask) {
         if !found.task.is_of(Arc::as_ptr(&self.core).cast()) {
             return found.task.send_home();
         }
         self.count(Counter::Dequeued, 1);
-        match found.origin() {
-            Origin::Local => {}
-            Origin::Slot => self.count(Counter::SlotHits, 1),
-            Origin::Shared => self.count(Counter::SharedPops, 1),
-            Origin::Stolen { moved } => {
+        match found.source() {
+            TaskSource::Local => {}
+            TaskSource::Slot => self.count(Counter::SlotHits, 1),
+            TaskSource::Shared => self.count(Counter::SharedPops, 1),
+            TaskSource::Stolen { moved } => {
                 self.count(Counter::Steals, 1);
                 self.count(Counter::Stolen, u64::from(moved));
             }
@@ -442,14 +458,14 @@ impl<S: Scheduler> Worker<S> {
         found.task.run();
     }
 
-    /// Sleeps until there may be something to do. Returns whether the worker counts as searching, and
-    /// a task if it came for one.
+    /// Sleeps until there may be something to do. Returns whether the worker counts as searching,
+    /// and a task if it came for one.
     #[cold]
-    fn sleep(&self, state: Search, ready: &impl Fn(bool) -> bool) -> (Search, Option<Found>) {
+    fn sleep(&self, state: Search, ready: &impl Fn(bool) -> bool) -> (Search, Option<NextTask>) {
         if state == Search::Woken {
             self.count(Counter::UselessUnparks, 1);
         }
-        if let Some(nap) = self.temper.nap()
+        if let Some(nap) = self.idle_backoff.nap()
             && self.may_nap()
             && let Some(state) = self.core.sleep.nap(self.index, state, || self.nap(nap))
         {
@@ -458,7 +474,8 @@ impl<S: Scheduler> Worker<S> {
         }
         let active = self.drove.take();
         let wanted = || self.has_work() || ready(true) || self.core.stopping.load(Acquire);
-        let (state, found) = self.core.sleep.sleep(self.index, state, active, wanted, |rest| self.rest(rest));
+        let (state, found) =
+            self.core.sleep.sleep(self.index, state, active, wanted, |rest| self.rest(rest));
         (state, found.flatten())
     }
 
@@ -479,8 +496,9 @@ impl<S: Scheduler> Worker<S> {
         !self.core.reactor().is_active() || self.core.reactor.try_driver().is_none()
     }
 
-    /// Blocks: in epoll if nobody else does, otherwise on a futex; for a bounded time if it watches.
-    fn rest(&self, rest: &Rest<'_>) -> Option<Found> {
+    /// Blocks: in epoll if nobody else does, otherwise on a futex; for a bounded time if it
+    /// watches.
+    fn rest(&self, rest: &Rest<'_>) -> Option<NextTask> {
         self.count(Counter::Parks, 1);
         let parker = &self.shared().parker;
         let mut driver = None;
@@ -520,9 +538,9 @@ impl<S: Scheduler> Worker<S> {
         }
     }
 
-    /// Looks which poll the others are in, and with `rescue` takes what one keeps for itself that is in
-    /// the same as at the last look.
-    fn look_at_others(&self, rescue: bool) -> Option<Found> {
+    /// Looks which poll the others are in, and with `rescue` takes what one keeps for itself that
+    /// is in the same as at the last look.
+    fn look_at_others(&self, rescue: bool) -> Option<NextTask> {
         let others = self.core.workers.iter().zip(&self.core.seen).enumerate();
         let mut found = None;
         for (index, (worker, seen)) in others {
@@ -531,7 +549,8 @@ impl<S: Scheduler> Worker<S> {
                 seen.store(tick, Relaxed);
             } else if rescue && found.is_none() && index != self.index {
                 let policy = self.core.policy();
-                found = self.with_local(|local| local.and_then(|local| policy.rescue(local, index)));
+                found =
+                    self.with_local(|local| local.and_then(|local| policy.rescue(local, index)));
             }
         }
         found
@@ -543,7 +562,8 @@ impl<S: Scheduler> Worker<S> {
 
     fn has_work(&self) -> bool {
         let policy = self.core.policy();
-        self.has_pinned() || self.with_local(|local| local.is_some_and(|local| policy.has_work(local)))
+        self.has_pinned()
+            || self.with_local(|local| local.is_some_and(|local| policy.has_work(local)))
     }
 
     /// Collects what is ready from the reactor, if no other worker is at it.
@@ -554,14 +574,18 @@ impl<S: Scheduler> Worker<S> {
     }
 
     fn count_turn(&self, turn: std::io::Result<crate::reactor::Turn>) {
-        // epoll_wait fails only for EINTR, which the driver retries, or for arguments that are wrong.
-        let turn = turn.unwrap_or_else(|error| panic!("the reactor of runtime {} failed: {error}", self.core.name));
+        // epoll_wait fails only for EINTR, which the driver retries, or for arguments that are
+        // wrong.
+        let turn = turn.unwrap_or_else(|error| {
+            panic!("the reactor of runtime {} failed: {error}", self.core.name)
+        });
         self.count(Counter::ReactorTurns, u64::from(turn.waits));
         self.count(Counter::IoEvents, u64::from(turn.events));
         self.count(Counter::TimersFired, u64::from(turn.timers));
     }
 
-    /// On the worker's own thread, after all workers have stopped: drops the tasks that only it may drop.
+    /// On the worker's own thread, after all workers have stopped: drops the tasks that only it may
+    /// drop.
     pub(super) fn drop_pinned(&self) {
         let _current = self.enter();
         loop {
@@ -569,12 +593,13 @@ impl<S: Scheduler> Worker<S> {
             let Some(task) = self.pinned.borrow_mut().pop_front() else { break };
             drop(task);
         }
-        // SAFETY: all workers have stopped, the gate is closed, and pinned tasks are no longer accepted: the
-        // ones that are left lie in no queue. This is their thread.
+        // SAFETY: all workers have stopped, the gate is closed, and pinned tasks are no longer
+        // accepted: the ones that are left lie in no queue. This is their thread.
         unsafe { self.core.cancel_remaining(Some(self.index)) };
     }
 
-    /// Drops the queues, and with them cancels the tasks in them. Returns tasks allocated minus tasks freed.
+    /// Drops the queues, and with them cancels the tasks in them. Returns tasks allocated minus
+    /// tasks freed.
     pub(super) fn dismiss(self) -> i64 {
         let Self { local, cache, pinned, .. } = self;
         drop(pinned);

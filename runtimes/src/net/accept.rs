@@ -1,9 +1,10 @@
 //! Taking connections off a listening socket: what TCP and Unix listeners share.
 //!
 //! # Edges and errors
-//! An accept that fails for lack of descriptors (`EMFILE`, `ENFILE`) or memory leaves the connection in the
-//! kernel's queue, and epoll has reported its edge already. So such an error keeps the listener's readiness: the next
-//! accept asks the kernel at once. Only "would block" ever clears it.
+//! An accept that fails for lack of descriptors (`EMFILE`, `ENFILE`) or memory leaves the
+//! connection in the kernel's queue, and epoll has reported its edge already. So such an error
+//! keeps the listener's readiness: the next accept asks the kernel at once. Only "would block" ever
+//! clears it.
 
 use std::future::Future;
 use std::io;
@@ -30,8 +31,9 @@ pub(super) fn accept<T: AsFd>(
     })
 }
 
-/// Whether an error of `accept4` is about the one connection that it took off the queue. Linux passes errors that are pending on the
-/// new socket through; accept(2) says to treat them like "try again". Each retry takes a connection, so it ends.
+/// Whether an error of `accept4` is about the one connection that it took off the queue. Linux
+/// passes errors that are pending on the new socket through; accept(2) says to treat them like "try
+/// again". Each retry takes a connection, so it ends.
 fn is_of_the_connection(error: Errno) -> bool {
     matches!(
         error,
@@ -55,8 +57,15 @@ mod tests {
         for error in [Errno::CONNABORTED, Errno::PROTO, Errno::HOSTUNREACH] {
             assert!(is_of_the_connection(error), "{error}");
         }
-        for error in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN, Errno::INVAL, Errno::INTR]
-        {
+        for error in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::AGAIN,
+            Errno::INVAL,
+            Errno::INTR,
+        ] {
             assert!(!is_of_the_connection(error), "{error}");
         }
     }

@@ -59,7 +59,11 @@ pub(super) fn write<'a, T: AsFd>(
     })
 }
 
-pub(super) async fn read_exact<T: AsFd>(source: &Source<T>, short: Short, mut buffer: &mut [u8]) -> io::Result<()> {
+pub(super) async fn read_exact<T: AsFd>(
+    source: &Source<T>,
+    short: Short,
+    mut buffer: &mut [u8],
+) -> io::Result<()> {
     while !buffer.is_empty() {
         match read(source, short, buffer).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -69,7 +73,11 @@ pub(super) async fn read_exact<T: AsFd>(source: &Source<T>, short: Short, mut bu
     Ok(())
 }
 
-pub(super) async fn write_all<T: AsFd>(source: &Source<T>, short: Short, mut buffer: &[u8]) -> io::Result<()> {
+pub(super) async fn write_all<T: AsFd>(
+    source: &Source<T>,
+    short: Short,
+    mut buffer: &[u8],
+) -> io::Result<()> {
     while !buffer.is_empty() {
         match write(source, short, buffer).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),

@@ -50,8 +50,8 @@ impl TcpListener {
     /// Connections that ended while they waited in the queue with a network error are skipped.
     ///
     /// # Errors
-    /// `EMFILE` and its like when the process or the system is out of descriptors: the connection stays queued, and a
-    /// later call takes it. Retry after closing something, or after a pause.
+    /// `EMFILE` and its like when the process or the system is out of descriptors: the connection
+    /// stays queued, and a later call takes it. Retry after closing something, or after a pause.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (socket, address) = accept::accept(&self.source).await?;
         let address = internet(address)?;
@@ -95,16 +95,25 @@ impl TcpStream {
         // The kernel may refuse or connect at once, as often as it is asked.
         budget::consume().await;
         let address = address.into();
-        let socket: OwnedFd = rustix::net::socket_with(family(&address), SocketType::STREAM, FLAGS, None)?;
-        // Before it is registered: epoll calls a socket that is neither connected nor connecting "hung up".
+        let socket: OwnedFd =
+            rustix::net::socket_with(family(&address), SocketType::STREAM, FLAGS, None)?;
+        // Before it is registered: epoll calls a socket that is neither connected nor connecting
+        // "hung up".
         match rustix::net::connect(&socket, &address) {
-            Ok(()) => return Ok(Self { source: Source::new(handle, socket.into())?, short: Short::WouldBlock }),
+            Ok(()) => {
+                return Ok(Self {
+                    source: Source::new(handle, socket.into())?,
+                    short: Short::WouldBlock,
+                });
+            }
             Err(Errno::INPROGRESS | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let source = Source::new_pending(handle, std::net::TcpStream::from(socket))?;
-        // Not ready before the first event, which says that the attempt is over; how it ended is the socket's error.
-        let outcome = |socket: &std::net::TcpStream, _| Ok((sockopt::socket_error(socket)??, Left::Unknown));
+        // Not ready before the first event, which says that the attempt is over; how it ended is
+        // the socket's error.
+        let outcome =
+            |socket: &std::net::TcpStream, _| Ok((sockopt::socket_error(socket)??, Left::Unknown));
         source.attempt(Interest::Writable, outcome).await?;
         Ok(Self { source, short: Short::WouldBlock })
     }
@@ -124,13 +133,20 @@ impl TcpStream {
         self.source.into_inner()
     }
 
-    /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the end of the stream.
-    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
+    /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the
+    /// end of the stream.
+    pub fn read<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
         stream::read(&self.source, self.short, buffer)
     }
 
     /// Writes a part of `buffer`, at least one byte of one that is not empty.
-    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
+    pub fn write<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
         stream::write(&self.source, self.short, buffer)
     }
 
@@ -138,12 +154,18 @@ impl TcpStream {
     ///
     /// # Errors
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the stream ends before that.
-    pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
+    pub fn read_exact<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
         stream::read_exact(&self.source, self.short, buffer)
     }
 
     /// Writes all of `buffer`.
-    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
+    pub fn write_all<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
         stream::write_all(&self.source, self.short, buffer)
     }
 

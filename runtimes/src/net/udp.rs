@@ -12,7 +12,8 @@ use crate::reactor::{Handle, Interest, Left, Source};
 
 /// A UDP socket.
 ///
-/// Nothing is concluded from the size of a datagram: the socket counts as empty when the kernel says so.
+/// Nothing is concluded from the size of a datagram: the socket counts as empty when the kernel
+/// says so.
 #[derive(Debug)]
 pub struct UdpSocket {
     source: Source<std::net::UdpSocket>,
@@ -73,7 +74,10 @@ impl UdpSocket {
     }
 
     /// Sends one datagram to the connected peer.
-    pub fn send<'a>(&'a self, datagram: &'a [u8]) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+    pub fn send<'a>(
+        &'a self,
+        datagram: &'a [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
         self.source.attempt(Interest::Writable, move |socket, _| {
             Ok((rustix::net::send(socket, datagram, SendFlags::NOSIGNAL)?, Left::Unknown))
         })
@@ -83,7 +87,10 @@ impl UdpSocket {
     ///
     /// # Errors
     /// Also those that earlier datagrams ran into, such as `ECONNREFUSED`.
-    pub fn recv<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + Send + 'a {
+    pub fn recv<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + 'a {
         self.source.attempt(Interest::Readable, move |socket, _| {
             let (n, _) = rustix::net::recv(socket, &mut *buffer, RecvFlags::empty())?;
             Ok((n, Left::Unknown))

@@ -26,7 +26,8 @@ impl UnixListener {
     /// Those of `socket`, `bind`, `listen`, and [`Source::new`].
     pub fn bind(handle: &Handle, path: impl AsRef<Path>) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path.as_ref())?;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
         rustix::net::bind(&socket, &address)?;
         rustix::net::listen(&socket, BACKLOG)?;
         Ok(Self { source: Source::new(handle, socket.into())? })
@@ -67,14 +68,16 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Connects to the listener at `path`. The kernel does this at once or not at all, so nothing is awaited.
+    /// Connects to the listener at `path`. The kernel does this at once or not at all, so nothing
+    /// is awaited.
     ///
     /// # Errors
-    /// Those of `socket`, `connect`, and [`Source::new`]; [`WouldBlock`](io::ErrorKind::WouldBlock) when the listener's
-    /// queue is full, for which the kernel offers no way to wait.
+    /// Those of `socket`, `connect`, and [`Source::new`]; [`WouldBlock`](io::ErrorKind::WouldBlock)
+    /// when the listener's queue is full, for which the kernel offers no way to wait.
     pub fn connect(handle: &Handle, path: impl AsRef<Path>) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path.as_ref())?;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
         rustix::net::connect(&socket, &address)?;
         Ok(Self { source: Source::new(handle, socket.into())? })
     }
@@ -85,7 +88,10 @@ impl UnixStream {
     /// Those of `socketpair`, and of [`Source::new`].
     pub fn pair(handle: &Handle) -> io::Result<(Self, Self)> {
         let (a, b) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
-        Ok((Self { source: Source::new(handle, a.into())? }, Self { source: Source::new(handle, b.into())? }))
+        Ok((
+            Self { source: Source::new(handle, a.into())? },
+            Self { source: Source::new(handle, b.into())? },
+        ))
     }
 
     /// Takes over a connection of the standard library and makes it non-blocking.
@@ -97,13 +103,20 @@ impl UnixStream {
         Ok(Self { source: Source::new(handle, stream)? })
     }
 
-    /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the end of the stream.
-    pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
+    /// Reads what is there, at most the length of `buffer`, and waits while nothing is. 0 is the
+    /// end of the stream.
+    pub fn read<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
         stream::read(&self.source, Short::Unknown, buffer)
     }
 
     /// Writes a part of `buffer`, at least one byte of one that is not empty.
-    pub fn write<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
+    pub fn write<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send + use<'a> {
         stream::write(&self.source, Short::Unknown, buffer)
     }
 
@@ -111,12 +124,18 @@ impl UnixStream {
     ///
     /// # Errors
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the stream ends before that.
-    pub fn read_exact<'a>(&'a self, buffer: &'a mut [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
+    pub fn read_exact<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
         stream::read_exact(&self.source, Short::Unknown, buffer)
     }
 
     /// Writes all of `buffer`.
-    pub fn write_all<'a>(&'a self, buffer: &'a [u8]) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
+    pub fn write_all<'a>(
+        &'a self,
+        buffer: &'a [u8],
+    ) -> impl Future<Output = io::Result<()>> + Send + use<'a> {
         stream::write_all(&self.source, Short::Unknown, buffer)
     }
 

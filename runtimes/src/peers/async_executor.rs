@@ -1,8 +1,8 @@
 //! async-executor's `Executor` on worker threads.
 //!
-//! Its documentation runs it so: N threads in `block_on(executor.run(shutdown))`, the main future beside them in a plain
-//! `block_on`. This is the form that keeps what the outer trait promises: every task ends with its runtime. The crate's faster
-//! form is `async_static`.
+//! Its documentation runs it so: N threads in `block_on(executor.run(shutdown))`, the main future
+//! beside them in a plain `block_on`. This is the form that keeps what the outer trait promises:
+//! every task ends with its runtime. The crate's faster form is `async_static`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// async-executor as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-executor",
     summary: "async-executor's Executor: a shared queue, bounded worker queues filled in batches, stealing of halves",
     isolates: "what queue batches do against a worker that keeps what it wakes, as in `work-stealing`",
     relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// An `Executor` and the threads that run it.
@@ -41,8 +41,8 @@ pub struct Variant {
 impl Variant {
     fn stop(&mut self) {
         self.threads.stop();
-        // The reactor before the executor: a wake-up of its that overlaps the executor's drop would leave the woken task in
-        // a queue that nobody empties any more.
+        // The reactor before the executor: a wake-up of its that overlaps the executor's drop would
+        // leave the woken task in a queue that nobody empties any more.
         self.driver.stop();
         self.spawner.shared.gate.close();
         drop(self.spawner.shared.gate.take());
@@ -60,11 +60,11 @@ impl Runtime for Variant {
     type Sockets = AsyncNet;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
         let gate = Arc::new(Gate::new(Executor::new()));
         let shared = Arc::new(Shared { gate, reactor: driver.handle().clone() });
-        let threads = Threads::start(CARD.name, config.workers, &shared.gate, config.own_sockets)?;
+        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
         Ok(Self { threads, spawner: ExecutorSpawner { shared }, driver, own_sockets: config.own_sockets })
     }
 
@@ -77,7 +77,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
         wait(each_poll(future), self.own_sockets)
     }

@@ -13,21 +13,22 @@ use super::inbox::{Inbox, LocalJoin};
 use super::own_net::async_net::{self, AsyncNet};
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// async-executor's local executor as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-local",
     summary: "async-executor's LocalExecutor on the caller's thread: a lock-free queue and async-task's task cell",
     isolates: "against `async-executor`: what the same executor costs without other threads",
     relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Caller,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
-/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows; with its own sockets by
-/// async-io's `block_on`, which turns their reactor when there is nothing to run.
+/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows; with
+/// its own sockets by async-io's `block_on`, which turns their reactor when there is nothing to
+/// run.
 #[derive(Debug)]
 pub struct Variant {
     /// `None` once stopped.
@@ -40,8 +41,8 @@ pub struct Variant {
 impl Variant {
     fn stop(&mut self) {
         self.spawner.shared.inbox.close();
-        // The reactor first: a wake-up of its that overlaps the executor's drop would leave the woken task in a
-        // queue that nobody empties any more.
+        // The reactor first: a wake-up of its that overlaps the executor's drop would leave the
+        // woken task in a queue that nobody empties any more.
         self.driver.stop();
         self.executor = None;
     }
@@ -58,7 +59,7 @@ impl Runtime for Variant {
     type Sockets = AsyncNet;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
         if config.own_sockets {
             async_net::start_reactor()?;
@@ -79,7 +80,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let executor = self.executor.as_ref().expect("a runtime is stopped only when it is consumed");
         self.spawner.shared.inbox.attend(executor, || {
             let run = executor.run(each_poll(future));

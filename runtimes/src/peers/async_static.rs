@@ -1,9 +1,10 @@
 //! async-executor's `StaticExecutor` on worker threads: its fastest form.
 //!
-//! It keeps no list of active tasks, and is leaked: "losing the handle to the executor or failing to consistently drive
-//! it will cause all spawned tasks to permanently leak". So each runtime leaves an executor behind. What is queued when
-//! the runtime ends, or is woken by the end of its reactor, is still taken out and dropped: a future is not polled any
-//! more once shutdown has begun (`Guarded`). A pending task that nobody wakes stays for ever.
+//! It keeps no list of active tasks, and is leaked: "losing the handle to the executor or failing
+//! to consistently drive it will cause all spawned tasks to permanently leak". So each runtime
+//! leaves an executor behind. What is queued when the runtime ends, or is woken by the end of its
+//! reactor, is still taken out and dropped: a future is not polled any more once shutdown has begun
+//! (`Guarded`). A pending task that nobody wakes stays for ever.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,10 +22,10 @@ use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
 use crate::budget::{self, each_poll};
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Join, JoinError, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Join, JoinError, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// async-executor's leaked form as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-static",
     summary: "async-executor's StaticExecutor: the same queues without a list of active tasks. It is never freed, and at \
               shutdown it cannot drop tasks that wait",
@@ -32,7 +33,7 @@ pub const CARD: Card = Card {
     relatives: &["async-executor", "work-stealing"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// A leaked executor and the threads that run it.
@@ -70,13 +71,13 @@ impl Runtime for Variant {
     type Sockets = AsyncNet;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
         let gate = Arc::new(Gate::new(Executor::new().leak()));
         // Leaked like the executor: a task may outlive everything else.
         let closing = Box::leak(Box::new(AtomicBool::new(false)));
         let shared = Arc::new(Shared { gate, closing, reactor: driver.handle().clone() });
-        let threads = Threads::start(CARD.name, config.workers, &shared.gate, config.own_sockets)?;
+        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
         Ok(Self { threads, spawner: StaticSpawner { shared }, driver, own_sockets: config.own_sockets })
     }
 
@@ -89,7 +90,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
         wait(each_poll(future), self.own_sockets)
     }

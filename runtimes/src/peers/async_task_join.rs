@@ -17,7 +17,8 @@ pub struct TaskJoin<T>(State<T>);
 /// As large as one wide pointer: awaiting, the common case, allocates nothing.
 enum State<T> {
     Running(FallibleTask<T>),
-    /// After `abort`: `Task::cancel` consumes the handle, so its future (unnameable) takes the handle's place.
+    /// After `abort`: `Task::cancel` consumes the handle, so its future (unnameable) takes the
+    /// handle's place.
     Aborting(Pin<Box<dyn Future<Output = Result<T, JoinError>> + Send>>),
     /// The task was never made, or the state is being exchanged.
     Gone,
@@ -41,8 +42,8 @@ impl<T> TaskJoin<T> {
     }
 }
 
-/// Polls the outcome of a task that was spawned with panic propagation, as async-executor does it: the panic
-/// resumes in whoever polls the handle.
+/// Polls the outcome of a task that was spawned with panic propagation, as async-executor does it:
+/// the panic resumes in whoever polls the handle.
 #[inline]
 fn poll_outcome<T>(
     task: Pin<&mut impl Future<Output = Option<T>>>,
@@ -77,7 +78,8 @@ impl<T: Send + 'static> Join<T> for TaskJoin<T> {
                     let mut cancel = pin!(task.cancel());
                     std::future::poll_fn(|cx| poll_outcome(cancel.as_mut(), cx)).await
                 });
-                // `cancel` marks the task at its first poll; whoever awaits the handle registers a waker later.
+                // `cancel` marks the task at its first poll; whoever awaits the handle registers a
+                // waker later.
                 match outcome.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     Poll::Pending => State::Aborting(outcome),
                     Poll::Ready(finished) => State::Aborting(Box::pin(ready(finished))),

@@ -70,7 +70,8 @@ impl Threads {
 
     /// Stops and joins them.
     pub(super) fn stop(&mut self) {
-        let (stops, threads): (Vec<_>, Vec<_>) = self.0.drain(..).map(|Worker { stop, thread }| (stop, thread)).unzip();
+        let (stops, threads): (Vec<_>, Vec<_>) =
+            self.0.drain(..).map(|Worker { stop, thread }| (stop, thread)).unzip();
         drop(stops);
         for thread in threads {
             // A worker's panic has been reported by the panic hook; there is nobody else to tell.
@@ -80,7 +81,12 @@ impl Threads {
 }
 
 impl Worker {
-    fn start<E: Run>(runtime: &'static str, name: String, gate: Arc<Gate<E>>, own_sockets: bool) -> io::Result<Self> {
+    fn start<E: Run>(
+        runtime: &'static str,
+        name: String,
+        gate: Arc<Gate<E>>,
+        own_sockets: bool,
+    ) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name(name).spawn(move || {
             let _entered = crate::enter::enter(runtime);
@@ -92,8 +98,8 @@ impl Worker {
     }
 }
 
-/// Blocks on `future`. With their own sockets smol's threads wait in async-io's `block_on`, which turns the reactor
-/// meanwhile.
+/// Blocks on `future`. With their own sockets smol's threads wait in async-io's `block_on`, which
+/// turns the reactor meanwhile.
 pub(super) fn wait<F: Future>(future: F, own_sockets: bool) -> F::Output {
     if own_sockets { async_io::block_on(future) } else { block_on(future) }
 }

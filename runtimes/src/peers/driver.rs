@@ -4,8 +4,8 @@ use crate::StartError;
 use crate::metrics::{Counter, Snapshot};
 use crate::reactor::{Handle, Reactor, Thread, Totals};
 
-/// Our reactor on a thread of its own, as async-io runs its own: no peer has a hook through which another reactor
-/// could be polled from its idle workers.
+/// Our reactor on a thread of its own, as async-io runs its own: no peer has a hook through which
+/// another reactor could be polled from its idle workers.
 #[derive(Debug)]
 pub(super) struct Driver {
     /// `None` once stopped.
@@ -16,8 +16,10 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn start() -> Result<Self, StartError> {
-        let reactor = Reactor::new().map_err(|source| StartError::Os { what: "reactor", source })?;
-        let thread = Thread::start(reactor).map_err(|source| StartError::Os { what: "reactor thread", source })?;
+        let reactor =
+            Reactor::new().map_err(|source| StartError::Os { what: "reactor", source })?;
+        let thread = Thread::start(reactor)
+            .map_err(|source| StartError::Os { what: "reactor thread", source })?;
         Ok(Self { thread: Some(thread), last: Totals::default() })
     }
 
@@ -38,8 +40,13 @@ impl Driver {
 
     /// A snapshot of what the reactor counts and of `others`, which the peer itself counts.
     pub(super) fn snapshot(&self, others: &[(Counter, u64)]) -> Snapshot {
-        let Totals { waits, events, timers } = self.thread.as_ref().map_or(self.last, Thread::totals);
-        let own = [(Counter::ReactorTurns, waits), (Counter::IoEvents, events), (Counter::TimersFired, timers)];
+        let Totals { waits, events, timers } =
+            self.thread.as_ref().map_or(self.last, Thread::totals);
+        let own = [
+            (Counter::ReactorTurns, waits),
+            (Counter::IoEvents, events),
+            (Counter::TimersFired, timers),
+        ];
         Snapshot::only(&[&own, others].concat())
     }
 }

@@ -13,17 +13,17 @@ use super::remote_join::RemoteJoin;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// futures-executor's local pool as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "futures-local",
     summary: "futures-executor's LocalPool on the caller's thread: all tasks in one FuturesUnordered",
     isolates: "what an intrusive ready list of boxed futures costs against one allocation per task",
     relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "futures-executor" },
     workers: Workers::Caller,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// A `LocalPool`, driven by `run_until`.
@@ -57,7 +57,7 @@ impl Runtime for Variant {
     type Sockets = NoSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
         let pool = LocalPool::new();
         let local = pool.spawner();
@@ -77,7 +77,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let mut pool = self.pool.borrow_mut();
         let pool = pool.as_mut().expect("a runtime is stopped only when it is consumed");
         self.spawner.shared.inbox.attend(&self.local, || pool.run_until(each_poll(future)))

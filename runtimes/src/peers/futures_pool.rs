@@ -1,9 +1,10 @@
 //! futures-executor's `ThreadPool`.
 //!
-//! A pool ends when its last clone is dropped, and every pending task holds clones: left to itself a pool with pending tasks
-//! would keep its threads for ever. The adapter therefore ends the threads with a task each that unwinds out of
-//! the worker's loop (`Pill`), and lets no task be polled once shutdown has begun (`Guarded`). What
-//! remains is a pending task that nobody wakes: it and its waker own each other, out of anybody's reach.
+//! A pool ends when its last clone is dropped, and every pending task holds clones: left to itself
+//! a pool with pending tasks would keep its threads for ever. The adapter therefore ends the
+//! threads with a task each that unwinds out of the worker's loop (`Pill`), and lets no task be
+//! polled once shutdown has begun (`Guarded`). What remains is a pending task that nobody wakes: it
+//! and its waker own each other, out of anybody's reach.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -26,17 +27,17 @@ use crate::enter::Entered;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
 use crate::threads::WorkerNames;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// futures-executor's thread pool as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "futures-pool",
     summary: "futures-executor's ThreadPool: one mutex-protected channel feeds all threads",
     isolates: "a shared queue behind a lock, against `global-queue`",
     relatives: &["global-queue", "tokio-mt"],
     origin: Origin::Peer { package: "futures-executor" },
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// A `ThreadPool`.
@@ -63,7 +64,8 @@ thread_local! {
     static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
 }
 
-/// A worker thread's own state; dropped when the thread ends, in whatever way. The fields drop in order.
+/// A worker thread's own state; dropped when the thread ends, in whatever way. The fields drop in
+/// order.
 struct Worker {
     shared: Arc<Shared>,
     taking: Cell<bool>,
@@ -79,7 +81,7 @@ impl Worker {
     fn new(shared: Arc<Shared>) -> Self {
         Self {
             taking: Cell::new(true),
-            _entered: crate::enter::enter(CARD.name),
+            _entered: crate::enter::enter(DESCRIPTOR.name),
             _resident: Resident::new(Arc::clone(&shared.gate)),
             _ended: Ended(Arc::clone(&shared)),
             shared,
@@ -88,7 +90,8 @@ impl Worker {
 
     /// Notes that this worker takes no more tasks; says whether it was the last that did.
     fn retire(&self) -> bool {
-        // AcqRel: pairs with itself; what the others pushed before they retired is there for the last to find.
+        // AcqRel: pairs with itself; what the others pushed before they retired is there for the
+        // last to find.
         self.taking.replace(false) && self.shared.taking.fetch_sub(1, Ordering::AcqRel) == 1
     }
 }
@@ -106,8 +109,8 @@ impl Drop for Ended {
     }
 }
 
-/// Ends the worker that polls it. The last worker first puts another pill behind whatever its late colleagues spawned, so
-/// that nothing stays in the channel.
+/// Ends the worker that polls it. The last worker first puts another pill behind whatever its late
+/// colleagues spawned, so that nothing stays in the channel.
 struct Pill {
     pool: ThreadPool,
     last: bool,
@@ -139,7 +142,8 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
             return Poll::Ready(());
         }
         budget::refill();
-        // SAFETY: the one field is pinned when `self` is: it is not moved out, and there is no `Drop`.
+        // SAFETY: the one field is pinned when `self` is: it is not moved out, and there is no
+        // `Drop`.
         unsafe { self.map_unchecked_mut(|guarded| &mut guarded.0) }.poll(cx)
     }
 }
@@ -149,7 +153,8 @@ impl Variant {
         let shared = &self.spawner.shared;
         let Some(pool) = shared.gate.pass(ThreadPool::clone) else { return };
         shared.gate.close();
-        // Before the threads end: a task that the reactor wakes for the last time still gets dropped by them.
+        // Before the threads end: a task that the reactor wakes for the last time still gets
+        // dropped by them.
         self.driver.stop();
         for _ in 0..shared.workers {
             pool.spawn_ok(Pill { pool: pool.clone(), last: false });
@@ -161,7 +166,8 @@ impl Variant {
 }
 
 impl Shared {
-    /// Waits until the kernel has forgotten every worker: futures-executor keeps no handles to join.
+    /// Waits until the kernel has forgotten every worker: futures-executor keeps no handles to
+    /// join.
     fn wait_for_threads(&self) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.one_ended.wait_while(ended, |ended| ended.len() < self.workers);
@@ -180,16 +186,17 @@ impl Runtime for Variant {
     type Sockets = NoSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
-        // A pool that gets only some of its threads returns an error, but no handle with which to wait for those.
+        // A pool that gets only some of its threads returns an error, but no handle with which to
+        // wait for those.
         rehearsal::threads(config.workers)?;
         // The pool's threads start before there is a pool to share; they wait for it here.
         let announced: Arc<OnceLock<Option<Arc<Shared>>>> = Arc::default();
         let awaited = Arc::clone(&announced);
         let pool = ThreadPool::builder()
             .pool_size(config.workers)
-            .name_prefix(WorkerNames::new(CARD.name, config.workers).prefix())
+            .name_prefix(WorkerNames::new(DESCRIPTOR.name, config.workers).prefix())
             .after_start(move |_| {
                 if let Some(shared) = awaited.wait() {
                     WORKER.set(Some(Worker::new(Arc::clone(shared))));
@@ -221,7 +228,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
         block_on(each_poll(future))
     }

@@ -1,9 +1,10 @@
 //! How spawners reach a multi-threaded peer's executor that shutdown takes away from them.
 //!
-//! Dropping an `async_executor::Executor` is the only way to drop its pending tasks, and those tasks may
-//! themselves hold spawners: a spawner must not keep the executor alive. So it holds a [`Gate`]. Threads that
-//! belong to the runtime (its workers, and its caller during `block_on`) are *residents*: the executor stays
-//! while one is left, and they pass with one comparison. Any other thread takes a read lock during a spawn.
+//! Dropping an `async_executor::Executor` is the only way to drop its pending tasks, and those
+//! tasks may themselves hold spawners: a spawner must not keep the executor alive. So it holds a
+//! [`Gate`]. Threads that belong to the runtime (its workers, and its caller during `block_on`) are
+//! *residents*: the executor stays while one is left, and they pass with one comparison. Any other
+//! thread takes a read lock during a spawn.
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -26,13 +27,17 @@ pub(super) struct Gate<E> {
     executor: UnsafeCell<Option<E>>,
 }
 
-// SAFETY: `executor` is written only under the write lock while there are no residents, and read only under the
-// read lock or by a resident. So references to `E` are shared (`Sync`) and the value may move (`Send`).
+// SAFETY: `executor` is written only under the write lock while there are no residents, and read
+// only under the read lock or by a resident. So references to `E` are shared (`Sync`) and the value
+// may move (`Send`).
 unsafe impl<E: Send + Sync> Sync for Gate<E> {}
 
 impl<E> fmt::Debug for Gate<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("closing", &self.closing).field("residents", &self.residents).finish()
+        f.debug_struct("Gate")
+            .field("closing", &self.closing)
+            .field("residents", &self.residents)
+            .finish()
     }
 }
 
@@ -57,7 +62,8 @@ impl<E> Gate<E> {
         if !self.is_resident() {
             return self.pass_from_outside(f);
         }
-        // Relaxed: a resident that misses the flag spawns a task that shutdown drops like any other.
+        // Relaxed: a resident that misses the flag spawns a task that shutdown drops like any
+        // other.
         if self.closing.load(Ordering::Relaxed) {
             return None;
         }
@@ -79,7 +85,8 @@ impl<E> Gate<E> {
         None
     }
 
-    /// Refuses every spawn that begins from now on, and waits for those from outside that are under way.
+    /// Refuses every spawn that begins from now on, and waits for those from outside that are under
+    /// way.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         drop(self.lock.write().unwrap_or_else(PoisonError::into_inner));
@@ -91,8 +98,13 @@ impl<E> Gate<E> {
     /// While residents are left: their threads must have been joined.
     pub(super) fn take(&self) -> Option<E> {
         let _guard = self.lock.write().unwrap_or_else(PoisonError::into_inner);
-        // Acquire pairs with the Release in `Resident::drop`: its uses of the executor come before this.
-        assert_eq!(self.residents.load(Ordering::Acquire), 0, "the executor was taken while threads still used it");
+        // Acquire pairs with the Release in `Resident::drop`: its uses of the executor come before
+        // this.
+        assert_eq!(
+            self.residents.load(Ordering::Acquire),
+            0,
+            "the executor was taken while threads still used it"
+        );
         // SAFETY: the write lock keeps readers and new residents out, and there are no old ones.
         unsafe { &mut *self.executor.get() }.take()
     }
@@ -132,7 +144,7 @@ impl<E> Drop for Resident<E> {
 #[inline]
 pub(super) fn closing_here() -> bool {
     let closing = RESIDENT_OF.get();
-    // SAFETY: the thread's `Resident` owns a share of the gate and clears the pointer before it gives that up.
-    // Relaxed: the flag publishes nothing, it only ends work early.
+    // SAFETY: the thread's `Resident` owns a share of the gate and clears the pointer before it
+    // gives that up. Relaxed: the flag publishes nothing, it only ends work early.
     !closing.is_null() && unsafe { &*closing }.load(Ordering::Relaxed)
 }

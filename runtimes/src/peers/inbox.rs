@@ -1,8 +1,9 @@
 //! How spawners reach a single-threaded peer's executor, which only its own thread may touch.
 //!
-//! On that thread, during `block_on`, a thread-local leads straight to the executor. From anywhere else the
-//! future travels: it is boxed with instructions into the [`Inbox`], and a task of the executor itself, which the
-//! inbox wakes, spawns what has arrived. Only travellers pay for the box.
+//! On that thread, during `block_on`, a thread-local leads straight to the executor. From anywhere
+//! else the future travels: it is boxed with instructions into the [`Inbox`], and a task of the
+//! executor itself, which the inbox wakes, spawns what has arrived. Only travellers pay for the
+//! box.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,7 +17,8 @@ use std::task::{Context, Poll, Waker};
 use crate::{Join, JoinError};
 
 thread_local! {
-    /// The inbox whose `block_on` runs on this thread (its address names it) and the executor behind it.
+    /// The inbox whose `block_on` runs on this thread (its address names it) and the executor
+    /// behind it.
     static HERE: Cell<(*const (), *const ())> = const { Cell::new((ptr::null(), ptr::null())) };
 }
 
@@ -39,7 +41,10 @@ struct State<E> {
 impl<E> fmt::Debug for Inbox<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
-        f.debug_struct("Inbox").field("jobs", &state.jobs.len()).field("closed", &state.closed).finish()
+        f.debug_struct("Inbox")
+            .field("jobs", &state.jobs.len())
+            .field("closed", &state.closed)
+            .finish()
     }
 }
 
@@ -61,8 +66,8 @@ impl<E: 'static> Inbox<E> {
         body()
     }
 
-    /// Spawns through `spawn`: at once on the executor's own thread, else by way of the inbox. After
-    /// [`close`](Self::close) the future is dropped and the handle reports the cancellation.
+    /// Spawns through `spawn`: at once on the executor's own thread, else by way of the inbox.
+    /// After [`close`](Self::close) the future is dropped and the handle reports the cancellation.
     #[inline]
     pub(super) fn spawn<F, J>(&self, future: F, spawn: fn(&E, F) -> J) -> LocalJoin<J>
     where
@@ -71,7 +76,8 @@ impl<E: 'static> Inbox<E> {
     {
         let (inbox, executor) = HERE.get();
         if ptr::eq(inbox, ptr::from_ref(self).cast()) {
-            // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the executor.
+            // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the
+            // executor.
             return LocalJoin(Place::Here(spawn(unsafe { &*executor.cast::<E>() }, future)));
         }
         self.send(future, spawn)
@@ -89,8 +95,8 @@ impl<E: 'static> Inbox<E> {
         LocalJoin(Place::Away(slot))
     }
 
-    /// Has `job` done on the executor's thread, which drops it undone when it shuts down first. Once
-    /// [sealed](Self::seal) the inbox drops it at once.
+    /// Has `job` done on the executor's thread, which drops it undone when it shuts down first.
+    /// Once [sealed](Self::seal) the inbox drops it at once.
     pub(super) fn post(&self, job: Job<E>) {
         self.push(job, |state| state.sealed);
     }
@@ -109,7 +115,8 @@ impl<E: 'static> Inbox<E> {
         }
     }
 
-    /// Spawns what arrives, for ever: the future of a task that each runtime gives its own executor.
+    /// Spawns what arrives, for ever: the future of a task that each runtime gives its own
+    /// executor.
     pub(super) fn serve(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         poll_fn(move |cx| {
             let jobs = {
@@ -121,12 +128,17 @@ impl<E: 'static> Inbox<E> {
                 mem::take(&mut state.jobs)
             };
             let (inbox, executor) = HERE.get();
-            assert!(ptr::eq(inbox, Arc::as_ptr(&self).cast()), "an executor runs only inside its own block_on");
+            assert!(
+                ptr::eq(inbox, Arc::as_ptr(&self).cast()),
+                "an executor runs only inside its own block_on"
+            );
             for job in jobs {
-                // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the executor.
+                // SAFETY: `attend` of this very inbox is on this thread's stack and borrows the
+                // executor.
                 job(unsafe { &*executor.cast::<E>() });
             }
-            // What came in the meantime waits for the next turn: fast senders must not keep the others from theirs.
+            // What came in the meantime waits for the next turn: fast senders must not keep the
+            // others from theirs.
             cx.waker().wake_by_ref();
             Poll::Pending
         })
@@ -193,8 +205,8 @@ impl<J> Slot<J> {
     }
 }
 
-/// A future under way and the slot for its handle. The field order matters: a lost future is dropped first, then
-/// its handle is told.
+/// A future under way and the slot for its handle. The field order matters: a lost future is
+/// dropped first, then its handle is told.
 struct Parcel<F, J> {
     future: F,
     ticket: Ticket<J>,

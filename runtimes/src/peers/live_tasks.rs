@@ -1,7 +1,8 @@
-//! The unfinished tasks of one runtime, for a peer that keeps no list of its own: shutdown ends them all.
+//! The unfinished tasks of one runtime, for a peer that keeps no list of its own: shutdown ends
+//! them all.
 //!
-//! The list is in shards, so that workers that spawn and finish at the same time seldom meet. A task belongs to the shard
-//! that its address names.
+//! The list is in shards, so that workers that spawn and finish at the same time seldom meet. A
+//! task belongs to the shard that its address names.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,8 @@ use slab::Slab;
 /// A power of two, several times the usual number of workers.
 const SHARDS: usize = 16;
 
-/// Address bits that differ little between neighbouring allocations of this size, as a power of two.
+/// Address bits that differ little between neighbouring allocations of this size, as a power of
+/// two.
 const ALLOCATION_BITS: u32 = 6;
 
 /// What shutdown does with a task.
@@ -70,8 +72,8 @@ impl LiveTasks {
         }
     }
 
-    /// Refuses new tasks, aborts those that are there and waits until they have finished. In a coroutine it is the
-    /// coroutine that waits, not the worker.
+    /// Refuses new tasks, aborts those that are there and waits until they have finished. In a
+    /// coroutine it is the coroutine that waits, not the worker.
     pub(super) fn end(&self) {
         let waits: Vec<_> = (0..SHARDS).filter_map(|index| self.close(index)).collect();
         for wait in waits {

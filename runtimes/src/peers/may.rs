@@ -1,13 +1,15 @@
 //! may's coroutines.
 //!
-//! may has one scheduler for the whole process, made by the first coroutine and never ended. Several runtimes of ours
-//! share it, so the adapter tells their tasks apart: each runtime lists its unfinished tasks (`live_tasks`), and shutdown
-//! aborts those and waits for them. Against may's own spawn and join the list's cost is not measurable. may's threads stay.
-//! A second runtime in the same process must ask for as many workers as the first; the benches start a process for each
+//! may has one scheduler for the whole process, made by the first coroutine and never ended.
+//! Several runtimes of ours share it, so the adapter tells their tasks apart: each runtime lists
+//! its unfinished tasks (`live_tasks`), and shutdown aborts those and waits for them. Against may's
+//! own spawn and join the list's cost is not measurable. may's threads stay. A second runtime in
+//! the same process must ask for as many workers as the first; the benches start a process for each
 //! cell.
 //!
-//! Coroutines come from may's pool, as its documentation recommends, with the stack size of our configuration: the
-//! same as `stackful`. Its default is half of that; the time to spawn is the same with both.
+//! Coroutines come from may's pool, as its documentation recommends, with the stack size of our
+//! configuration: the same as `stackful`. Its default is half of that; the time to spawn is the
+//! same with both.
 
 use std::fs;
 use std::future::Future;
@@ -25,10 +27,10 @@ use super::rehearsal;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::threads::check_room_with_stacks;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
 
 /// may as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "may",
     summary: "may's coroutines, each polling a future: a queue per worker, new coroutines to the workers in turn. Its \
               scheduler belongs to the process: one worker count, and its threads outlive the runtime",
@@ -36,10 +38,11 @@ pub const CARD: Card = Card {
     relatives: &["stackful", "tokio-mt"],
     origin: Origin::Peer { package: "may" },
     workers: Workers::Many,
-    body: Body::Stackful,
+    task: TaskKind::Stackful,
 };
 
-/// A future of more bytes than this lives in a box: may puts it on the coroutine's stack, where there is room for little.
+/// A future of more bytes than this lives in a box: may puts it on the coroutine's stack, where
+/// there is room for little.
 const LARGE_FUTURE: usize = 4096;
 
 /// What the process's scheduler was started with.
@@ -66,10 +69,11 @@ fn scheduler(config: &Config) -> Result<Started, StartError> {
     if started.workers == config.workers {
         return Ok(started);
     }
-    Err(StartError::SharedWorkers { runtime: CARD.name, requested: config.workers, running: started.workers })
+    Err(StartError::SharedWorkers { runtime: DESCRIPTOR.name, requested: config.workers, running: started.workers })
 }
 
-/// Tries what may's scheduler is going to need: it panics when it is refused anything, and stays broken.
+/// Tries what may's scheduler is going to need: it panics when it is refused anything, and stays
+/// broken.
 fn rehearse(config: &Config) -> Result<(), StartError> {
     // An epoll instance and an eventfd for each worker, and one thread more for timers.
     rehearsal::descriptors(2 * config.workers)?;
@@ -96,12 +100,13 @@ fn stack_words(config: &Config) -> usize {
     bytes.unwrap_or(config.stack_size) / size_of::<usize>()
 }
 
-/// How many coroutines fit into the process: may maps each stack by itself, with a guard page, which makes two memory
-/// mappings of the number that the kernel allows a process.
+/// How many coroutines fit into the process: may maps each stack by itself, with a guard page,
+/// which makes two memory mappings of the number that the kernel allows a process.
 fn coroutine_limit() -> usize {
     /// The kernel's default.
     const DEFAULT_MAPPINGS: usize = 65_530;
-    /// For the program, its libraries, threads and heaps, and for coroutines that may keeps in its pool.
+    /// For the program, its libraries, threads and heaps, and for coroutines that may keeps in its
+    /// pool.
     const OTHER_MAPPINGS: usize = 4_096;
     let allowed = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
     allowed.unwrap_or(DEFAULT_MAPPINGS).saturating_sub(OTHER_MAPPINGS) / 2
@@ -132,7 +137,7 @@ impl Runtime for Variant {
     type Sockets = MaySockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         // First: what may has started stays.
         let driver = Driver::start()?;
         let started = scheduler(config)?;
@@ -156,7 +161,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         block_on(each_poll(future))
     }
 
@@ -220,14 +225,17 @@ impl MaySpawner {
             drive(future, &own);
             drop(listed);
         };
-        // SAFETY: what may asks for is that no reference to something thread-local is kept while the coroutine may move,
-        // and that the stack suffices. The body looks up thread-local things only in functions that are not inlined and do
-        // not suspend; the future is safe code, which cannot keep such a reference between polls. (may's own sockets suspend
-        // inside a poll: see `own_net/may.rs`. So does code in direct style, where there is only one thread to come back
-        // on: yields and unparks queue a coroutine for the workers, and only may's own timers run one elsewhere.) The
-        // stack is as large as the configuration says, with a guard page below, and a large future does not lie on it.
+        // SAFETY: what may asks for is that no reference to something thread-local is kept while
+        // the coroutine may move, and that the stack suffices. The body looks up thread-local
+        // things only in functions that are not inlined and do not suspend; the future is safe
+        // code, which cannot keep such a reference between polls. (may's own sockets suspend inside
+        // a poll: see `own_net/may.rs`. So does code in direct style, where there is only one
+        // thread to come back on: yields and unparks queue a coroutine for the workers, and only
+        // may's own timers run one elsewhere.) The stack is as large as the configuration says,
+        // with a guard page below, and a large future does not lie on it.
         let spawned = unsafe { builder.spawn(body) };
-        // may's own handle would block a thread; dropping it detaches. Without memory for a stack may panics by itself.
+        // may's own handle would block a thread; dropping it detaches. Without memory for a stack
+        // may panics by itself.
         drop(spawned.expect("may's spawn returns no error"));
         MayJoin::new(Some(task))
     }
@@ -248,9 +256,9 @@ impl Spawner for MaySpawner {
         self.launch(|_| future)
     }
 
-    /// The code runs inside the one poll of a future: that has the coroutine's stack under it. Only with one worker: with
-    /// more the code could come back on another thread, with references into the thread-locals of the old one and whatever else is not
-    /// `Send` on its stack.
+    /// The code runs inside the one poll of a future: that has the coroutine's stack under it. Only
+    /// with one worker: with more the code could come back on another thread, with references into
+    /// the thread-locals of the old one and whatever else is not `Send` on its stack.
     fn go<C, T>(&self, code: C) -> Option<Self::Join<T>>
     where
         C: FnOnce(&dyn Suspend) -> T + Send + 'static,

@@ -1,12 +1,13 @@
 //! A future in one of may's coroutines: the loop that polls it, its waker, its join handle.
 //!
-//! The coroutine owns the future and polls it. Pending: it parks until the waker unparks it, or yields when it was woken
-//! during the poll. One allocation, [`Task`], is shared by the coroutine, its wakers, the handle and the runtime's list.
+//! The coroutine owns the future and polls it. Pending: it parks until the waker unparks it, or
+//! yields when it was woken during the poll. One allocation, [`Task`], is shared by the coroutine,
+//! its wakers, the handle and the runtime's list.
 //!
-//! One fault of may's is kept away from. When an unpark comes while a coroutine is parking, `Park::subscribe` resumes it on
-//! the spot, from inside the parking. If the coroutine then ends and holds the last handle to itself, dropping that waits
-//! for ever for the parking to end, below on the same stack. So a coroutine that has parked leaves a handle behind
-//! ([`outlive`]).
+//! One fault of may's is kept away from. When an unpark comes while a coroutine is parking,
+//! `Park::subscribe` resumes it on the spot, from inside the parking. If the coroutine then ends
+//! and holds the last handle to itself, dropping that waits for ever for the parking to end, below
+//! on the same stack. So a coroutine that has parked leaves a handle behind ([`outlive`]).
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
@@ -26,7 +27,8 @@ use crate::budget;
 use crate::stackful::Cancelled;
 use crate::{Join, JoinError, Suspend};
 
-/// The coroutine runs, or will by itself: nobody needs to unpark it. Its next poll sees what is published now.
+/// The coroutine runs, or will by itself: nobody needs to unpark it. Its next poll sees what is
+/// published now.
 const RUNNING: u8 = 0;
 /// It is parked, or about to: the next wake must unpark it.
 const IDLE: u8 = 1;
@@ -67,8 +69,9 @@ impl<T> Task<T> {
     }
 
     fn wake_up(&self) {
-        // AcqRel: Release publishes what the waker wrote to the swap or exchange in `suspend` that ends the wait; Acquire
-        // pairs with the exchange that made the task idle, after which the coroutine's handle is there.
+        // AcqRel: Release publishes what the waker wrote to the swap or exchange in `suspend` that
+        // ends the wait; Acquire pairs with the exchange that made the task idle, after which the
+        // coroutine's handle is there.
         if self.state.swap(WOKEN, Ordering::AcqRel) == IDLE
             && let Some(coroutine) = self.coroutine.get()
         {
@@ -76,11 +79,14 @@ impl<T> Task<T> {
         }
     }
 
-    /// Returns when the task has been woken since its last poll began. To be called by its coroutine.
+    /// Returns when the task has been woken since its last poll began. To be called by its
+    /// coroutine.
     fn suspend(&self) {
         self.coroutine.get_or_init(coroutine::current);
-        // Release: publishes the handle. It needs no Acquire when it fails, because the swap below follows.
-        if self.state.compare_exchange(RUNNING, IDLE, Ordering::Release, Ordering::Relaxed).is_ok() {
+        // Release: publishes the handle. It needs no Acquire when it fails, because the swap below
+        // follows.
+        if self.state.compare_exchange(RUNNING, IDLE, Ordering::Release, Ordering::Relaxed).is_ok()
+        {
             // A token from an earlier use of the coroutine's parker ends a park early.
             while self.state.load(Ordering::Relaxed) == IDLE {
                 coroutine::park();
@@ -88,8 +94,8 @@ impl<T> Task<T> {
         } else {
             coroutine::yield_now();
         }
-        // Acquire pairs with the swaps in `wake_up`: all wakes up to here are answered by the coming poll. A swap and not
-        // a store, which would wipe out the latest of them unread.
+        // Acquire pairs with the swaps in `wake_up`: all wakes up to here are answered by the
+        // coming poll. A swap and not a store, which would wipe out the latest of them unread.
         self.state.swap(RUNNING, Ordering::AcqRel);
         take_turn();
     }
@@ -130,8 +136,8 @@ impl<T: Send + 'static> Abort for Task<T> {
     }
 }
 
-/// Polls `future` until its end or until `task` is aborted, drops it, and hands the outcome over. The body of a
-/// coroutine.
+/// Polls `future` until its end or until `task` is aborted, drops it, and hands the outcome over.
+/// The body of a coroutine.
 pub(super) fn drive<F>(future: F, task: &Arc<Task<F::Output>>)
 where
     F: Future,
@@ -141,7 +147,8 @@ where
     let mut slot = pin!(Some(future));
     take_turn();
     let result = loop {
-        // Relaxed: see `abort`. At the first poll a late look costs nothing: `suspend` then finds the wake.
+        // Relaxed: see `abort`. At the first poll a late look costs nothing: `suspend` then finds
+        // the wake.
         if task.aborted.load(Ordering::Relaxed) {
             break Err(JoinError::Cancelled);
         }
@@ -164,8 +171,9 @@ where
     }
 }
 
-/// Keeps a handle to the coroutine that is about to end on this thread until the next one ends there: until after the
-/// parking that this one may have been resumed from. Not inlined, as `poll_once`.
+/// Keeps a handle to the coroutine that is about to end on this thread until the next one ends
+/// there: until after the parking that this one may have been resumed from. Not inlined, as
+/// `poll_once`.
 #[inline(never)]
 fn outlive(coroutine: Coroutine) {
     thread_local! {
@@ -175,10 +183,13 @@ fn outlive(coroutine: Coroutine) {
     drop(previous);
 }
 
-/// One poll. Not inlined: between polls the coroutine may move to another thread, and an address of something
-/// thread-local must not survive that in a register.
+/// One poll. Not inlined: between polls the coroutine may move to another thread, and an address of
+/// something thread-local must not survive that in a register.
 #[inline(never)]
-fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> thread::Result<Poll<F::Output>> {
+fn poll_once<F: Future + ?Sized>(
+    future: Pin<&mut F>,
+    waker: &Waker,
+) -> thread::Result<Poll<F::Output>> {
     mark_worker();
     catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(waker))))
 }
@@ -190,15 +201,16 @@ fn take_turn() {
     budget::refill();
 }
 
-/// Marks the thread as one that runs tasks, for as long as it lives, and names it: may has no hook for the start of its
-/// workers, which run nothing else. So they are numbered in the order of their first tasks.
+/// Marks the thread as one that runs tasks, for as long as it lives, and names it: may has no hook
+/// for the start of its workers, which run nothing else. So they are numbered in the order of their
+/// first tasks.
 fn mark_worker() {
     static WORKERS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static MARKED: Cell<bool> = const { Cell::new(false) };
     }
     if !MARKED.replace(true) {
-        mem::forget(crate::enter::enter(super::may::CARD.name));
+        mem::forget(crate::enter::enter(super::may::DESCRIPTOR.name));
         // Relaxed: only its uniqueness counts.
         let name = CString::new(format!("may-{}", WORKERS.fetch_add(1, Ordering::Relaxed)));
         // Without it the thread is called as the process is.

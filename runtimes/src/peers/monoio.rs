@@ -1,7 +1,8 @@
 //! monoio on its epoll driver, which it calls legacy.
 //!
-//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll, and with the shared reactor it
-//! would only wait. The feature `sync` is on: wakes come from other threads, the reactor's among them.
+//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll, and with
+//! the shared reactor it would only wait. The feature `sync` is on: wakes come from other threads,
+//! the reactor's among them.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -20,10 +21,10 @@ use super::monoio_root::Root;
 use super::monoio_task::{MonoioJoin, announce, retract, spawn};
 use super::own_net::monoio::MonoioSockets;
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
 
 /// monoio as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "monoio",
     summary: "monoio on its epoll driver, on the caller's thread: one queue; a task that yields goes to its front and runs \
               again at once",
@@ -31,7 +32,7 @@ pub const CARD: Card = Card {
     relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "monoio" },
     workers: Workers::Caller,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// Numbers the runtimes of the process, from 1.
@@ -86,7 +87,7 @@ impl Runtime for Variant {
     type Sockets = MonoioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?;
+        super::check_workers(&DESCRIPTOR, config)?;
         let driver = Driver::start()?;
         let built = RuntimeBuilder::<LegacyDriver>::new().build();
         let runtime = built.map_err(|source| StartError::Os { what: "monoio runtime", source })?;
@@ -108,7 +109,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = crate::enter::enter(CARD.name);
+        let _entered = crate::enter::enter(DESCRIPTOR.name);
         let mut runtime = self.runtime.borrow_mut();
         let Monoio { runtime, serves } = runtime.as_mut().expect("a runtime is stopped only when it is consumed");
         let inbox = &self.spawner.shared.inbox;

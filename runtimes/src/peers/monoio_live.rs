@@ -1,4 +1,5 @@
-//! The list of a monoio runtime's unfinished tasks, on its thread. `monoio_task` says what it is for.
+//! The list of a monoio runtime's unfinished tasks, on its thread. `monoio_task` says what it is
+//! for.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -136,7 +137,9 @@ impl Live {
 
     pub(super) fn abort(&self, id: Id) {
         let mut tasks = self.tasks.borrow_mut();
-        let Some(entry) = tasks.get_mut(id.key).filter(|entry| entry.number == id.number) else { return };
+        let Some(entry) = tasks.get_mut(id.key).filter(|entry| entry.number == id.number) else {
+            return;
+        };
         if !mem::replace(&mut entry.aborted, true) {
             self.aborted.set(self.aborted.get() + 1);
         }
@@ -149,7 +152,12 @@ impl Live {
 
     /// Aborts every task and resolves when they are gone.
     pub(super) fn end(&self) -> impl Future<Output = ()> {
-        let ids: Vec<_> = self.tasks.borrow().iter().map(|(key, entry)| Id { key, number: entry.number }).collect();
+        let ids: Vec<_> = self
+            .tasks
+            .borrow()
+            .iter()
+            .map(|(key, entry)| Id { key, number: entry.number })
+            .collect();
         ids.into_iter().for_each(|id| self.abort(id));
         poll_fn(|cx| {
             if self.is_empty() {

@@ -1,8 +1,9 @@
 //! The future that monoio's `block_on` runs.
 //!
-//! monoio does not contain panics, and puts a task that woke itself at the front of its queue, `block_on`'s own future
-//! included: while that yields, nothing else runs. Here its wake-ups by itself go through a small task, and so to
-//! the queue's end. Spawned tasks are left as monoio runs them.
+//! monoio does not contain panics, and puts a task that woke itself at the front of its queue,
+//! `block_on`'s own future included: while that yields, nothing else runs. Here its wake-ups by
+//! itself go through a small task, and so to the queue's end. Spawned tasks are left as monoio runs
+//! them.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,15 +68,23 @@ impl<F: Future> Future for Root<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         this.bell.task.get_or_init(|| cx.waker().clone());
-        // Acquire pairs with `wake_by_ref`: the poll sees what was written before the wakes that it answers.
+        // Acquire pairs with `wake_by_ref`: the poll sees what was written before the wakes that it
+        // answers.
         this.bell.state.swap(POLLED, Ordering::AcqRel);
         budget::refill();
-        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(&mut Context::from_waker(this.waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            this.future.poll(&mut Context::from_waker(this.waker))
+        }));
         match polled {
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Err(payload) => Poll::Ready(Err(payload)),
             Ok(Poll::Pending) => {
-                let exchanged = this.bell.state.compare_exchange(POLLED, IDLE, Ordering::AcqRel, Ordering::Relaxed);
+                let exchanged = this.bell.state.compare_exchange(
+                    POLLED,
+                    IDLE,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
                 if exchanged.is_err() {
                     let waker = cx.waker().clone();
                     drop(monoio::spawn(async move { waker.wake() }));

@@ -1,14 +1,17 @@
-//! What monoio leaves to its users and the outer trait asks for: contained panics, aborting, and an end for idle tasks.
+//! What monoio leaves to its users and the outer trait asks for: contained panics, aborting, and an
+//! end for idle tasks.
 //!
-//! monoio keeps no list of its tasks, and its join handle cannot cancel. So each future is wrapped ([`Guarded`]), and a list
-//! on the executor's thread (`monoio_live`) holds, for each unfinished task, a mark and, once it has been pending, a waker. The
-//! waker also keeps the task from being freed by whoever drops a last waker of it elsewhere: a future is polled and
-//! dropped on its own thread. That costs no allocation, one count of a waker up and down for a task that waits, and no
-//! atomic operation for one that does not. Against monoio without it, measured: 12 % of a `ping_pong`, 7 % of a spawn, 5 %
-//! of a yield.
+//! monoio keeps no list of its tasks, and its join handle cannot cancel. So each future is wrapped
+//! ([`Guarded`]), and a list on the executor's thread (`monoio_live`) holds, for each unfinished
+//! task, a mark and, once it has been pending, a waker. The waker also keeps the task from being
+//! freed by whoever drops a last waker of it elsewhere: a future is polled and dropped on its own
+//! thread. That costs no allocation, one count of a waker up and down for a task that waits, and no
+//! atomic operation for one that does not. Against monoio without it, measured: 12 % of a
+//! `ping_pong`, 7 % of a spawn, 5 % of a yield.
 //!
-//! One fault of monoio's is kept away from: `JoinHandle::drop` reads and then overwrites the task's state in two steps. On
-//! another thread, while the task starts, that would be a race. Such handles are sent home to be dropped ([`MonoioJoin`]).
+//! One fault of monoio's is kept away from: `JoinHandle::drop` reads and then overwrites the task's
+//! state in two steps. On another thread, while the task starts, that would be a race. Such handles
+//! are sent home to be dropped ([`MonoioJoin`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,8 +31,8 @@ use super::monoio_live::{Id, Live};
 use crate::budget;
 use crate::{Join, JoinError};
 
-/// The inboxes of all runtimes that have not shut down, by the number of the runtime. Only handles on other threads
-/// look here.
+/// The inboxes of all runtimes that have not shut down, by the number of the runtime. Only handles
+/// on other threads look here.
 static INBOXES: Mutex<BTreeMap<u64, Arc<Inbox<Rc<Live>>>>> = Mutex::new(BTreeMap::new());
 
 fn inboxes() -> MutexGuard<'static, BTreeMap<u64, Arc<Inbox<Rc<Live>>>>> {
@@ -87,7 +90,9 @@ impl<F: Future> Future for Guarded<F> {
         let mut this = self.project();
         budget::refill();
         let polled = match this.future.as_mut().as_pin_mut() {
-            Some(future) if !this.live.is_aborted(*this.id) => catch_unwind(AssertUnwindSafe(|| future.poll(cx))),
+            Some(future) if !this.live.is_aborted(*this.id) => {
+                catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
+            }
             _ => return Poll::Ready(finish(this, Err(JoinError::Cancelled))),
         };
         match polled {
@@ -103,9 +108,13 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-/// Drops the future, whose destructor may panic as its poll may, and then takes the task off the list.
+/// Drops the future, whose destructor may panic as its poll may, and then takes the task off the
+/// list.
 #[inline]
-fn finish<F, T>(mut this: GuardedProjection<'_, F>, result: Result<T, JoinError>) -> Result<T, JoinError> {
+fn finish<F, T>(
+    mut this: GuardedProjection<'_, F>,
+    result: Result<T, JoinError>,
+) -> Result<T, JoinError> {
     let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
     this.live.release(*this.id);
     dropped.map_err(JoinError::Panicked).and(result)
@@ -121,7 +130,10 @@ pub struct MonoioJoin<T: Send + 'static> {
 
 impl<T: Send + 'static> fmt::Debug for MonoioJoin<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MonoioJoin").field("runtime", &self.runtime).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("MonoioJoin")
+            .field("runtime", &self.runtime)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Trying what a peer will ask of the system, before it does.
 //!
-//! Some peers make their own threads and descriptors, and panic or hang halfway when the system refuses one. Nobody can
-//! repair that from outside, so what they need is asked for here first, all of it at once, and given back. If the system
-//! refuses it, the peer is not started. Another process could still take the last thread in between; a panic that comes of
-//! that is caught ([`or_panic`]).
+//! Some peers make their own threads and descriptors, and panic or hang halfway when the system
+//! refuses one. Nobody can repair that from outside, so what they need is asked for here first, all
+//! of it at once, and given back. If the system refuses it, the peer is not started. Another
+//! process could still take the last thread in between; a panic that comes of that is caught
+//! ([`or_panic`]).
 
 use std::any::Any;
 use std::fs::File;
@@ -35,7 +36,10 @@ fn try_threads(count: usize) -> io::Result<()> {
             drop(gate.lock());
             own_entry()
         };
-        outcome = thread::Builder::new().name("rehearsal".into()).spawn(run).map(|thread| threads.push(thread));
+        outcome = thread::Builder::new()
+            .name("rehearsal".into())
+            .spawn(run)
+            .map(|thread| threads.push(thread));
     }
     drop(closed);
     // They do not panic; if one did, its message was printed.
@@ -50,7 +54,8 @@ pub(super) fn own_entry() -> PathBuf {
     PathBuf::from(format!("/proc/self/task/{}", rustix::thread::gettid().as_raw_nonzero()))
 }
 
-/// Waits until the kernel has forgotten a thread that has ended or is about to. It may be joined before that.
+/// Waits until the kernel has forgotten a thread that has ended or is about to. It may be joined
+/// before that.
 pub(super) fn wait_until_gone(entry: &Path) {
     // Microseconds on an idle machine. The limit is only for a kernel that reports nonsense.
     let limit = Instant::now() + Duration::from_secs(10);
@@ -61,13 +66,16 @@ pub(super) fn wait_until_gone(entry: &Path) {
 
 /// Whether the process may have `count` more descriptors.
 pub(super) fn descriptors(count: usize) -> Result<(), StartError> {
-    let opened = (0..count).map(|_| File::open("/dev/null").map(OwnedFd::from)).collect::<io::Result<Vec<_>>>();
+    let opened = (0..count)
+        .map(|_| File::open("/dev/null").map(OwnedFd::from))
+        .collect::<io::Result<Vec<_>>>();
     opened.map(drop).map_err(|source| StartError::Os { what: "reactor", source })
 }
 
 /// Runs a peer's constructor and makes an error of its panic.
 pub(super) fn or_panic<T>(make: impl FnOnce() -> T) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(make)).map_err(|payload| io::Error::other(message(&*payload).to_owned()))
+    catch_unwind(AssertUnwindSafe(make))
+        .map_err(|payload| io::Error::other(message(&*payload).to_owned()))
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {

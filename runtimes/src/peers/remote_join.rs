@@ -11,8 +11,8 @@ use futures_util::future::RemoteHandle;
 
 use crate::{Join, JoinError};
 
-/// Awaits a future that was spawned with `spawn_with_handle`. Unlike `RemoteHandle` it detaches on drop, and a
-/// panic or a lost task arrives as an error.
+/// Awaits a future that was spawned with `spawn_with_handle`. Unlike `RemoteHandle` it detaches on
+/// drop, and a panic or a lost task arrives as an error.
 #[derive(Debug)]
 pub struct RemoteJoin<T: 'static>(State<T>);
 
@@ -33,10 +33,13 @@ impl<T> RemoteJoin<T> {
     }
 }
 
-/// `RemoteHandle` resumes the task's panic in whoever polls it; a task that was dropped unfinished shows as a
-/// panic with [`Canceled`].
+/// `RemoteHandle` resumes the task's panic in whoever polls it; a task that was dropped unfinished
+/// shows as a panic with [`Canceled`].
 #[inline]
-fn poll_outcome<T: 'static>(handle: &mut RemoteHandle<T>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+fn poll_outcome<T: 'static>(
+    handle: &mut RemoteHandle<T>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, JoinError>> {
     match catch_unwind(AssertUnwindSafe(|| Pin::new(handle).poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(payload) if payload.is::<Canceled>() => Poll::Ready(Err(JoinError::Cancelled)),
@@ -64,7 +67,8 @@ impl<T: Send + 'static> Join<T> for RemoteJoin<T> {
         if let State::Running(handle) = &mut self.0 {
             self.0 = match poll_outcome(handle, &mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(outcome) => State::Finished(Box::new(outcome)),
-                // Dropping the handle is how futures-util cancels: the task is woken and returns early.
+                // Dropping the handle is how futures-util cancels: the task is woken and returns
+                // early.
                 Poll::Pending => State::Gone,
             };
         }

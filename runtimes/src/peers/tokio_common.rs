@@ -14,7 +14,7 @@ use super::own_net::tokio::TokioSockets;
 use super::rehearsal;
 use crate::budget::each_poll;
 use crate::metrics::{Counter, Snapshot};
-use crate::{Card, Config, Join, JoinError, Spawner, StartError, reactor};
+use crate::{Config, Descriptor, Join, JoinError, Spawner, StartError, reactor};
 
 /// A tokio runtime of either flavour and the thread that runs our reactor for it.
 #[derive(Debug)]
@@ -27,21 +27,22 @@ pub(super) struct Tokio {
 }
 
 impl Tokio {
-    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours serve. With its
-    /// own sockets the driver is; an idle worker then waits in tokio's epoll instead of on a condition variable.
-    /// `threads` is how many it will make.
+    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours
+    /// serve. With its own sockets the driver is; an idle worker then waits in tokio's epoll
+    /// instead of on a condition variable. `threads` is how many it will make.
     pub(super) fn start(
-        card: &'static Card,
+        descriptor: &'static Descriptor,
         config: &Config,
         threads: usize,
         mut builder: runtime::Builder,
     ) -> Result<Self, StartError> {
-        check_workers(card, config)?;
+        check_workers(descriptor, config)?;
         let driver = Driver::start()?;
         if config.own_sockets {
             builder.enable_io();
         }
-        // Tokio panics when it gets no thread, and if it has some already, waits for ever for those to end.
+        // Tokio panics when it gets no thread, and if it has some already, waits for ever for those
+        // to end.
         rehearsal::threads(threads)?;
         let runtime = rehearsal::or_panic(|| builder.build()).flatten();
         let runtime = runtime.map_err(|source| StartError::Os { what: "tokio runtime", source })?;
@@ -58,8 +59,12 @@ impl Tokio {
         self.own_sockets.then(TokioSockets::new)
     }
 
-    pub(super) fn block_on<F: Future>(&self, card: &'static Card, future: F) -> F::Output {
-        let _entered = crate::enter::enter(card.name);
+    pub(super) fn block_on<F: Future>(
+        &self,
+        descriptor: &'static Descriptor,
+        future: F,
+    ) -> F::Output {
+        let _entered = crate::enter::enter(descriptor.name);
         let runtime = self.runtime.as_ref().expect("a runtime is stopped only when it is consumed");
         runtime.block_on(each_poll(future))
     }
@@ -67,7 +72,8 @@ impl Tokio {
     /// The reactor's counters, and the one of ours that tokio keeps without `--cfg tokio_unstable`.
     pub(super) fn metrics(&self) -> Snapshot {
         let metrics = self.spawner.shared.handle.metrics();
-        let parks = (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
+        let parks =
+            (0..metrics.num_workers()).map(|worker| metrics.worker_park_count(worker)).sum();
         self.driver.snapshot(&[(Counter::Parks, parks)])
     }
 
@@ -76,8 +82,8 @@ impl Tokio {
         self.metrics()
     }
 
-    /// Tokio's own shutdown drops the futures and joins its threads. The reactor goes last, because those
-    /// futures deregister from it.
+    /// Tokio's own shutdown drops the futures and joins its threads. The reactor goes last, because
+    /// those futures deregister from it.
     fn stop(&mut self) {
         self.runtime = None;
         self.driver.stop();

@@ -7,17 +7,17 @@ use tokio::runtime::Builder;
 use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
-use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, StartError, Workers};
 
 /// tokio current_thread as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "tokio-ct",
     summary: "tokio's current_thread scheduler: one queue on the caller's thread, an injector for other threads",
     isolates: "what a widely used single-threaded executor costs on the same reactor as `local`",
     relatives: &["local", "async-local"],
     origin: Origin::Peer { package: "tokio" },
     workers: Workers::Caller,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// A tokio runtime of the current_thread flavour.
@@ -29,7 +29,7 @@ impl Runtime for Variant {
     type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        Tokio::start(&CARD, config, 0, Builder::new_current_thread()).map(Self)
+        Tokio::start(&DESCRIPTOR, config, 0, Builder::new_current_thread()).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {
@@ -41,7 +41,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(&CARD, future)
+        self.0.block_on(&DESCRIPTOR, future)
     }
 
     fn metrics(&self) -> Snapshot {

@@ -10,17 +10,17 @@ use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
 use crate::threads::WorkerNames;
-use crate::{Body, Card, Config, Origin, Runtime, StartError, Workers};
+use crate::{TaskKind, Descriptor, Config, Origin, Runtime, StartError, Workers};
 
 /// tokio multi_thread as the registry lists it.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "tokio-mt",
     summary: "tokio's multi_thread scheduler: bounded worker queues with a LIFO slot, an injector, stealing of halves",
     isolates: "what the most used work-stealing executor costs on the same reactor as `work-stealing`",
     relatives: &["work-stealing", "async-executor"],
     origin: Origin::Peer { package: "tokio" },
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// A tokio runtime of the multi_thread flavour.
@@ -32,15 +32,15 @@ impl Runtime for Variant {
     type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        super::check_workers(&CARD, config)?; // before tokio's builder, which panics on 0
+        super::check_workers(&DESCRIPTOR, config)?; // before tokio's builder, which panics on 0
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(config.workers);
         // The mark lasts as long as the thread, which runs nothing but tasks.
-        builder.on_thread_start(|| mem::forget(crate::enter::enter(CARD.name)));
-        let (names, started) = (WorkerNames::new(CARD.name, config.workers), AtomicUsize::new(0));
+        builder.on_thread_start(|| mem::forget(crate::enter::enter(DESCRIPTOR.name)));
+        let (names, started) = (WorkerNames::new(DESCRIPTOR.name, config.workers), AtomicUsize::new(0));
         // Relaxed: only its uniqueness counts.
         builder.thread_name_fn(move || names.of(started.fetch_add(1, Ordering::Relaxed)));
-        Tokio::start(&CARD, config, config.workers, builder).map(Self)
+        Tokio::start(&DESCRIPTOR, config, config.workers, builder).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {
@@ -52,7 +52,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(&CARD, future)
+        self.0.block_on(&DESCRIPTOR, future)
     }
 
     fn metrics(&self) -> Snapshot {

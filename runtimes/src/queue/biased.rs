@@ -1,16 +1,20 @@
-//! A lock that costs its owner no fence and no read-modify-write: one thread enters all the time, others hardly ever.
+//! A lock that costs its owner no fence and no read-modify-write: one thread enters all the time,
+//! others hardly ever.
 //!
-//! The owner says that it is inside, executes the light side of [`barrier`], and looks whether a guest has claimed the
-//! value. A guest claims it, executes the heavy side, and waits until the owner is outside. By the barrier one of the two
-//! sees the other: if the owner's look came before the claim, its word that it is inside came before the guest's look,
-//! which then waits for it to leave. So the value has one user at a time, and what each did is visible to the next: the
-//! owner leaves with a Release that the guest's look acquires, and the other way round.
+//! The owner says that it is inside, executes the light side of [`barrier`], and looks whether a
+//! guest has claimed the value. A guest claims it, executes the heavy side, and waits until the
+//! owner is outside. By the barrier one of the two sees the other: if the owner's look came before
+//! the claim, its word that it is inside came before the guest's look, which then waits for it to
+//! leave. So the value has one user at a time, and what each did is visible to the next: the owner
+//! leaves with a Release that the guest's look acquires, and the other way round.
 //!
-//! The price is the guest's: `membarrier` interrupts every processor that runs a thread of this process. A guest gives up
-//! rather than wait long for an owner that was preempted inside; an owner waits for a guest as for any lock.
+//! The price is the guest's: `membarrier` interrupts every processor that runs a thread of this
+//! process. A guest gives up rather than wait long for an owner that was preempted inside; an owner
+//! waits for a guest as for any lock.
 //!
-//! This is the handshake of Dekker's algorithm with an asymmetric fence, as in biased locking (Kawachiya et al., "Lock
-//! reservation", OOPSLA 2002) and in work stealing without fences (Morrison and Afek, ASPLOS 2014).
+//! This is the handshake of Dekker's algorithm with an asymmetric fence, as in biased locking
+//! (Kawachiya et al., "Lock reservation", OOPSLA 2002) and in work stealing without fences
+//! (Morrison and Afek, ASPLOS 2014).
 
 use std::cell::UnsafeCell;
 
@@ -36,7 +40,8 @@ pub(crate) struct Biased<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the protocol gives the value one user at a time and orders them, so sharing it is sending it about.
+// SAFETY: the protocol gives the value one user at a time and orders them, so sharing it is sending
+// it about.
 unsafe impl<T: Send> Sync for Biased<T> {}
 
 impl<T> Biased<T> {
@@ -48,7 +53,8 @@ impl<T> Biased<T> {
     /// Uses the value as its owner.
     ///
     /// # Safety
-    /// One thread at a time is the owner (who was it before happened before), and `f` does not come back here.
+    /// One thread at a time is the owner (who was it before happened before), and `f` does not come
+    /// back here.
     #[inline]
     pub(crate) unsafe fn own<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         loop {
@@ -107,7 +113,8 @@ impl<T> Biased<T> {
             }
             left
         });
-        // SAFETY: claimed by this thread alone, and the owner is outside and stays there; see the module.
+        // SAFETY: claimed by this thread alone, and the owner is outside and stays there; see the
+        // module.
         let result = left.then(|| f(unsafe { &mut *self.value.get() }));
         // Release pairs with the Acquire of the owner and of the next guest.
         self.claimed.store(false, Release);

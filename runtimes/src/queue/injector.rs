@@ -1,8 +1,8 @@
 //! A multi-producer queue that is emptied as a whole: a Treiber stack through the tasks' own links.
 //!
-//! Producers push with one compare-and-swap and no allocation. The consumer takes the whole stack with
-//! one swap and reverses it, so tasks leave in the order in which they came. Nobody ever pops a single
-//! node, so there is no ABA problem.
+//! Producers push with one compare-and-swap and no allocation. The consumer takes the whole stack
+//! with one swap and reverses it, so tasks leave in the order in which they came. Nobody ever pops
+//! a single node, so there is no ABA problem.
 
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
@@ -43,10 +43,11 @@ impl Injector {
         let node = task.into_raw();
         let mut head = self.head.load(Relaxed);
         loop {
-            // SAFETY: the duty to run the task, which this thread owns, includes its link, and keeps it alive.
+            // SAFETY: the duty to run the task, which this thread owns, includes its link, and
+            // keeps it alive.
             unsafe { *node.as_ref().link.get() = head };
-            // Release publishes the link and the task to the Acquire swap in `take`. A failed exchange
-            // reads nothing but the pointer.
+            // Release publishes the link and the task to the Acquire swap in `take`. A failed
+            // exchange reads nothing but the pointer.
             match self.head.compare_exchange_weak(head, node.as_ptr(), Release, Relaxed) {
                 Ok(_) => return,
                 Err(actual) => head = actual,
@@ -85,7 +86,8 @@ impl Injector {
     }
 }
 
-/// What a consumer took and has not handed on yet: the oldest, and through the links all that came later.
+/// What a consumer took and has not handed on yet: the oldest, and through the links all that came
+/// later.
 struct Taken(*mut Header);
 
 impl Taken {
@@ -110,20 +112,21 @@ impl Drop for Taken {
 
 /// One worker's look at an [`Injector`] when it has nothing else to do.
 ///
-/// Who takes tasks as fast as another thread pushes them gets few at a time, and both are busy fetching one cache line from
-/// each other. So when the next tasks are there as soon as a small batch is done, they are left to gather for a moment.
+/// Who takes tasks as fast as another thread pushes them gets few at a time, and both are busy
+/// fetching one cache line from each other. So when the next tasks are there as soon as a small
+/// batch is done, they are left to gather for a moment.
 #[derive(Debug)]
-pub struct Inlet {
+pub struct InjectorBatcher {
     last: u32,
 }
 
-impl Default for Inlet {
+impl Default for InjectorBatcher {
     fn default() -> Self {
         Self { last: u32::MAX }
     }
 }
 
-impl Inlet {
+impl InjectorBatcher {
     /// A batch this small is followed by a pause of `GATHER` spins, about a microsecond.
     const SMALL: u32 = 16;
     const GATHER: u32 = 64;

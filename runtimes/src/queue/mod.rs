@@ -7,5 +7,5 @@ mod models;
 mod slot;
 
 pub(crate) use biased::Biased;
-pub use injector::{Injector, Inlet};
+pub use injector::{Injector, InjectorBatcher};
 pub use slot::{Lookout, Slot};

@@ -10,10 +10,11 @@ use crate::sync::{explore, explore_with_barriers};
 use crate::task::Runnable;
 use crate::task::models::Desk;
 
-/// Two producers and a consumer that takes meanwhile: every task comes out once, a producer's in its order, and
-/// what the producer did to it before is seen.
+/// Two producers and a consumer that takes meanwhile: every task comes out once, a producer's in
+/// its order, and what the producer did to it before is seen.
 ///
-/// Fails when `push` or `take` is Relaxed, and when `push` does not write the link again after a lost exchange.
+/// Fails when `push` or `take` is Relaxed, and when `push` does not write the link again after a
+/// lost exchange.
 #[test]
 fn what_is_pushed_is_taken_once_and_in_order() {
     explore(3, || {
@@ -24,7 +25,8 @@ fn what_is_pushed_is_taken_once_and_in_order() {
             thread::spawn(move || {
                 for i in [1, 2] {
                     let order = order.clone();
-                    let (runnable, _) = desk.spawn(async move { order.lock().unwrap().push(producer + i) });
+                    let (runnable, _) =
+                        desk.spawn(async move { order.lock().unwrap().push(producer + i) });
                     injector.push(runnable);
                 }
             })
@@ -33,7 +35,9 @@ fn what_is_pushed_is_taken_once_and_in_order() {
         producers.into_iter().for_each(|producer| producer.join().unwrap());
         injector.take(Runnable::run);
         let order = std::mem::take(&mut *order.lock().unwrap());
-        let of = |producer: i32| order.iter().copied().filter(|&id| id / 10 == producer / 10).collect::<Vec<_>>();
+        let of = |producer: i32| {
+            order.iter().copied().filter(|&id| id / 10 == producer / 10).collect::<Vec<_>>()
+        };
         assert_eq!((of(10), of(20), order.len()), (vec![11, 12], vec![21, 22], 4));
         desk.check();
     });
@@ -41,8 +45,8 @@ fn what_is_pushed_is_taken_once_and_in_order() {
 
 /// An owner and two guests at one value: one at a time, and each sees what the last one did.
 ///
-/// Fails without either side of the barrier, when either does not look for the other, and when a look is Relaxed or what
-/// it pairs with is.
+/// Fails without either side of the barrier, when either does not look for the other, and when a
+/// look is Relaxed or what it pairs with is.
 #[test]
 fn one_user_at_a_time() {
     struct Watched(UnsafeCell<usize>);

@@ -1,8 +1,9 @@
 //! A place for one task that its worker keeps for itself, and that another may take all the same.
 //!
 //! The owner puts a task there and takes it back a moment later, without a fence or a
-//! read-modify-write: the place lies under a lock that is biased to it ([`Biased`]). Whoever sees that
-//! the owner does not come back ([`Scheduler::rescue`](crate::Scheduler::rescue)) pays for the visit.
+//! read-modify-write: the place lies under a lock that is biased to it ([`Biased`]). Whoever sees
+//! that the owner does not come back ([`Scheduler::rescue`](crate::Scheduler::rescue)) pays for the
+//! visit.
 
 use std::sync::Arc;
 
@@ -23,15 +24,16 @@ struct Place {
     task: Biased<Option<Runnable>>,
     /// Whether others may visit. If not, the owner is spared the lock.
     shared: bool,
-    /// Whether there is a task, as whoever changed that last wrote it. Only the owner sets it, so to
-    /// the owner an empty place is empty.
+    /// Whether there is a task, as whoever changed that last wrote it. Only the owner sets it, so
+    /// to the owner an empty place is empty.
     full: AtomicBool,
 }
 
 impl Slot {
     /// An empty place, whose task others may take if it is `shared`.
     pub fn new(shared: bool) -> (Self, Lookout) {
-        let place = Arc::new(Place { task: Biased::new(None), shared, full: AtomicBool::new(false) });
+        let place =
+            Arc::new(Place { task: Biased::new(None), shared, full: AtomicBool::new(false) });
         (Self(place.clone()), Lookout(place))
     }
 

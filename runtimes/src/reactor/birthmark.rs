@@ -41,14 +41,22 @@ impl Birthmark {
     pub(super) fn new() -> io::Result<Self> {
         let bytes = rustix::param::page_size();
         // SAFETY: a new mapping, of which nobody else knows.
-        let at = unsafe { mmap_anonymous(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)? };
-        // A kernel that does not know the advice says so, and every process keeps the mark. Miri, which
-        // has no `fork`, does not know it either.
+        let at = unsafe {
+            mmap_anonymous(
+                null_mut(),
+                bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE,
+            )?
+        };
+        // A kernel that does not know the advice says so, and every process keeps the mark. Miri,
+        // which has no `fork`, does not know it either.
         if !cfg!(miri) {
             // SAFETY: the whole mapping, and it changes only what becomes of it in children.
             let _ = unsafe { madvise(at, bytes, Advice::LinuxWipeOnFork) };
         }
-        let page = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("a mapping at address zero"))?;
+        let page =
+            NonNull::new(at.cast()).ok_or_else(|| io::Error::other("a mapping at address zero"))?;
         let birthmark = Self { page, bytes };
         birthmark.word().store(MARK, Relaxed);
         Ok(birthmark)

@@ -1,16 +1,18 @@
 //! One turn of the reactor: wait, record what the kernel reports, fire timers, wake.
 //!
 //! # One driver at a time
-//! The event buffer lies behind a lock that is only ever *tried*. Who holds it is the driver; everybody
-//! else goes on with something useful. Giving the driver up needs no hand-over: edges that nobody
-//! has fetched stay in the kernel, timers stay in the wheel, and a notification stays in its word, so the next
-//! driver, on whatever thread, misses nothing. *That* there is a next driver is the executor's business.
+//! The event buffer lies behind a lock that is only ever *tried*. Who holds it is the driver;
+//! everybody else goes on with something useful. Giving the driver up needs no hand-over: edges
+//! that nobody has fetched stay in the kernel, timers stay in the wheel, and a notification stays
+//! in its word, so the next driver, on whatever thread, misses nothing. *That* there is a next
+//! driver is the executor's business.
 //!
 //! # Nothing is woken under a lock but that one
-//! A waker is foreign code: it may run a task, drop one, and with it sources and timers of this very
-//! reactor. So a turn first updates all slots and collects the wakers, and calls them when it holds
-//! none of the locks that such code could take. The panic of one ends there, after the panic hook has reported it:
-//! who drives is nobody whom it concerns, and a driver that died of it would leave everybody without wake-ups.
+//! A waker is foreign code: it may run a task, drop one, and with it sources and timers of this
+//! very reactor. So a turn first updates all slots and collects the wakers, and calls them when it
+//! holds none of the locks that such code could take. The panic of one ends there, after the panic
+//! hook has reported it: who drives is nobody whom it concerns, and a driver that died of it would
+//! leave everybody without wake-ups.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,14 +62,17 @@ impl<'a> Driver<'a> {
         Self { shared, buffers }
     }
 
-    /// Waits for events and timers, and wakes the tasks that waited for them, on this thread, before it returns.
+    /// Waits for events and timers, and wakes the tasks that waited for them, on this thread,
+    /// before it returns.
     ///
-    /// - `Some(Duration::ZERO)` takes what is there and returns; without any source it makes no system call.
-    /// - `Some(timeout)` returns when a task was woken, after a [`notify`](super::Handle::notify), or when the timeout
-    ///   is over.
+    /// - `Some(Duration::ZERO)` takes what is there and returns; without any source it makes no
+    ///   system call.
+    /// - `Some(timeout)` returns when a task was woken, after a [`notify`](super::Handle::notify),
+    ///   or when the timeout is over.
     /// - `None` has no timeout.
     ///
-    /// An event for which nobody waits is recorded, and does not end the turn. Neither does a signal.
+    /// An event for which nobody waits is recorded, and does not end the turn. Neither does a
+    /// signal.
     ///
     /// # Errors
     /// When the reactor has shut down; or what the kernel answers, which is never to be expected.
@@ -75,16 +80,21 @@ impl<'a> Driver<'a> {
         self.turn_then(timeout, || {})
     }
 
-    /// The same, and calls `before` before it wakes a task: a thread that others take for asleep says
-    /// there that it is up. It may be called more than once.
-    pub(crate) fn turn_then(&mut self, timeout: Option<Duration>, before: impl Fn()) -> io::Result<Turn> {
+    /// The same, and calls `before` before it wakes a task: a thread that others take for asleep
+    /// says there that it is up. It may be called more than once.
+    pub(crate) fn turn_then(
+        &mut self,
+        timeout: Option<Duration>,
+        before: impl Fn(),
+    ) -> io::Result<Turn> {
         let mut turn = Turn::default();
         if self.shared.is_shut_down() {
             return Err(super::shut_down_error());
         }
         if timeout == Some(Duration::ZERO) {
             if self.shared.slots.live() == 0 {
-                // Without sources there is nothing to ask the kernel; the events of the last wait are not seen twice.
+                // Without sources there is nothing to ask the kernel; the events of the last wait
+                // are not seen twice.
                 self.buffers.events.clear();
             } else {
                 self.wait(Some(Duration::ZERO), &mut turn)?;
@@ -92,12 +102,13 @@ impl<'a> Driver<'a> {
             self.dispatch(&mut turn, &before);
             return Ok(turn);
         }
-        let give_up_ns = timeout.map(|timeout| self.shared.clock.now_ns().saturating_add(super::clock::to_ns(timeout)));
+        let give_up_ns = timeout
+            .map(|timeout| self.shared.clock.now_ns().saturating_add(super::clock::to_ns(timeout)));
         loop {
             let until_ns = self.shared.timers.commit(give_up_ns);
             let place = if self.shared.slots.live() == 0 { Place::Futex } else { Place::Epoll };
-            // From here on whoever arms an earlier timer, registers the first source or notifies ends the wait: see
-            // `notifier`.
+            // From here on whoever arms an earlier timer, registers the first source or notifies
+            // ends the wait: see `notifier`.
             let pending = self.shared.notifier.prepare(place);
             let waited = match place {
                 Place::Futex => {
@@ -108,14 +119,19 @@ impl<'a> Driver<'a> {
                     Ok(())
                 }
                 Place::Epoll => {
-                    let timeout = if pending.any() { Some(Duration::ZERO) } else { self.time_to_wait(until_ns) };
+                    let timeout = if pending.any() {
+                        Some(Duration::ZERO)
+                    } else {
+                        self.time_to_wait(until_ns)
+                    };
                     self.wait(timeout, &mut turn)
                 }
             };
             let reasons = self.shared.notifier.finish();
             waited?;
             let woken = self.dispatch(&mut turn, &before);
-            let over = || give_up_ns.is_some_and(|give_up_ns| self.shared.clock.now_ns() >= give_up_ns);
+            let over =
+                || give_up_ns.is_some_and(|give_up_ns| self.shared.clock.now_ns() >= give_up_ns);
             if woken || reasons.notified() || over() {
                 return Ok(turn);
             }
@@ -129,7 +145,9 @@ impl<'a> Driver<'a> {
 
     /// How long it is to `until_ns`.
     fn time_left(&self, until_ns: Option<u64>) -> Option<Duration> {
-        until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(self.shared.clock.now_ns())))
+        until_ns.map(|until_ns| {
+            Duration::from_nanos(until_ns.saturating_sub(self.shared.clock.now_ns()))
+        })
     }
 
     /// How long to sleep in one wait in epoll on the way to `until_ns`.
@@ -138,7 +156,8 @@ impl<'a> Driver<'a> {
         Some(if self.shared.epoll.clock() == WaitClock::Nanoseconds { shorten(left) } else { left })
     }
 
-    /// Delivers the fetched events, fires the timers that are due, and wakes everybody. Whether anybody was woken.
+    /// Delivers the fetched events, fires the timers that are due, and wakes everybody. Whether
+    /// anybody was woken.
     fn dispatch(&mut self, turn: &mut Turn, before: &impl Fn()) -> bool {
         let shared = self.shared;
         let Buffers { events, wakers } = &mut *self.buffers;
@@ -176,8 +195,9 @@ impl<'a> Driver<'a> {
 }
 
 /// epoll lets a timeout be late by a thousandth of its length (`select_estimate_accuracy` in the
-/// kernel), whatever the timer slack. Short of the goal by that thousandth, a second and short wait is late by a
-/// millionth. Below 20 ms a thousandth is less than what a wake-up costs, and one wait is enough.
+/// kernel), whatever the timer slack. Short of the goal by that thousandth, a second and short wait
+/// is late by a millionth. Below 20 ms a thousandth is less than what a wake-up costs, and one wait
+/// is enough.
 fn shorten(left: Duration) -> Duration {
     const WORTH_TWO_WAITS: Duration = Duration::from_millis(20);
     if left < WORTH_TWO_WAITS { left } else { left - left / 999 }

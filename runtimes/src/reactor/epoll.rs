@@ -2,8 +2,8 @@
 //!
 //! Every descriptor is added once, for both directions, and never modified. `epoll_pwait2` (Linux
 //! 5.11) takes nanoseconds; where it is missing, `epoll_wait` takes milliseconds, rounded **up**:
-//! rounded down, the last part of a millisecond would be spent in waits of length zero. (No timer fires early in
-//! either case: the driver compares deadlines with the clock.)
+//! rounded down, the last part of a millisecond would be spent in waits of length zero. (No timer
+//! fires early in either case: the driver compares deadlines with the clock.)
 
 use std::fmt;
 use std::io;
@@ -23,15 +23,19 @@ const BATCH: usize = 1024;
 
 /// What a source is told about: both directions, a peer that stops sending, urgent data, and only
 /// changes (edges). The kernel adds errors and hang-ups unasked.
-const INTEREST: EventFlags =
-    EventFlags::IN.union(EventFlags::OUT).union(EventFlags::RDHUP).union(EventFlags::PRI).union(EventFlags::ET);
+const INTEREST: EventFlags = EventFlags::IN
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::PRI)
+    .union(EventFlags::ET);
 
 /// How a blocking wait tells the kernel when to give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitClock {
     /// `epoll_pwait2`, nanoseconds.
     Nanoseconds,
-    /// `epoll_wait`, milliseconds rounded up: kernels before 5.11, and sandboxes that refuse the newer call.
+    /// `epoll_wait`, milliseconds rounded up: kernels before 5.11, and sandboxes that refuse the
+    /// newer call.
     Milliseconds,
 }
 
@@ -57,11 +61,18 @@ impl Epoll {
     pub(super) fn new(wanted: WaitClock) -> io::Result<Self> {
         // Miri knows the older call only.
         let wanted = if cfg!(miri) { WaitClock::Milliseconds } else { wanted };
-        let mut this = Self { fd: epoll::create(CreateFlags::CLOEXEC)?, clock: wanted, birthmark: Birthmark::new()? };
+        let mut this = Self {
+            fd: epoll::create(CreateFlags::CLOEXEC)?,
+            clock: wanted,
+            birthmark: Birthmark::new()?,
+        };
         if wanted == WaitClock::Nanoseconds {
             // Asked here, once, so that no wait has to. EPERM is what a seccomp filter answers.
             match this.wait(&mut Events::new(), Some(Duration::ZERO)) {
-                Err(e) if [Some(Errno::NOSYS), Some(Errno::PERM)].contains(&Errno::from_io_error(&e)) => {
+                Err(e)
+                    if [Some(Errno::NOSYS), Some(Errno::PERM)]
+                        .contains(&Errno::from_io_error(&e)) =>
+                {
                     this.clock = WaitClock::Milliseconds;
                 }
                 other => other?,
@@ -74,7 +85,8 @@ impl Epoll {
         self.clock
     }
 
-    /// Starts to watch `source`; its events will carry `data`. The current state counts as the first edge.
+    /// Starts to watch `source`; its events will carry `data`. The current state counts as the
+    /// first edge.
     pub(super) fn add(&self, source: impl AsFd, data: u64) -> io::Result<()> {
         self.birthmark.check()?;
         Ok(epoll::add(&self.fd, source, EventData::new_u64(data), INTEREST)?)
@@ -94,8 +106,8 @@ impl Epoll {
         Ok(epoll::delete(&self.fd, source)?)
     }
 
-    /// Waits until there is an event or `timeout` is over (`None`: for ever), and replaces `events` by what came.
-    /// A signal ends the wait with no events.
+    /// Waits until there is an event or `timeout` is over (`None`: for ever), and replaces `events`
+    /// by what came. A signal ends the wait with no events.
     pub(super) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         self.birthmark.check()?;
@@ -113,24 +125,34 @@ impl Epoll {
         }
     }
 
-    fn wait_milliseconds(&self, events: &mut Events, timeout: Option<Duration>) -> Result<usize, Errno> {
-        let timeout_ms = timeout.map_or(-1, |t| i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+    fn wait_milliseconds(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        let timeout_ms = timeout
+            .map_or(-1, |t| i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
         let spare = events.0.spare_capacity_mut();
         let room = i32::try_from(spare.len()).unwrap_or(i32::MAX);
-        // SAFETY: `epoll::Event` is laid out as the kernel's `epoll_event` (rustix passes it on as such), the pointer
-        // and the length describe memory that this call alone refers to, and the descriptor is open.
-        let n = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), spare.as_mut_ptr().cast(), room, timeout_ms) };
+        // SAFETY: `epoll::Event` is laid out as the kernel's `epoll_event` (rustix passes it on as
+        // such), the pointer and the length describe memory that this call alone refers to, and the
+        // descriptor is open.
+        let n = unsafe {
+            libc::epoll_wait(self.fd.as_raw_fd(), spare.as_mut_ptr().cast(), room, timeout_ms)
+        };
         let Ok(n) = usize::try_from(n) else {
             return Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL));
         };
-        // SAFETY: the vector was empty and the kernel wrote its first `n` elements, within its capacity.
+        // SAFETY: the vector was empty and the kernel wrote its first `n` elements, within its
+        // capacity.
         unsafe { events.0.set_len(n) };
         Ok(n)
     }
 }
 
-// SAFETY: an event's data is a union of a number and a pointer, and the pointer is what keeps the vector from being
-// `Send`. Every event in here carries a number: `add` and `add_notifier` register nothing else.
+// SAFETY: an event's data is a union of a number and a pointer, and the pointer is what keeps the
+// vector from being `Send`. Every event in here carries a number: `add` and `add_notifier` register
+// nothing else.
 unsafe impl Send for Events {}
 
 impl fmt::Debug for Events {

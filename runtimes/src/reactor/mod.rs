@@ -13,23 +13,24 @@
 //! | notifier | ends a blocking wait from another thread | `notifier` |
 //! | timer | a deadline in nanoseconds in a timing wheel | `timers`, `wheel` |
 //!
-//! A [`Reactor`] belongs to whoever made it; there is no global one. An executor either drives it from
-//! its idle loop ([`Reactor::try_driver`], then [`Driver::turn`]) or puts it on a thread of its own
-//! ([`Thread`]). Leaf futures ([`net`](crate::net), [`time`](crate::time), [`Source`]) take a [`Handle`] and need
-//! nothing of the executor but its waker.
+//! A [`Reactor`] belongs to whoever made it; there is no global one. An executor either drives it
+//! from its idle loop ([`Reactor::try_driver`], then [`Driver::turn`]) or puts it on a thread of
+//! its own ([`Thread`]). Leaf futures ([`net`](crate::net), [`time`](crate::time), [`Source`]) take
+//! a [`Handle`] and need nothing of the executor but its waker.
 //!
 //! # The path of an event
-//! A future tries its system call first. If the kernel would block, the future clears the readiness it
-//! acted on, stores its waker in its slot, and announces it in the readiness word. Later the driver
-//! fetches a batch of events, and for each one updates one atomic word, takes the waker if
-//! one is announced, and wakes when the batch is done. No lock is taken for an event that nobody waits
-//! for, none is shared between sources, nothing is allocated, and no map is searched.
+//! A future tries its system call first. If the kernel would block, the future clears the readiness
+//! it acted on, stores its waker in its slot, and announces it in the readiness word. Later the
+//! driver fetches a batch of events, and for each one updates one atomic word, takes the waker if
+//! one is announced, and wakes when the batch is done. No lock is taken for an event that nobody
+//! waits for, none is shared between sources, nothing is allocated, and no map is searched.
 //!
 //! # Shutting down
-//! [`Reactor::shutdown`], or dropping the reactor, calls every stored waker a last time and keeps none. Every operation
-//! polled after that, pending or new, fails with an error that says so ([`is_shut_down_error`]); a sleep is over at
-//! once, because nobody could end it later. So no task and no `block_on` of another thread hangs. The descriptors are
-//! closed when the last [`Handle`] and [`Source`] are gone.
+//! [`Reactor::shutdown`], or dropping the reactor, calls every stored waker a last time and keeps
+//! none. Every operation polled after that, pending or new, fails with an error that says so
+//! ([`is_shut_down_error`]); a sleep is over at once, because nobody could end it later. So no task
+//! and no `block_on` of another thread hangs. The descriptors are closed when the last [`Handle`]
+//! and [`Source`] are gone.
 //!
 //! # Sharing a thread
 //! A leaf future that never has to wait gives way to other tasks nevertheless, when its task's
@@ -112,7 +113,8 @@ pub struct Handle {
 }
 
 impl Reactor {
-    /// A reactor that waits with nanosecond timeouts, or with milliseconds where the kernel has nothing better.
+    /// A reactor that waits with nanosecond timeouts, or with milliseconds where the kernel has
+    /// nothing better.
     ///
     /// # Errors
     /// When the system refuses the epoll instance or the eventfd.
@@ -120,7 +122,8 @@ impl Reactor {
         Self::with_wait_clock(WaitClock::Nanoseconds)
     }
 
-    /// A reactor that waits with the given granularity if the kernel has it: to test the fallback, or to compare.
+    /// A reactor that waits with the given granularity if the kernel has it: to test the fallback,
+    /// or to compare.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -162,8 +165,8 @@ impl Reactor {
         Some(Driver::new(shared, buffers))
     }
 
-    /// Makes every operation fail from now on, and wakes those who wait, so that they learn it; see the module's text. A
-    /// turn that is under way returns.
+    /// Makes every operation fail from now on, and wakes those who wait, so that they learn it; see
+    /// the module's text. A turn that is under way returns.
     pub fn shutdown(&self) {
         self.handle.shared.shutdown();
     }
@@ -193,8 +196,9 @@ impl Shared {
 }
 
 impl Handle {
-    /// Ends the current blocking turn, or the next one if none is under way. Several calls before that turn ends
-    /// count as one. Costs a system call only if a thread is waiting and nobody has notified it yet.
+    /// Ends the current blocking turn, or the next one if none is under way. Several calls before
+    /// that turn ends count as one. Costs a system call only if a thread is waiting and nobody has
+    /// notified it yet.
     pub fn notify(&self) {
         self.shared.notify();
     }
@@ -214,7 +218,8 @@ impl Handle {
         self.shared.timers.len()
     }
 
-    /// Whether a timer is due, as of some recent moment: a load, and a look at the clock if a timer is pending.
+    /// Whether a timer is due, as of some recent moment: a load, and a look at the clock if a timer
+    /// is pending.
     pub fn timer_is_due(&self) -> bool {
         self.shared.timers.next_deadline_ns().is_some_and(|next_ns| next_ns <= self.now_ns())
     }
@@ -253,7 +258,10 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("sources", &self.sources()).field("timers", &self.timers()).finish()
+        f.debug_struct("Handle")
+            .field("sources", &self.sources())
+            .field("timers", &self.timers())
+            .finish()
     }
 }
 
@@ -262,8 +270,8 @@ pub(crate) fn duration_ns(duration: Duration) -> u64 {
     clock::to_ns(duration)
 }
 
-/// Sets the calling thread's timer slack to one nanosecond, for threads that drive a reactor: the default lets every
-/// timed wait be 50 µs late.
+/// Sets the calling thread's timer slack to one nanosecond, for threads that drive a reactor: the
+/// default lets every timed wait be 50 µs late.
 ///
 /// # Errors
 /// When the system refuses, as some sandboxes do.
@@ -290,7 +298,8 @@ fn shut_down_error() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, ShutDown)
 }
 
-/// Whether `error` says that the reactor has shut down. Its kind is [`io::ErrorKind::NotConnected`].
+/// Whether `error` says that the reactor has shut down. Its kind is
+/// [`io::ErrorKind::NotConnected`].
 pub fn is_shut_down_error(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<ShutDown>())
 }

@@ -1,8 +1,9 @@
 //! Models of the reactor's protocols that loom explores in every interleaving and memory order.
 //!
-//! Run them with `RUSTFLAGS="--cfg stampede_loom" CARGO_TARGET_DIR=target/loom cargo test -p runtimes --lib --release loom_`.
-//! They run the real slot, word and timers; only the kernel is made of loom's parts. Each was seen to fail when
-//! the step that it is about is taken out; its text says which.
+//! Run them with `RUSTFLAGS="--cfg stampede_loom" CARGO_TARGET_DIR=target/loom cargo test -p
+//! runtimes --lib --release loom_`. They run the real slot, word and timers; only the kernel is
+//! made of loom's parts. Each was seen to fail when the step that it is about is taken out; its
+//! text says which.
 
 use std::io;
 use std::sync::Arc as StdArc;
@@ -26,8 +27,8 @@ use super::slots::{Slot, Slots};
 use super::timers::{Armed, Timers};
 use super::waiters::Token;
 
-/// Explores with at most three forced switches between threads in a run: these models take minutes without a limit, and
-/// no known bug of this kind needs more.
+/// Explores with at most three forced switches between threads in a run: these models take minutes
+/// without a limit, and no known bug of this kind needs more.
 fn bounded_model(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
@@ -71,9 +72,11 @@ fn deliver(slot: &Slot, generation: u32, events: EventFlags) {
     wakers.into_iter().for_each(Waker::wake);
 }
 
-/// A reader that drains with short reads gets both bytes, however their events interleave with its polls.
+/// A reader that drains with short reads gets both bytes, however their events interleave with its
+/// polls.
 ///
-/// Fails (deadlock) when `Readiness::clear` ignores the tick, and when `Readiness::arm` does not look at the readiness.
+/// Fails (deadlock) when `Readiness::clear` ignores the tick, and when `Readiness::arm` does not
+/// look at the readiness.
 #[test]
 fn loom_no_edge_is_lost() {
     bounded_model(|| {
@@ -93,7 +96,9 @@ fn loom_no_edge_is_lost() {
         while received < 2 {
             let mut token = Token::default();
             received += block_on(std::future::poll_fn(|cx: &mut Context<'_>| {
-                poll_operation(slot, Readable, &mut token, cx, |_| Ok((socket.receive()?, Left::Nothing)))
+                poll_operation(slot, Readable, &mut token, cx, |_| {
+                    Ok((socket.receive()?, Left::Nothing))
+                })
             }))
             .expect("no error");
         }
@@ -103,8 +108,8 @@ fn loom_no_edge_is_lost() {
 
 /// An event of an earlier source neither makes the slot's next source ready nor takes its waiter.
 ///
-/// Fails when `Readiness::set` does not compare the generation, and when `Slot::deliver` does not compare it again
-/// under the lock.
+/// Fails when `Readiness::set` does not compare the generation, and when `Slot::deliver` does not
+/// compare it again under the lock.
 #[test]
 fn loom_no_old_event_reaches_a_new_source() {
     loom::model(|| {
@@ -119,15 +124,28 @@ fn loom_no_old_event_reaches_a_new_source() {
         drop(slot.close());
         let new = slot.readiness.open(false);
         let (count, waker) = counting();
-        assert_eq!(slot.arm(Readable, &mut Token::default(), &waker), Arm::Waiting, "the new source saw an old event");
+        assert_eq!(
+            slot.arm(Readable, &mut Token::default(), &waker),
+            Arm::Waiting,
+            "the new source saw an old event"
+        );
         driver.join().expect("the driver");
-        assert_eq!(count.0.load(StdRelaxed), 0, "the new source's waiter was woken by an old event");
+        assert_eq!(
+            count.0.load(StdRelaxed),
+            0,
+            "the new source's waiter was woken by an old event"
+        );
         deliver(&slot, new, EventFlags::IN);
-        assert_eq!(count.0.load(StdRelaxed), 1, "the new source's waiter was taken by an old event");
+        assert_eq!(
+            count.0.load(StdRelaxed),
+            1,
+            "the new source's waiter was taken by an old event"
+        );
     });
 }
 
-/// Two readers of one source: one gives up while an event comes; the other is woken, or sees the readiness.
+/// Two readers of one source: one gives up while an event comes; the other is woken, or sees the
+/// readiness.
 ///
 /// Fails when `Slot::disarm` clears the waiting bit.
 #[test]
@@ -226,15 +244,17 @@ impl EventFd {
     }
 }
 
-/// Two threads notify a driver that sleeps whenever it knows nothing better; it learns of both, and sees what each wrote
-/// before.
+/// Two threads notify a driver that sleeps whenever it knows nothing better; it learns of both, and
+/// sees what each wrote before.
 ///
-/// Fails (deadlock) when `Word::raise` looks at the word first and sets its bit in a second step, when the driver waits without
-/// looking at what `prepare` returned, and (on the data) when `raise` is relaxed.
+/// Fails (deadlock) when `Word::raise` looks at the word first and sets its bit in a second step,
+/// when the driver waits without looking at what `prepare` returned, and (on the data) when `raise`
+/// is relaxed.
 #[test]
 fn loom_no_notification_is_lost() {
     bounded_model(|| {
-        let shared = Arc::new((Word::new(), EventFd::default(), [LoomUsize::new(0), LoomUsize::new(0)]));
+        let shared =
+            Arc::new((Word::new(), EventFd::default(), [LoomUsize::new(0), LoomUsize::new(0)]));
         let notifiers = [0, 1].map(|n| {
             let shared = shared.clone();
             thread::spawn(move || {
@@ -262,7 +282,8 @@ fn loom_no_notification_is_lost() {
 
 /// The same for a driver that sleeps on the word, which each of them may wake.
 ///
-/// Fails (deadlock) when `Word::raise` does not wake the futex, or when `Word::prepare` says nothing of the place.
+/// Fails (deadlock) when `Word::raise` does not wake the futex, or when `Word::prepare` says
+/// nothing of the place.
 #[test]
 fn loom_no_notification_is_lost_on_the_futex() {
     bounded_model(|| {
@@ -290,10 +311,11 @@ fn loom_no_notification_is_lost_on_the_futex() {
     });
 }
 
-/// A driver that sleeps on the word goes to epoll when two threads register sources, neither of which is done before that.
+/// A driver that sleeps on the word goes to epoll when two threads register sources, neither of
+/// which is done before that.
 ///
-/// Fails (deadlock) when `Slots::insert` does not call `first` or calls it before it counts; and (on the place) when it
-/// calls it after it has unlocked.
+/// Fails (deadlock) when `Slots::insert` does not call `first` or calls it before it counts; and
+/// (on the place) when it calls it after it has unlocked.
 #[test]
 fn loom_no_source_is_overslept() {
     bounded_model(|| {
@@ -303,8 +325,11 @@ fn loom_no_source_is_overslept() {
             let shared = shared.clone();
             thread::spawn(move || {
                 let (slots, word) = &*shared;
-                slots.insert(true, || assert!(!word.raise(Reason::Rearm), "nobody waits in epoll")).expect("room");
-                // Nothing but REARM is raised here, so a wait on the word that goes on has no bit of it.
+                slots
+                    .insert(true, || assert!(!word.raise(Reason::Rearm), "nobody waits in epoll"))
+                    .expect("room");
+                // Nothing but REARM is raised here, so a wait on the word that goes on has no bit
+                // of it.
                 assert!(!word.is_asleep(), "a source is registered and the driver sleeps");
             })
         });
@@ -337,7 +362,9 @@ fn loom_no_earlier_timer_is_overslept() {
             move || {
                 let (timers, word, event) = &*shared;
                 let (_, waker) = counting();
-                let Armed::Pending { earlier, .. } = timers.arm(EARLY_NS, &waker) else { panic!("not due yet") };
+                let Armed::Pending { earlier, .. } = timers.arm(EARLY_NS, &waker) else {
+                    panic!("not due yet")
+                };
                 if earlier && word.raise(Reason::Rearm) {
                     event.write();
                 }
@@ -359,8 +386,8 @@ fn loom_no_earlier_timer_is_overslept() {
     });
 }
 
-/// A timer that is armed while the driver fires either is refused, or is taken out and woken; and whoever sees it as fired
-/// sees what the driver did before.
+/// A timer that is armed while the driver fires either is refused, or is taken out and woken; and
+/// whoever sees it as fired sees what the driver did before.
 ///
 /// Fails when `Timers::fire` publishes the time before it has taken the timers out.
 #[test]

@@ -41,8 +41,8 @@ pub(crate) enum Left {
 
 /// Tries `operation` while its source is thought to be ready, and arms the waiter when it is not.
 ///
-/// The snapshot is taken **before** the operation's system call, and only what it showed is cleared: see
-/// [`readiness`](super::readiness).
+/// The snapshot is taken **before** the operation's system call, and only what it showed is
+/// cleared: see [`readiness`](super::readiness).
 #[inline]
 pub(super) fn poll_operation<R>(
     slot: &Slot,

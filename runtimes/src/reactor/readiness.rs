@@ -8,20 +8,22 @@
 //! Edge-triggered epoll reports each change once, so a change must not be forgotten. An operation
 //! loads the word, makes its system call, and if that says "would block" it clears the readiness
 //! **only if the tick is still the one it loaded**. Every delivered event adds one to the tick. An
-//! edge that comes after the system call is delivered after it too, hence after the load; whether the
-//! delivery comes before the clear (the tick differs, the clear does nothing) or after it (the bit is set
-//! again), the bit stays set. Without the tick, a clear could erase the very edge that made its
-//! answer out of date, and the task would sleep for ever beside a full socket.
+//! edge that comes after the system call is delivered after it too, hence after the load; whether
+//! the delivery comes before the clear (the tick differs, the clear does nothing) or after it (the
+//! bit is set again), the bit stays set. Without the tick, a clear could erase the very edge that
+//! made its answer out of date, and the task would sleep for ever beside a full socket.
 //!
 //! # No waiter is lost
 //! The word also holds one bit per direction that says whether anyone waits. An event sets the
-//! readiness and clears that bit in one step; a waiter sets it in one step that fails if the readiness
-//! is there. So either the waiter sees the readiness, or the event sees the waiter and must wake it.
+//! readiness and clears that bit in one step; a waiter sets it in one step that fails if the
+//! readiness is there. So either the waiter sees the readiness, or the event sees the waiter and
+//! must wake it.
 //!
 //! # No old event reaches a new source
-//! The generation is part of the word and of the event's data. An event taken from the kernel before
-//! its source was dropped fails the comparison once the slot has moved on to the next generation; and
-//! since both live in one word, there is no moment between the check and the update.
+//! The generation is part of the word and of the event's data. An event taken from the kernel
+//! before its source was dropped fails the comparison once the slot has moved on to the next
+//! generation; and since both live in one word, there is no moment between the check and the
+//! update.
 
 use rustix::event::epoll::EventFlags;
 
@@ -98,7 +100,8 @@ impl Snapshot {
 /// How much an operation has learnt about a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clear {
-    /// It transferred less than asked: nothing is left, but an end that was announced is still to come.
+    /// It transferred less than asked: nothing is left, but an end that was announced is still to
+    /// come.
     Drained,
     /// The kernel said "would block": not even an announced end is left.
     WouldBlock,
@@ -131,18 +134,20 @@ impl Readiness {
         Self(AtomicU64::new(0))
     }
 
-    /// The word now. Acquire: pairs with the release in [`set`](Self::set), so that the system call after it sees at
-    /// least what the event reported.
+    /// The word now. Acquire: pairs with the release in [`set`](Self::set), so that the system call
+    /// after it sees at least what the event reported.
     #[inline]
     pub(super) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Acquire))
     }
 
-    /// Makes a free slot's word ready for its next source and gives its generation. With `optimistic`, both
-    /// directions start as ready: the first operation tries the system call instead of waiting for an event.
+    /// Makes a free slot's word ready for its next source and gives its generation. With
+    /// `optimistic`, both directions start as ready: the first operation tries the system call
+    /// instead of waiting for an event.
     pub(super) fn open(&self, optimistic: bool) -> u32 {
         let flags = if optimistic { READABLE | WRITABLE } else { 0 };
-        // Release: pairs with the acquire of `set`; nobody else writes to a free slot's word but `shut_down`.
+        // Release: pairs with the acquire of `set`; nobody else writes to a free slot's word but
+        // `shut_down`.
         Snapshot(self.0.fetch_or(flags, AcqRel)).generation()
     }
 
@@ -156,8 +161,8 @@ impl Readiness {
         let _ = self.0.fetch_update(AcqRel, Relaxed, next);
     }
 
-    /// Records an event of `generation`, and claims the waiters of the directions that it makes ready. `None` if the
-    /// event is for an earlier source of this slot.
+    /// Records an event of `generation`, and claims the waiters of the directions that it makes
+    /// ready. `None` if the event is for an earlier source of this slot.
     pub(super) fn set(&self, generation: u32, events: EventFlags) -> Option<Claimed> {
         let ready = bits_of(events);
         let waiting = waiters_of(ready);
@@ -288,7 +293,10 @@ mod tests {
             let generation = readiness.open(false);
             assert_eq!(readiness.arm(Readable), Arm::Waiting);
             assert_eq!(readiness.arm(Writable), Arm::Waiting);
-            assert_eq!(readiness.set(generation, events), Some(Claimed { read: true, write: true }));
+            assert_eq!(
+                readiness.set(generation, events),
+                Some(Claimed { read: true, write: true })
+            );
             assert!(readiness.load().is_ready(Readable) && readiness.load().is_ready(Writable));
         }
     }
@@ -300,7 +308,10 @@ mod tests {
         assert_eq!(readiness.arm(Readable), Arm::Waiting);
         assert_eq!(readiness.set(generation, EventFlags::OUT), Some(Claimed::default()));
         assert!(readiness.is_armed(Readable));
-        assert_eq!(readiness.set(generation, EventFlags::IN), Some(Claimed { read: true, write: false }));
+        assert_eq!(
+            readiness.set(generation, EventFlags::IN),
+            Some(Claimed { read: true, write: false })
+        );
         assert!(!readiness.is_armed(Readable));
         assert_eq!(readiness.arm(Readable), Arm::Ready);
     }

@@ -1,8 +1,9 @@
 //! One slot per registered source, found by index without a lock.
 //!
-//! Slots live in pages that double in size, are made on demand and stay until the reactor is gone, so
-//! an event's index leads to its slot with two loads, whatever registers or leaves meanwhile. An
-//! event's data is `generation << 32 | index`; [`readiness`](super::readiness) says why that suffices.
+//! Slots live in pages that double in size, are made on demand and stay until the reactor is gone,
+//! so an event's index leads to its slot with two loads, whatever registers or leaves meanwhile. An
+//! event's data is `generation << 32 | index`; [`readiness`](super::readiness) says why that
+//! suffices.
 
 use std::io;
 use std::sync::OnceLock;
@@ -18,7 +19,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Slots of the first page; page `n` has `FIRST_PAGE << n`.
 const FIRST_PAGE: usize = 64;
-/// Pages at most: room for 2^26 sources, more than a process can have descriptors (2^20 by default).
+/// Pages at most: room for 2^26 sources, more than a process can have descriptors (2^20 by
+/// default).
 const PAGES: usize = 20;
 
 /// The state of one source: 128 bytes, so that neighbours do not share cache lines, and a reader
@@ -35,10 +37,12 @@ impl Slot {
         Self { readiness: Readiness::new(), waiters: ClosedMutex::new(Waiters::default()) }
     }
 
-    /// Stores the waker and announces it. Unless the answer is [`Arm::Waiting`], nothing stays stored.
+    /// Stores the waker and announces it. Unless the answer is [`Arm::Waiting`], nothing stays
+    /// stored.
     ///
-    /// Every waker that stays stored after the lock is released is covered: its direction's waiting bit is set, or
-    /// whoever cleared that bit has yet to take this lock, and will find the waker then.
+    /// Every waker that stays stored after the lock is released is covered: its direction's waiting
+    /// bit is set, or whoever cleared that bit has yet to take this lock, and will find the waker
+    /// then.
     pub(super) fn arm(&self, interest: Interest, token: &mut Token, waker: &Waker) -> Arm {
         // Cloning a waker runs foreign code, as dropping one does, and it may come back to this
         // very source: so neither is done under the lock. Nearly always the clone is wanted, since
@@ -50,8 +54,8 @@ impl Slot {
         {
             let mut waiters = self.waiters.lock();
             left_over = waiters.put(interest, token, waker);
-            // The look at the word comes after the waker is in place: an event that came before is seen here, and one
-            // that comes later sees the waiter.
+            // The look at the word comes after the waker is in place: an event that came before is
+            // seen here, and one that comes later sees the waiter.
             arm = self.readiness.arm(interest);
             unused = if arm == Arm::Waiting { None } else { waiters.remove(interest, *token) };
         }
@@ -69,14 +73,19 @@ impl Slot {
         }
     }
 
-    /// Records an event and moves the wakers of those who waited for it to `wakers`. `false`: the event is for an
-    /// earlier source of this slot.
-    pub(super) fn deliver(&self, generation: u32, events: EventFlags, wakers: &mut Vec<Waker>) -> bool {
+    /// Records an event and moves the wakers of those who waited for it to `wakers`. `false`: the
+    /// event is for an earlier source of this slot.
+    pub(super) fn deliver(
+        &self,
+        generation: u32,
+        events: EventFlags,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
         let Some(claimed) = self.readiness.set(generation, events) else { return false };
         if claimed != Claimed::default() {
             let mut waiters = self.waiters.lock();
-            // `close` changes the generation before it takes this lock, so an equal one means that the waiters found
-            // here are still those of the source that the event is for.
+            // `close` changes the generation before it takes this lock, so an equal one means that
+            // the waiters found here are still those of the source that the event is for.
             if self.readiness.load().generation() == generation {
                 if claimed.read {
                     waiters.take(Interest::Readable, wakers);
@@ -170,7 +179,8 @@ impl Slots {
         self.live.load(Relaxed)
     }
 
-    /// Takes a free slot, and calls `first` if no other is taken; before it has returned nobody else takes one.
+    /// Takes a free slot, and calls `first` if no other is taken; before it has returned nobody
+    /// else takes one.
     ///
     /// # Errors
     /// When the reactor has shut down, or when it holds as many sources as it can.
@@ -184,8 +194,10 @@ impl Slots {
             None => {
                 let index = free.fresh;
                 let (page, _) = Self::place(index);
-                let page_cell =
-                    self.pages.get(page).ok_or_else(|| io::Error::other("the reactor has no room for more sources"))?;
+                let page_cell = self
+                    .pages
+                    .get(page)
+                    .ok_or_else(|| io::Error::other("the reactor has no room for more sources"))?;
                 page_cell.get_or_init(|| (0..FIRST_PAGE << page).map(|_| Slot::new()).collect());
                 free.fresh += 1;
                 index
@@ -215,7 +227,8 @@ impl Slots {
         drop(wakers);
     }
 
-    /// Refuses new sources, makes every operation of the existing ones fail, and takes all waiters out.
+    /// Refuses new sources, makes every operation of the existing ones fail, and takes all waiters
+    /// out.
     pub(super) fn shut_down(&self, wakers: &mut Vec<Waker>) {
         let used = {
             let mut free = self.free.lock();

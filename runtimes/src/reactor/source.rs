@@ -16,11 +16,13 @@ use crate::budget::{self, Share};
 
 /// Anything with a descriptor that epoll can watch, registered with a reactor until it is dropped.
 ///
-/// The descriptor must be in non-blocking mode, and `T` must give the same open descriptor for as long as it is
-/// registered. One descriptor can be registered with a reactor once; duplicate it for a second registration.
+/// The descriptor must be in non-blocking mode, and `T` must give the same open descriptor for as
+/// long as it is registered. One descriptor can be registered with a reactor once; duplicate it for
+/// a second registration.
 ///
-/// Each operation is tried first and waits only if the kernel would block, so a source is both cheap when data is
-/// there and exact when it is not. Several tasks may wait for the same direction: an event wakes all of them.
+/// Each operation is tried first and waits only if the kernel would block, so a source is both
+/// cheap when data is there and exact when it is not. Several tasks may wait for the same
+/// direction: an event wakes all of them.
 #[derive(Debug)]
 pub struct Source<T: AsFd> {
     /// Taken out only by `into_inner`, which consumes the source.
@@ -30,24 +32,28 @@ pub struct Source<T: AsFd> {
 }
 
 impl<T: AsFd> Source<T> {
-    /// Registers `io` for both directions. It is first thought to be ready for both, so that the first operation tries
-    /// its system call at once.
+    /// Registers `io` for both directions. It is first thought to be ready for both, so that the
+    /// first operation tries its system call at once.
     ///
     /// # Errors
-    /// When the reactor has shut down; when epoll cannot watch the descriptor (`EPERM`: a regular file), knows it
-    /// already (`EEXIST`), or has no resources for it (`ENOSPC`, `ENOMEM`).
+    /// When the reactor has shut down; when epoll cannot watch the descriptor (`EPERM`: a regular
+    /// file), knows it already (`EEXIST`), or has no resources for it (`ENOSPC`, `ENOMEM`).
     pub fn new(handle: &Handle, io: T) -> io::Result<Self> {
         Self::register(handle, io, true)
     }
 
-    /// Registers a descriptor that is ready for nothing until epoll says so: a socket that is connecting.
+    /// Registers a descriptor that is ready for nothing until epoll says so: a socket that is
+    /// connecting.
     pub(crate) fn new_pending(handle: &Handle, io: T) -> io::Result<Self> {
         Self::register(handle, io, false)
     }
 
     fn register(handle: &Handle, io: T, optimistic: bool) -> io::Result<Self> {
         // A driver that waits for timers and notifications alone must wait in epoll from now on.
-        let key = handle.shared.slots.insert(optimistic, || handle.shared.notifier.raise(Reason::Rearm))?;
+        let key = handle
+            .shared
+            .slots
+            .insert(optimistic, || handle.shared.notifier.raise(Reason::Rearm))?;
         if let Err(error) = handle.shared.epoll.add(&io, key.data()) {
             handle.shared.slots.remove(key);
             return Err(error);
@@ -59,7 +65,9 @@ impl<T: AsFd> Source<T> {
     pub fn get_ref(&self) -> &T {
         match &self.io {
             Some(io) => io,
-            None => unreachable!("only into_inner takes the object out, and it consumes the source"),
+            None => {
+                unreachable!("only into_inner takes the object out, and it consumes the source")
+            }
         }
     }
 
@@ -78,7 +86,8 @@ impl<T: AsFd> Source<T> {
 
     fn deregister(&mut self) -> Option<T> {
         let io = self.io.take()?;
-        // Fails only if the object has closed its descriptor, and then epoll has forgotten it already.
+        // Fails only if the object has closed its descriptor, and then epoll has forgotten it
+        // already.
         let _ = self.handle.shared.epoll.delete(&io);
         self.handle.shared.slots.remove(self.key);
         Some(io)
@@ -91,23 +100,39 @@ impl<T: AsFd> Source<T> {
         }
     }
 
-    /// Waits until a read is worth trying. May be wrong: follow it by [`try_io`](Self::try_io), and repeat.
+    /// Waits until a read is worth trying. May be wrong: follow it by [`try_io`](Self::try_io), and
+    /// repeat.
     pub fn readable(&self) -> Ready<'_, T> {
-        Ready { source: self, interest: Interest::Readable, token: Token::default(), share: Share::default() }
+        Ready {
+            source: self,
+            interest: Interest::Readable,
+            token: Token::default(),
+            share: Share::default(),
+        }
     }
 
-    /// Waits until a write is worth trying. May be wrong: follow it by [`try_io`](Self::try_io), and repeat.
+    /// Waits until a write is worth trying. May be wrong: follow it by [`try_io`](Self::try_io),
+    /// and repeat.
     pub fn writable(&self) -> Ready<'_, T> {
-        Ready { source: self, interest: Interest::Writable, token: Token::default(), share: Share::default() }
+        Ready {
+            source: self,
+            interest: Interest::Writable,
+            token: Token::default(),
+            share: Share::default(),
+        }
     }
 
-    /// Tries an operation once. If it would block, the readiness that it contradicts is forgotten, so that
-    /// [`readable`](Self::readable) or [`writable`](Self::writable) will wait.
+    /// Tries an operation once. If it would block, the readiness that it contradicts is forgotten,
+    /// so that [`readable`](Self::readable) or [`writable`](Self::writable) will wait.
     ///
     /// # Errors
-    /// Those of `operation`; kind [`WouldBlock`](io::ErrorKind::WouldBlock) also without a call if the source is known
-    /// not to be ready; and when the reactor has shut down.
-    pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+    /// Those of `operation`; kind [`WouldBlock`](io::ErrorKind::WouldBlock) also without a call if
+    /// the source is known not to be ready; and when the reactor has shut down.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
         let slot = self.slot();
         let seen = slot.readiness.load();
         if seen.is_shut_down() {
@@ -129,7 +154,11 @@ impl<T: AsFd> Source<T> {
     ///
     /// # Errors
     /// Those of `operation` (an interrupted one is repeated), and when the reactor has shut down.
-    pub async fn io<R>(&self, interest: Interest, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+    pub async fn io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
         let attempt = move |io: &T, _: Attempt| operation(io).map(|result| (result, Left::Unknown));
         self.attempt(interest, attempt).await
     }
@@ -145,7 +174,8 @@ impl<T: AsFd> Source<T> {
 
 impl<T: AsFd> Drop for Source<T> {
     fn drop(&mut self) {
-        // The registration ends before the descriptor is closed: a duplicate of it would keep it in the epoll set.
+        // The registration ends before the descriptor is closed: a duplicate of it would keep it in
+        // the epoll set.
         drop(self.deregister());
     }
 }
@@ -180,7 +210,10 @@ where
         let Self { source, interest, token, share, operation } = &mut *self;
         ready!(share.poll_proceed(cx));
         let io = source.get_ref();
-        let result = ready!(poll_operation(source.slot(), *interest, token, cx, |attempt| operation(io, attempt)));
+        let result =
+            ready!(poll_operation(source.slot(), *interest, token, cx, |attempt| operation(
+                io, attempt
+            )));
         budget::spend();
         Poll::Ready(result)
     }
@@ -235,8 +268,8 @@ pub struct RawSource<T>(T);
 
 impl<T: AsRawFd> RawSource<T> {
     /// # Safety
-    /// `object.as_raw_fd()` must return the same descriptor each time, and it must stay open for as long as the
-    /// returned value exists.
+    /// `object.as_raw_fd()` must return the same descriptor each time, and it must stay open for as
+    /// long as the returned value exists.
     pub unsafe fn new(object: T) -> Self {
         Self(object)
     }
@@ -255,8 +288,8 @@ impl<T: AsRawFd> RawSource<T> {
 impl<T: AsRawFd> AsFd for RawSource<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         let fd: RawFd = self.0.as_raw_fd();
-        // SAFETY: whoever made this value has promised that the descriptor is open as long as the value exists, and
-        // the result borrows the value.
+        // SAFETY: whoever made this value has promised that the descriptor is open as long as the
+        // value exists, and the result borrows the value.
         unsafe { BorrowedFd::borrow_raw(fd) }
     }
 }

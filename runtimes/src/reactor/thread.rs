@@ -38,7 +38,8 @@ struct Control {
 }
 
 impl Thread {
-    /// Moves `reactor` to a new thread, which drives it. The thread's timer slack is set to a nanosecond.
+    /// Moves `reactor` to a new thread, which drives it. The thread's timer slack is set to a
+    /// nanosecond.
     ///
     /// # Errors
     /// When the system refuses the thread.
@@ -68,7 +69,8 @@ impl Thread {
 }
 
 fn drive(reactor: &Reactor, control: &Control) {
-    // Without it timers are up to 50 µs late. Refused only by sandboxes, and then they are just that.
+    // Without it timers are up to 50 µs late. Refused only by sandboxes, and then they are just
+    // that.
     let _ = super::set_timer_slack_min();
     let Some(mut driver) = reactor.try_driver() else { return };
     // Acquire: pairs with the release in `drop`.

@@ -1,16 +1,18 @@
 //! The timers of a reactor: the wheel under one lock, and what can be known without taking it.
 //!
 //! # What the driver sleeps for
-//! Before a blocking wait the driver stores, under the lock, the moment up to which it will sleep. A
-//! thread that arms an earlier timer sees that under the same lock and raises
-//! [`Reason::Rearm`](super::notifier::Reason); a later timer costs no notification. The value stays when the wait is
-//! over: an earlier timer then raises a reason that nobody waits for, which costs one atomic operation and no system
-//! call, and lowers the value, so that it happens once per record deadline.
+//! Before a blocking wait the driver stores, under the lock, the moment up to which it will sleep.
+//! A thread that arms an earlier timer sees that under the same lock and raises
+//! [`Reason::Rearm`](super::notifier::Reason); a later timer costs no notification. The value stays
+//! when the wait is over: an earlier timer then raises a reason that nobody waits for, which costs
+//! one atomic operation and no system call, and lowers the value, so that it happens once per
+//! record deadline.
 //!
 //! # How a sleep learns that it has fired without taking the lock
-//! `fired_ns` says: every timer with a deadline up to here has been taken out of the wheel. It never
-//! exceeds the clock, so "deadline ≤ `fired_ns`" proves both that the time is over and that nothing is left
-//! to cancel. It grows under the lock, and a timer with such a deadline is refused under the same lock.
+//! `fired_ns` says: every timer with a deadline up to here has been taken out of the wheel. It
+//! never exceeds the clock, so "deadline ≤ `fired_ns`" proves both that the time is over and that
+//! nothing is left to cancel. It grows under the lock, and a timer with such a deadline is refused
+//! under the same lock.
 
 use std::task::Waker;
 
@@ -21,7 +23,8 @@ use crate::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// Timers fired per hold of the lock: threads that arm or cancel meanwhile wait a few microseconds at most.
+/// Timers fired per hold of the lock: threads that arm or cancel meanwhile wait a few microseconds
+/// at most.
 const FIRE_AT_ONCE: usize = 128;
 
 /// No deadline.
@@ -62,7 +65,11 @@ pub(crate) struct Timer(Key);
 impl Timers {
     pub(super) fn new() -> Self {
         Self {
-            state: ClosedMutex::new(State { wheel: Wheel::new(), sleeping_until_ns: 0, shut_down: false }),
+            state: ClosedMutex::new(State {
+                wheel: Wheel::new(),
+                sleeping_until_ns: 0,
+                shut_down: false,
+            }),
             fired_ns: AtomicU64::new(0),
             next_ns: AtomicU64::new(NEVER),
             len: AtomicUsize::new(0),
@@ -138,18 +145,19 @@ impl Timers {
         drop(waker);
     }
 
-    /// Announces that the driver will sleep until `give_up_ns` or the next deadline, whichever is earlier, and returns
-    /// that moment; `None` is for ever.
+    /// Announces that the driver will sleep until `give_up_ns` or the next deadline, whichever is
+    /// earlier, and returns that moment; `None` is for ever.
     pub(super) fn commit(&self, give_up_ns: Option<u64>) -> Option<u64> {
         let mut state = self.state.lock();
-        let until_ns = state.wheel.next_deadline_ns().unwrap_or(NEVER).min(give_up_ns.unwrap_or(NEVER));
+        let until_ns =
+            state.wheel.next_deadline_ns().unwrap_or(NEVER).min(give_up_ns.unwrap_or(NEVER));
         state.sleeping_until_ns = until_ns;
         self.publish(&state);
         (until_ns != NEVER).then_some(until_ns)
     }
 
-    /// Takes out some of the timers that are due at `now_ns` and moves their wakers to `wakers`. Whether more
-    /// are due.
+    /// Takes out some of the timers that are due at `now_ns` and moves their wakers to `wakers`.
+    /// Whether more are due.
     pub(super) fn fire(&self, now_ns: u64, wakers: &mut Vec<Waker>) -> bool {
         let mut state = self.state.lock();
         state.wheel.advance(now_ns);

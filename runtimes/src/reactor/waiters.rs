@@ -1,9 +1,9 @@
 //! Who waits for one source: a waker per direction, kept across polls, and room for more.
 //!
 //! Nearly always one task reads and one task writes, so one waker per direction is stored in place.
-//! Several tasks may still wait for the same direction (acceptors that share a listener): the others
-//! go to an overflow list. Every waiter has a token of its own, because two futures of *one* task have
-//! wakers that are equal, and dropping the one must not silence the other.
+//! Several tasks may still wait for the same direction (acceptors that share a listener): the
+//! others go to an overflow list. Every waiter has a token of its own, because two futures of *one*
+//! task have wakers that are equal, and dropping the one must not silence the other.
 
 use std::task::Waker;
 
@@ -74,7 +74,12 @@ impl Waiters {
 
     /// Stores `waker` under `token`, or under a new token if that is nobody's. The waker that it
     /// replaces is returned, to be dropped when no lock is held.
-    pub(super) fn put(&mut self, interest: Interest, token: &mut Token, waker: Waker) -> Option<Waker> {
+    pub(super) fn put(
+        &mut self,
+        interest: Interest,
+        token: &mut Token,
+        waker: Waker,
+    ) -> Option<Waker> {
         if let Some(waiter) = self.find(interest, *token) {
             return Some(std::mem::replace(&mut waiter.waker, waker));
         }

@@ -1,14 +1,15 @@
-//! A hierarchical timing wheel with nanosecond ticks: arming, cancelling and firing in constant time.
+//! A hierarchical timing wheel with nanosecond ticks: arming, cancelling and firing in constant
+//! time.
 //!
 //! Eleven levels of 64 buckets cover the 64 bits of a deadline, six at a time. A timer lies at the
 //! level of the highest digit (base 64) in which its deadline differs from the wheel's time, in the
 //! bucket of that digit. So the lowest level that is not empty holds the earliest timers, its first
-//! bucket that is not empty holds the very earliest, and two bit scans find it. When the time enters a
-//! bucket, the bucket's timers are due or move to a lower level: each timer moves at most ten times
-//! in its life, and a bucket that is wholly past is not taken apart.
+//! bucket that is not empty holds the very earliest, and two bit scans find it. When the time
+//! enters a bucket, the bucket's timers are due or move to a lower level: each timer moves at most
+//! ten times in its life, and a bucket that is wholly past is not taken apart.
 //!
-//! Each bucket keeps a lower bound of its deadlines, exact unless the earliest was cancelled; so the
-//! wheel names the next deadline to the nanosecond, not the beginning of a coarse bucket.
+//! Each bucket keeps a lower bound of its deadlines, exact unless the earliest was cancelled; so
+//! the wheel names the next deadline to the nanosecond, not the beginning of a coarse bucket.
 //!
 //! The entries are nodes of one vector, linked by index. Nothing here allocates once the vector has
 //! grown to the largest number of timers that were pending at once.
@@ -80,8 +81,12 @@ pub(super) struct Wheel {
 
 impl Wheel {
     pub(super) fn new() -> Self {
-        let level = || Level { occupied: 0, buckets: [Bucket { head: NIL, earliest_ns: u64::MAX }; BUCKETS] };
-        // Collected on the heap: unoptimised, building the array in place takes more than a coroutine's stack.
+        let level = || Level {
+            occupied: 0,
+            buckets: [Bucket { head: NIL, earliest_ns: u64::MAX }; BUCKETS],
+        };
+        // Collected on the heap: unoptimised, building the array in place takes more than a
+        // coroutine's stack.
         let levels: Box<[Level]> = (0..LEVELS).map(|_| level()).collect();
         Self {
             now_ns: 0,
@@ -105,7 +110,8 @@ impl Wheel {
         self.now_ns
     }
 
-    /// A deadline before which nothing becomes due; the earliest deadline, unless that timer was cancelled.
+    /// A deadline before which nothing becomes due; the earliest deadline, unless that timer was
+    /// cancelled.
     pub(super) fn next_deadline_ns(&self) -> Option<u64> {
         if self.due != NIL {
             return Some(self.now_ns);
@@ -136,7 +142,8 @@ impl Wheel {
         if node.generation == key.generation { node.waker.as_mut() } else { None }
     }
 
-    /// Removes a timer, unless it has been taken. Its waker is returned, to be dropped when no lock is held.
+    /// Removes a timer, unless it has been taken. Its waker is returned, to be dropped when no lock
+    /// is held.
     pub(super) fn cancel(&mut self, key: Key) -> Option<Waker> {
         if self.nodes.get(key.index as usize)?.generation != key.generation {
             return None;
@@ -152,15 +159,18 @@ impl Wheel {
         }
         while let Some((level, digit)) = self.first_bucket() {
             let shift = DIGIT_BITS * level as u32;
-            // All digits above `level` are those of the wheel's time; the lower ones are zero at the beginning.
+            // All digits above `level` are those of the wheel's time; the lower ones are zero at
+            // the beginning.
             let above = self.now_ns.checked_shr(shift + DIGIT_BITS).unwrap_or(0);
-            let start = above.checked_shl(shift + DIGIT_BITS).unwrap_or(0) | (digit as u64) << shift;
+            let start =
+                above.checked_shl(shift + DIGIT_BITS).unwrap_or(0) | (digit as u64) << shift;
             if start > now_ns {
                 break;
             }
             let mut moving = std::mem::take(&mut self.scratch);
             self.empty_bucket(level, digit, &mut moving);
-            // Mostly in order already. Stable, so that equal deadlines fire in the order in which they were armed.
+            // Mostly in order already. Stable, so that equal deadlines fire in the order in which
+            // they were armed.
             if !moving.is_sorted_by_key(|&(deadline_ns, _)| deadline_ns) {
                 moving.sort_by_key(|&(deadline_ns, _)| deadline_ns);
             }
@@ -170,7 +180,8 @@ impl Wheel {
                 self.due = self.append(self.due, index);
             }
             if due < moving.len() {
-                // The new time lies in this bucket, so every other timer is later; the rest of this one goes lower.
+                // The new time lies in this bucket, so every other timer is later; the rest of this
+                // one goes lower.
                 self.now_ns = now_ns;
                 for &(_, index) in &moving[due..] {
                     self.link(index);
@@ -182,7 +193,8 @@ impl Wheel {
         self.now_ns = now_ns;
     }
 
-    /// Takes up to `limit` due timers out, the earliest first, and appends their wakers to `wakers`.
+    /// Takes up to `limit` due timers out, the earliest first, and appends their wakers to
+    /// `wakers`.
     pub(super) fn take_due(&mut self, limit: usize, wakers: &mut Vec<Waker>) {
         for _ in 0..limit {
             let index = self.due;

@@ -4,22 +4,22 @@ use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 
-use crate::card::{Body, Card, Origin as From, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
-use crate::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
+use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Scheduler, Caller};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::task::Runnable;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: GlobalQueue::<WakeOne>::NAME,
     summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes one sleeper.",
     isolates: "A shared queue without the herd: its distance to global-herd is the herd's cost.",
     relatives: &["global-herd", "work-stealing"],
-    origin: From::Ours,
+    origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// The executor.
@@ -57,7 +57,8 @@ struct Queue {
     len: AtomicUsize,
 }
 
-/// The task that gave way on this worker just now: it goes to the end of the queue under the lock that gets the next.
+/// The task that gave way on this worker just now: it goes to the end of the queue under the lock
+/// that gets the next.
 pub type Yielded = Option<Runnable>;
 
 impl<W: Wakes> Scheduler for GlobalQueue<W> {
@@ -70,9 +71,9 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
     }
 
     #[inline]
-    fn schedule(&self, at: Site<'_, Yielded>, task: Runnable, cause: Cause) -> Notify {
+    fn schedule(&self, at: Caller<'_, Yielded>, task: Runnable, cause: Cause) -> Notify {
         if cause == Cause::Yielded
-            && let Site::Worker(yielded @ None) = at
+            && let Caller::Worker(yielded @ None) = at
         {
             *yielded = Some(task);
             // This worker takes a task for the one that it adds.
@@ -85,15 +86,15 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
     }
 
     #[inline]
-    fn next(&self, yielded: &mut Yielded, _: u32) -> Option<Found> {
+    fn next(&self, yielded: &mut Yielded, _: u32) -> Option<NextTask> {
         if self.queue.len.load(Relaxed) == 0 {
-            return yielded.take().map(|task| Found::new(task, Origin::Local));
+            return yielded.take().map(|task| NextTask::new(task, TaskSource::Local));
         }
         let mut tasks = self.queue.tasks.lock_contended();
         tasks.extend(yielded.take());
         let task = tasks.pop_front()?;
         self.queue.len.store(tasks.len(), Relaxed);
-        Some(Found::new(task, Origin::Shared))
+        Some(NextTask::new(task, TaskSource::Shared))
     }
 
     fn queued(&self, yielded: &Yielded) -> usize {

@@ -2,36 +2,37 @@
 
 use std::collections::VecDeque;
 
-use crate::card::{Body, Card, Origin as From, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
-use crate::queue::{Injector, Inlet};
-use crate::scheduler::{Cause, Found, Notify, Origin, Placement, Scheduler, Site};
+use crate::queue::{Injector, InjectorBatcher};
+use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Placement, Scheduler, Caller};
 use crate::task::{JoinHandle, Runnable};
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Local::NAME,
     summary: "One thread; new tasks newest first, woken tasks in order; an inbox for other threads.",
     isolates: "The cost of a task without any synchronisation between workers.",
     relatives: &["tokio-ct", "global-queue"],
-    origin: From::Ours,
+    origin: Origin::Ours,
     workers: Workers::Caller,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// The executor.
 pub type Variant = Executor<Local>;
 
-/// Ticks between looks at the inbox while there are tasks: each takes its cache line from the threads that write it. A
-/// prime, as in `work_stealing`.
+/// Ticks between looks at the inbox while there are tasks: each takes its cache line from the
+/// threads that write it. A prime, as in `work_stealing`.
 const INBOX_INTERVAL: u32 = 61;
 
-/// After this many new tasks in a row one woken task runs, so that a task that spawns without end cannot
-/// starve the others. Large enough to keep fork–join trees depth-first.
+/// After this many new tasks in a row one woken task runs, so that a task that spawns without end
+/// cannot starve the others. Large enough to keep fork–join trees depth-first.
 const FRESH_RUN: u32 = 64;
 
-/// After this many such turns the *oldest* new task joins the woken ones: newest first would leave it at the bottom for
-/// as long as tasks spawn tasks. Rare, because in a fork–join tree the oldest is the largest piece left.
+/// After this many such turns the *oldest* new task joins the woken ones: newest first would leave
+/// it at the bottom for as long as tasks spawn tasks. Rare, because in a fork–join tree the oldest
+/// is the largest piece left.
 const OLDEST_INTERVAL: u32 = 64;
 
 /// The policy's shared part: the inbox.
@@ -45,7 +46,7 @@ pub struct Local {
 pub struct Queues {
     fresh: VecDeque<Runnable>,
     woken: VecDeque<Runnable>,
-    inlet: Inlet,
+    batcher: InjectorBatcher,
     /// New tasks run since the last woken one.
     run: u32,
     /// Turns of the woken since the oldest new task had one.
@@ -62,16 +63,16 @@ impl Scheduler for Local {
     }
 
     #[inline]
-    fn schedule(&self, at: Site<'_, Queues>, task: Runnable, cause: Cause) -> Notify {
+    fn schedule(&self, at: Caller<'_, Queues>, task: Runnable, cause: Cause) -> Notify {
         match at {
-            Site::Worker(queues) => {
+            Caller::Worker(queues) => {
                 match cause {
                     Cause::Spawned => queues.fresh.push_back(task),
                     Cause::Woken | Cause::Yielded => queues.woken.push_back(task),
                 }
                 Notify::Nobody
             }
-            Site::Outside => {
+            Caller::Remote => {
                 self.inbox.push(task);
                 Notify::Worker(0)
             }
@@ -79,7 +80,7 @@ impl Scheduler for Local {
     }
 
     #[inline]
-    fn next(&self, queues: &mut Queues, tick: u32) -> Option<Found> {
+    fn next(&self, queues: &mut Queues, tick: u32) -> Option<NextTask> {
         if tick.is_multiple_of(INBOX_INTERVAL) {
             self.inbox.take_into(&mut queues.woken);
         }
@@ -87,7 +88,7 @@ impl Scheduler for Local {
             && let Some(task) = queues.fresh.pop_back()
         {
             queues.run += 1;
-            return Some(Found::new(task, Origin::Local));
+            return Some(NextTask::new(task, TaskSource::Local));
         }
         if queues.run == FRESH_RUN {
             queues.turns += 1;
@@ -98,10 +99,10 @@ impl Scheduler for Local {
         }
         queues.run = 0;
         if let Some(task) = queues.woken.pop_front().or_else(|| queues.fresh.pop_back()) {
-            return Some(Found::new(task, Origin::Local));
+            return Some(NextTask::new(task, TaskSource::Local));
         }
-        queues.inlet.take(&self.inbox, |task| queues.woken.push_back(task));
-        queues.woken.pop_front().map(|task| Found::new(task, Origin::Shared))
+        queues.batcher.take(&self.inbox, |task| queues.woken.push_back(task));
+        queues.woken.pop_front().map(|task| NextTask::new(task, TaskSource::Shared))
     }
 
     fn queued(&self, queues: &Queues) -> usize {
@@ -114,7 +115,8 @@ impl Scheduler for Local {
 }
 
 impl Executor<Local> {
-    /// Spawns a future that need not be `Send`; it runs on this thread, whenever it blocks on something.
+    /// Spawns a future that need not be `Send`; it runs on this thread, whenever it blocks on
+    /// something.
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: std::future::Future + 'static,

@@ -1,22 +1,22 @@
 //! `stackful`: the policy of `work-stealing`, with tasks that have a stack of their own.
 //!
-//! Only the task body differs, see [`stackful`](crate::stackful): what separates the two on a chart is the cost of
-//! switching stacks.
+//! Only the task body differs, see [`stackful`](crate::stackful): what separates the two on a chart
+//! is the cost of switching stacks.
 
 use super::work_stealing::WorkStealing;
-use crate::card::{Body, Card, Origin, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
 use crate::stackful::Stackful;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Stackful::NAME,
     summary: "The policy of work-stealing; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
     isolates: "A stack for each task against a future: its distance to work-stealing is what switching stacks costs.",
     relatives: &["work-stealing", "may"],
     origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackful,
+    task: TaskKind::Stackful,
 };
 
 /// The executor.

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use crate::card::{Body, Card, Origin, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::runtime::Config;
 use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Length::NAME,
     summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 10 ms in a preemptible region.",
     isolates: "Go's default slice: its distance to stackful is what slicing changes and costs.",
     relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Sliced,
+    task: TaskKind::Sliced,
 };
 
 /// The executor.

@@ -1,19 +1,19 @@
 //! `stackful-local`: the policy of `local`, with tasks that have a stack of their own.
 
 use super::local::Local;
-use crate::card::{Body, Card, Origin, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
 use crate::stackful::Stackful;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "stackful-local",
     summary: "The policy of local; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
     isolates: "A stack for each task without any synchronisation: its distance to local is switching alone.",
     relatives: &["local", "stackful"],
     origin: Origin::Ours,
     workers: Workers::Caller,
-    body: Body::Stackful,
+    task: TaskKind::Stackful,
 };
 
 /// The executor.

@@ -1,29 +1,30 @@
-//! `work-stealing`: queues per worker (crossbeam-deque), an injector for outsiders, and theft by the idle.
-//! [`work_stealing_biased`](super::work_stealing_biased) is the same policy on queues of our own.
+//! `work-stealing`: queues per worker (crossbeam-deque), an injector for outsiders, and theft by
+//! the idle. [`work_stealing_biased`](super::work_stealing_biased) is the same policy on queues of
+//! our own.
 //!
-//! A worker runs new tasks newest first (its cache holds what they refer to) and woken tasks in the order
-//! of their wakes; the task woken last waits in a slot and goes first. A worker with nothing left takes
-//! from another worker's queues at the far end, where the oldest and, in a tree of tasks, largest pieces
-//! are.
+//! A worker runs new tasks newest first (its cache holds what they refer to) and woken tasks in the
+//! order of their wakes; the task woken last waits in a slot and goes first. A worker with nothing
+//! left takes from another worker's queues at the far end, where the oldest and, in a tree of
+//! tasks, largest pieces are.
 
 use crossbeam_deque::{Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 
-use crate::card::{Body, Card, Origin as From, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
-use crate::queue::{Injector, Inlet, Lookout, Slot};
-use crate::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
+use crate::queue::{Injector, InjectorBatcher, Lookout, Slot};
+use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Scheduler, Caller};
 use crate::task::Runnable;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: <WorkStealing>::NAME,
-    summary: "A pair of crossbeam-deque queues and a slot for each worker, an injector, and theft from the far end.",
+    summary: "A deques of crossbeam-deque queues and a slot for each worker, an injector, and theft from the far end.",
     isolates: "Locality against balance: its distance to global-queue is what the shared lock costs.",
     relatives: &["global-queue", "tokio-mt"],
-    origin: From::Ours,
+    origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// The executor.
@@ -33,19 +34,21 @@ pub type Variant = Executor<WorkStealing>;
 /// periodic load stays in step with it; Tokio and Go use the same.
 const INJECTOR_INTERVAL: u32 = 61;
 
-/// Uses of the slot in a row after which a queue gets its turn: two tasks that wake each other must not
-/// starve the rest (Tokio allows 3).
+/// Uses of the slot in a row after which a queue gets its turn: two tasks that wake each other must
+/// not starve the rest (Tokio allows 3).
 const SLOT_RUN: u32 = 16;
 
 /// New tasks in a row after which a woken one gets its turn.
 const FRESH_RUN: u32 = 64;
 
-/// Such turns after which the *oldest* new task joins the woken ones: newest first would leave it at the bottom for as
-/// long as tasks spawn tasks, if nobody steals it. Rare, because in a fork–join tree it is the largest piece left.
+/// Such turns after which the *oldest* new task joins the woken ones: newest first would leave it
+/// at the bottom for as long as tasks spawn tasks, if nobody steals it. Rare, because in a
+/// fork–join tree it is the largest piece left.
 const OLDEST_INTERVAL: u32 = 64;
 
-/// The two queues of one worker, as their owner and as thieves see them: what the variants of this policy differ in.
-pub trait Pair: Send + 'static {
+/// The two queues of one worker, as their owner and as thieves see them: what the variants of this
+/// policy differ in.
+pub trait Deques: Send + 'static {
     /// The registered name of the variant.
     const NAME: &'static str;
     /// The ends that others may take from.
@@ -68,9 +71,9 @@ pub trait Pair: Send + 'static {
     /// Takes the oldest of the new tasks.
     fn pop_oldest(&mut self, own: &Self::Victim) -> Option<Runnable>;
 
-    /// Moves up to half of one of the victim's queues here, the new tasks' before the woken ones', and returns one of
-    /// them to run, and how many they were.
-    fn rob(&mut self, victim: &Self::Victim) -> Option<(Runnable, u32)>;
+    /// Moves up to half of one of the victim's queues here, the new tasks' before the woken ones',
+    /// and returns one of them to run, and how many they were.
+    fn steal_from(&mut self, victim: &Self::Victim) -> Option<(Runnable, u32)>;
 
     /// Whether a look now finds nothing to take.
     fn is_empty(victim: &Self::Victim) -> bool;
@@ -87,7 +90,7 @@ pub enum Queue {
 
 /// What the workers share: the far ends of all queues.
 #[derive(Debug)]
-pub struct WorkStealing<P: Pair = Crossbeam> {
+pub struct WorkStealing<P: Deques = Crossbeam> {
     injector: CachePadded<Injector>,
     victims: Box<[P::Victim]>,
     lookouts: Box<[Lookout]>,
@@ -98,121 +101,122 @@ pub struct WorkStealing<P: Pair = Crossbeam> {
 pub struct Queues<P> {
     index: usize,
     slot: Slot,
-    pair: P,
+    deques: P,
     /// Uses of the slot, and new tasks, since another kind had its turn.
     slot_run: u32,
     fresh_run: u32,
     /// Turns of the woken since the oldest new task had one.
     turns: u32,
-    inlet: Inlet,
+    batcher: InjectorBatcher,
     /// Where the last theft succeeded: the search begins there.
     victim: usize,
 }
 
-impl<P: Pair> Scheduler for WorkStealing<P> {
+impl<P: Deques> Scheduler for WorkStealing<P> {
     const NAME: &'static str = P::NAME;
     type Local = Queues<P>;
 
     fn new(workers: usize) -> (Self, Vec<Queues<P>>) {
-        let (pairs, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
+        let (deques, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
         let (slots, lookouts): (Vec<_>, Vec<_>) = (0..workers).map(|_| Slot::new(workers > 1)).unzip();
-        let queues = |(index, (pair, slot))| Queues {
+        let queues = |(index, (deques, slot))| Queues {
             index,
             slot,
-            pair,
+            deques,
             slot_run: 0,
             fresh_run: 0,
             turns: 0,
-            inlet: Inlet::default(),
+            batcher: InjectorBatcher::default(),
             victim: index + 1,
         };
-        let locals = pairs.into_iter().zip(slots).enumerate().map(queues).collect();
+        let locals = deques.into_iter().zip(slots).enumerate().map(queues).collect();
         let injector = CachePadded::new(Injector::new());
         (Self { injector, victims: victims.into(), lookouts: lookouts.into() }, locals)
     }
 
     #[inline]
-    fn schedule(&self, at: Site<'_, Queues<P>>, task: Runnable, cause: Cause) -> Notify {
-        let Site::Worker(queues) = at else {
+    fn schedule(&self, at: Caller<'_, Queues<P>>, task: Runnable, cause: Cause) -> Notify {
+        let Caller::Worker(queues) = at else {
             self.injector.push(task);
             return Notify::One;
         };
         match cause {
-            Cause::Spawned => queues.pair.push(Queue::Fresh, task),
-            Cause::Yielded => queues.pair.push(Queue::Woken, task),
+            Cause::Spawned => queues.deques.push(Queue::Fresh, task),
+            Cause::Yielded => queues.deques.push(Queue::Woken, task),
             Cause::Woken => match queues.slot.replace(task) {
-                // This worker runs it next, so there is nothing for another to do, unless that is late.
+                // This worker runs it next, so there is nothing for another to do, unless that is
+                // late.
                 None => return Notify::Later,
-                Some(displaced) => queues.pair.push(Queue::Woken, displaced),
+                Some(displaced) => queues.deques.push(Queue::Woken, displaced),
             },
         }
         Notify::One
     }
 
     #[inline]
-    fn next(&self, queues: &mut Queues<P>, tick: u32) -> Option<Found> {
+    fn next(&self, queues: &mut Queues<P>, tick: u32) -> Option<NextTask> {
         if tick.is_multiple_of(INJECTOR_INTERVAL) {
-            self.injector.take(|task| queues.pair.push(Queue::Woken, task));
+            self.injector.take(|task| queues.deques.push(Queue::Woken, task));
         }
         if queues.slot_run < SLOT_RUN
             && let Some(task) = queues.slot.take()
         {
             queues.slot_run += 1;
-            return Some(Found::new(task, Origin::Slot));
+            return Some(NextTask::new(task, TaskSource::Slot));
         }
         queues.slot_run = 0;
         if queues.fresh_run < FRESH_RUN
-            && let Some(task) = queues.pair.pop(Queue::Fresh)
+            && let Some(task) = queues.deques.pop(Queue::Fresh)
         {
             queues.fresh_run += 1;
-            return Some(Found::new(task, Origin::Local));
+            return Some(NextTask::new(task, TaskSource::Local));
         }
         if queues.fresh_run == FRESH_RUN {
             queues.turns += 1;
             if queues.turns == OLDEST_INTERVAL {
                 queues.turns = 0;
-                if let Some(oldest) = queues.pair.pop_oldest(&self.victims[queues.index]) {
-                    queues.pair.push(Queue::Woken, oldest);
+                if let Some(oldest) = queues.deques.pop_oldest(&self.victims[queues.index]) {
+                    queues.deques.push(Queue::Woken, oldest);
                 }
             }
         }
         queues.fresh_run = 0;
-        if let Some(task) = queues.pair.pop(Queue::Woken).or_else(|| queues.pair.pop(Queue::Fresh)) {
-            return Some(Found::new(task, Origin::Local));
+        if let Some(task) = queues.deques.pop(Queue::Woken).or_else(|| queues.deques.pop(Queue::Fresh)) {
+            return Some(NextTask::new(task, TaskSource::Local));
         }
         if let Some(task) = queues.slot.take() {
-            return Some(Found::new(task, Origin::Slot));
+            return Some(NextTask::new(task, TaskSource::Slot));
         }
         // The first need not pass through a queue: both are empty.
         let mut first = None;
-        queues.inlet.take(&self.injector, |task| match first {
+        queues.batcher.take(&self.injector, |task| match first {
             None => first = Some(task),
-            Some(_) => queues.pair.push(Queue::Woken, task),
+            Some(_) => queues.deques.push(Queue::Woken, task),
         });
-        first.map(|task| Found::new(task, Origin::Shared))
+        first.map(|task| NextTask::new(task, TaskSource::Shared))
     }
 
-    fn search(&self, queues: &mut Queues<P>) -> Option<Found> {
+    fn search(&self, queues: &mut Queues<P>) -> Option<NextTask> {
         let (workers, first) = (self.victims.len(), queues.victim);
         for victim in (0..workers).map(|i| (first + i) % workers) {
             if victim != queues.index
-                && let Some((task, moved)) = queues.pair.rob(&self.victims[victim])
+                && let Some((task, moved)) = queues.deques.steal_from(&self.victims[victim])
             {
                 queues.victim = victim;
-                return Some(Found::new(task, Origin::Stolen { moved }));
+                return Some(NextTask::new(task, TaskSource::Stolen { moved }));
             }
         }
         None
     }
 
-    fn rescue(&self, _: &mut Queues<P>, stalled: usize) -> Option<Found> {
+    fn rescue(&self, _: &mut Queues<P>, stalled: usize) -> Option<NextTask> {
         let task = self.lookouts[stalled].take()?;
-        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+        Some(NextTask::new(task, TaskSource::Stolen { moved: 1 }))
     }
 
     fn queued(&self, queues: &Queues<P>) -> usize {
         let elsewhere = usize::from(queues.slot.is_full()) + usize::from(!self.injector.is_empty());
-        queues.pair.count() + elsewhere
+        queues.deques.count() + elsewhere
     }
 
     fn has_work(&self, queues: &Queues<P>) -> bool {
@@ -227,21 +231,21 @@ pub struct Crossbeam {
     woken: Worker<Runnable>,
 }
 
-/// The far ends of a [`Crossbeam`] pair.
+/// The far ends of a [`Crossbeam`] deques.
 #[derive(Debug)]
 pub struct Stealers {
     fresh: Stealer<Runnable>,
     woken: Stealer<Runnable>,
 }
 
-impl Pair for Crossbeam {
+impl Deques for Crossbeam {
     const NAME: &'static str = "work-stealing";
     type Victim = Stealers;
 
     fn new() -> (Self, Stealers) {
-        let pair = Self { fresh: Worker::new_lifo(), woken: Worker::new_fifo() };
-        let stealers = Stealers { fresh: pair.fresh.stealer(), woken: pair.woken.stealer() };
-        (pair, stealers)
+        let deques = Self { fresh: Worker::new_lifo(), woken: Worker::new_fifo() };
+        let stealers = Stealers { fresh: deques.fresh.stealer(), woken: deques.woken.stealer() };
+        (deques, stealers)
     }
 
     fn count(&self) -> usize {
@@ -268,7 +272,7 @@ impl Pair for Crossbeam {
         steal(|| own.fresh.steal())
     }
 
-    fn rob(&mut self, victim: &Stealers) -> Option<(Runnable, u32)> {
+    fn steal_from(&mut self, victim: &Stealers) -> Option<(Runnable, u32)> {
         let before = self.count();
         let task = steal(|| victim.fresh.steal_batch_and_pop(&self.fresh))
             .or_else(|| steal(|| victim.woken.steal_batch_and_pop(&self.woken)))?;

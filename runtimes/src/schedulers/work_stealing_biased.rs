@@ -1,14 +1,15 @@
 //! `work-stealing-biased`: the policy of `work-stealing` on queues of our own.
 //!
-//! A worker's two queues are plain ring buffers under a lock that is biased towards it (`Biased`): it pushes and pops
-//! without a fence or a read-modify-write, where crossbeam's owner needs one of them for each pop. A thief pays for
-//! that with a system call that interrupts the other processors, so it takes half of a queue with one of them.
+//! A worker's two queues are plain ring buffers under a lock that is biased towards it (`Biased`):
+//! it pushes and pops without a fence or a read-modify-write, where crossbeam's owner needs one of
+//! them for each pop. A thief pays for that with a system call that interrupts the other
+//! processors, so it takes half of a queue with one of them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::work_stealing::{Pair, Queue, WorkStealing};
-use crate::card::{Body, Card, Origin, Workers};
+use super::work_stealing::{Deques, Queue, WorkStealing};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
 use crate::queue::Biased;
 use crate::scheduler::Scheduler;
@@ -16,35 +17,38 @@ use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::task::Runnable;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: WorkStealing::<Rings>::NAME,
     summary: "The policy of work-stealing on plain queues under a lock biased to their owner; thieves pay with membarrier.",
     isolates: "Fences: its distance to work-stealing is what crossbeam-deque's owner pays to be robbed at any moment.",
     relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// The executor.
 pub type Variant = Executor<WorkStealing<Rings>>;
 
-/// A thief takes at most this many at once: more than from crossbeam-deque (32), since it pays for each visit.
-const LARGEST_LOOT: usize = 256;
+/// A thief takes at most this many at once: more than from crossbeam-deque (32), since it pays for
+/// each visit.
+const LARGEST_STEAL: usize = 256;
 
 /// A worker's end of its queues.
 #[derive(Debug)]
 pub struct Rings {
     shared: Arc<Shared>,
-    /// Stolen tasks on their way from the victim's queues, which the thief leaves before it enters its own.
-    loot: Vec<Runnable>,
+    /// Stolen tasks on their way from the victim's queues, which the thief leaves before it enters
+    /// its own.
+    stolen: Vec<Runnable>,
 }
 
 /// What the owner and thieves share.
 #[derive(Debug)]
 pub struct Shared {
     queues: Biased<Contents>,
-    /// Tasks in the queues, written by whoever changed them: lets an empty pair be seen from afar.
+    /// Tasks in the queues, written by whoever changed them: lets an empty deques be seen from
+    /// afar.
     len: AtomicUsize,
 }
 
@@ -72,7 +76,8 @@ impl Rings {
     #[inline]
     fn own<R>(&mut self, f: impl FnOnce(&mut Contents) -> R) -> R {
         let shared = &*self.shared;
-        // SAFETY: a pair has one owner, this value, borrowed mutably; `f` only moves tasks in and out.
+        // SAFETY: a deques has one owner, this value, borrowed mutably; `f` only moves tasks in and
+        // out.
         unsafe {
             shared.queues.own(|contents| {
                 let result = f(contents);
@@ -84,13 +89,13 @@ impl Rings {
     }
 }
 
-impl Pair for Rings {
+impl Deques for Rings {
     const NAME: &'static str = "work-stealing-biased";
     type Victim = Arc<Shared>;
 
     fn new() -> (Self, Arc<Shared>) {
         let shared = Arc::new(Shared { queues: Biased::new(Contents::default()), len: AtomicUsize::new(0) });
-        (Self { shared: shared.clone(), loot: Vec::with_capacity(LARGEST_LOOT) }, shared)
+        (Self { shared: shared.clone(), stolen: Vec::with_capacity(LARGEST_STEAL) }, shared)
     }
 
     fn count(&self) -> usize {
@@ -118,28 +123,28 @@ impl Pair for Rings {
         self.own(|contents| contents.fresh.pop_front())
     }
 
-    fn rob(&mut self, victim: &Arc<Shared>) -> Option<(Runnable, u32)> {
+    fn steal_from(&mut self, victim: &Arc<Shared>) -> Option<(Runnable, u32)> {
         if Self::is_empty(victim) {
             return None;
         }
-        let loot = &mut self.loot;
+        let stolen = &mut self.stolen;
         let from = victim.queues.visit(|contents| {
             let from = if contents.fresh.is_empty() { Queue::Woken } else { Queue::Fresh };
             let queue = contents.of(from);
-            let half = queue.len().div_ceil(2).min(LARGEST_LOOT);
-            loot.extend(queue.drain(..half));
+            let half = queue.len().div_ceil(2).min(LARGEST_STEAL);
+            stolen.extend(queue.drain(..half));
             victim.len.store(contents.len(), Relaxed);
             from
         })?;
-        let moved = self.loot.len() as u32;
-        let mut loot = std::mem::take(&mut self.loot);
-        let mut tasks = loot.drain(..);
+        let moved = self.stolen.len() as u32;
+        let mut stolen = std::mem::take(&mut self.stolen);
+        let mut tasks = stolen.drain(..);
         let first = tasks.next();
         if tasks.len() > 0 {
             self.own(|contents| contents.of(from).extend(&mut tasks));
         }
         drop(tasks);
-        self.loot = loot;
+        self.stolen = stolen;
         first.map(|task| (task, moved))
     }
 

@@ -1,20 +1,20 @@
 //! `work-stealing-uncounted`: the policy of `work-stealing` on an engine that counts nothing.
 
 use super::work_stealing::WorkStealing;
-use crate::card::{Body, Card, Origin, Workers};
+use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
 use crate::engine::Executor;
-use crate::scheduler::{Cause, Found, Notify, Scheduler, Site};
+use crate::scheduler::{Cause, NextTask, Notify, Scheduler, Caller};
 use crate::task::Runnable;
 
 /// What the registry knows.
-pub const CARD: Card = Card {
+pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Uncounted::NAME,
     summary: "The policy of work-stealing with the counters compiled out: it has no causes to show, only times.",
     isolates: "The price of the counters: its distance to work-stealing is what they cost all our other variants.",
     relatives: &["work-stealing"],
     origin: Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// The executor.
@@ -35,20 +35,20 @@ impl Scheduler for Uncounted {
     }
 
     #[inline]
-    fn schedule(&self, at: Site<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
+    fn schedule(&self, at: Caller<'_, Self::Local>, task: Runnable, cause: Cause) -> Notify {
         self.0.schedule(at, task, cause)
     }
 
     #[inline]
-    fn next(&self, queues: &mut Self::Local, tick: u32) -> Option<Found> {
+    fn next(&self, queues: &mut Self::Local, tick: u32) -> Option<NextTask> {
         self.0.next(queues, tick)
     }
 
-    fn search(&self, queues: &mut Self::Local) -> Option<Found> {
+    fn search(&self, queues: &mut Self::Local) -> Option<NextTask> {
         self.0.search(queues)
     }
 
-    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<Found> {
+    fn rescue(&self, local: &mut Self::Local, stalled: usize) -> Option<NextTask> {
         self.0.rescue(local, stalled)
     }
 

@@ -13,7 +13,7 @@ use crate::engine::{EngineSpawner, Executor};
 use crate::metrics::Block;
 use crate::runtime::{Config, StartError, Suspend};
 use crate::scheduler::Scheduler;
-use crate::task::{Body, JoinHandle};
+use crate::task::{JoinHandle, TaskBody};
 
 /// Tasks that drive their future on a stack of its own.
 #[derive(Debug)]
@@ -26,7 +26,9 @@ impl Stackful {
 
 /// A thread while it runs a stackful worker.
 #[derive(Debug)]
-pub struct Seat<'a>(#[expect(dead_code, reason = "dropped when the thread leaves")] Option<Registered<'a>>);
+pub struct Seat<'a>(
+    #[expect(dead_code, reason = "dropped when the thread leaves")] Option<Registered<'a>>,
+);
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
@@ -34,8 +36,8 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// The pool of a task's runtime. It is not counted: two updates of one shared counter for every task would
-/// bounce its cache line between the workers.
+/// The pool of a task's runtime. It is not counted: two updates of one shared counter for every
+/// task would bounce its cache line between the workers.
 #[derive(Debug)]
 pub struct RuntimePool(NonNull<Pool>, PhantomPinned);
 
@@ -47,19 +49,21 @@ impl Deref for RuntimePool {
 
     #[inline]
     fn deref(&self) -> &Pool {
-        // SAFETY: made only by `Stackful::wrap`, whose caller keeps the pool alive as long as the future.
+        // SAFETY: made only by `Stackful::wrap`, whose caller keeps the pool alive as long as the
+        // future.
         unsafe { self.0.as_ref() }
     }
 }
 
-// SAFETY: made only by `Stackful::wrap`, whose result the engine spawns as the body of a task; `PhantomPinned`.
+// SAFETY: made only by `Stackful::wrap`, whose result the engine spawns as the body of a task;
+// `PhantomPinned`.
 unsafe impl PoolRef for RuntimePool {
     const OWN_TASK: bool = true;
 }
 
-// SAFETY: between polls nothing of the future is on its stack; a preempted one, of which that is not true, is held by its
-// worker; see `Coroutine`.
-unsafe impl Body for Stackful {
+// SAFETY: between polls nothing of the future is on its stack; a preempted one, of which that is
+// not true, is held by its worker; see `Coroutine`.
+unsafe impl TaskBody for Stackful {
     type Shared = Pool;
     type Future<F: Future> = Coroutine<F, RuntimePool>;
 

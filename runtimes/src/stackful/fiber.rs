@@ -1,14 +1,17 @@
-//! A fiber: a stack with a coroutine that lives on it for as long as the stack does, and runs one job after
-//! another.
+//! A fiber: a stack with a coroutine that lives on it for as long as the stack does, and runs one
+//! job after another.
 //!
-//! The coroutine is parked in its loop between jobs, and is never at its end. What that buys, beside a pooled
-//! fiber being one pointer:
+//! The coroutine is parked in its loop between jobs, and is never at its end. What that buys,
+//! beside a pooled fiber being one pointer:
 //!
-//! - No frame of a task's own type lives across a suspension between polls. The compiler may compute the address of
-//!   a thread-local once per function; in a loop that polls and suspends, inlined, it would keep the old thread's.
-//! - A panic, a cancellation or a dropped task leaves the coroutine as it was, and the stack usable.
-//! - Every resume goes to one address, which the processor predicts well, and starting a job is no more than a
-//!   resume. (Starting a new coroutine on a used stack costs about as much. This is not where it wins.)
+//! - No frame of a task's own type lives across a suspension between polls. The compiler may
+//!   compute the address of a thread-local once per function; in a loop that polls and suspends,
+//!   inlined, it would keep the old thread's.
+//! - A panic, a cancellation or a dropped task leaves the coroutine as it was, and the stack
+//!   usable.
+//! - Every resume goes to one address, which the processor predicts well, and starting a job is no
+//!   more than a resume. (Starting a new coroutine on a used stack costs about as much. This is not
+//!   where it wins.)
 //!
 //! ```text
 //! +------------------+  <- top of the stack (page boundary)
@@ -51,8 +54,9 @@ pub(super) fn nameless(_: &Header) -> Option<&str> {
     None
 }
 
-/// Different distances of the header from the top of its stack, and the step between them in bytes. All of
-/// them leave more than half of the topmost page to the frames, so that a shallow coroutine stays within it.
+/// Different distances of the header from the top of its stack, and the step between them in bytes.
+/// All of them leave more than half of the topmost page to the frames, so that a shallow coroutine
+/// stays within it.
 const COLOURS: usize = 8;
 const COLOUR_STEP: usize = 256;
 
@@ -71,8 +75,8 @@ impl Header {
     /// What the resumer passed for this turn. It changes with each resume.
     #[inline]
     pub(super) fn turn(&self) -> *mut () {
-        // Volatile: code on the stack may be suspended between any two instructions, where the compiler sees no call
-        // that could have changed it.
+        // Volatile: code on the stack may be suspended between any two instructions, where the
+        // compiler sees no call that could have changed it.
         // SAFETY: the cell is the header's own, and written only while the code is suspended.
         unsafe { self.turn.as_ptr().read_volatile() }
     }
@@ -107,8 +111,8 @@ impl Header {
         unsafe { (self.job.get().name)(self) }
     }
 
-    /// Where the header of the stack that ends at `top` lies. Neighbouring stacks are an odd number of pages apart, so that all
-    /// distances come up equally often.
+    /// Where the header of the stack that ends at `top` lies. Neighbouring stacks are an odd number
+    /// of pages apart, so that all distances come up equally often.
     pub(super) fn address(top: usize, geometry: Geometry) -> usize {
         top - mem::size_of::<Self>() - top / geometry.page() % COLOURS * COLOUR_STEP
     }
@@ -129,8 +133,8 @@ impl Header {
 /// The stack as corosensei sees it: from the low end of the guard up to the header.
 struct Bounds(NonNull<Header>);
 
-// SAFETY: the slot below the header is a stack of at least `MIN_STACK` bytes, less the header and colour,
-// with a guard at its low end that `Slab::open` installed before the fiber was made.
+// SAFETY: the slot below the header is a stack of at least `MIN_STACK` bytes, less the header and
+// colour, with a guard at its low end that `Slab::open` installed before the fiber was made.
 unsafe impl Stack for Bounds {
     #[inline]
     fn base(&self) -> StackPointer {
@@ -138,10 +142,11 @@ unsafe impl Stack for Bounds {
     }
 
     fn limit(&self) -> StackPointer {
-        // SAFETY: this much of the header is written before the coroutine is made (`Fiber::make`), and lives as long as it; the
-        // pool's shared part does, too.
+        // SAFETY: this much of the header is written before the coroutine is made (`Fiber::make`),
+        // and lives as long as it; the pool's shared part does, too.
         let geometry = unsafe { (*(*self.0.as_ptr()).shared).geometry() };
-        NonZeroUsize::new(geometry.limit(self.0.addr().get())).expect("stacks do not lie at address zero")
+        NonZeroUsize::new(geometry.limit(self.0.addr().get()))
+            .expect("stacks do not lie at address zero")
     }
 }
 
@@ -150,34 +155,38 @@ unsafe impl Stack for Bounds {
 /// A fiber whose job is suspended must not be dropped: run the job to its end, or forget the fiber.
 pub(super) struct Fiber(NonNull<Header>);
 
-// SAFETY: a parked fiber holds the frame of its loop and nothing else: a reference to the header, which moves
-// along, and no thread-local address, as the loop uses none. Owners of a fiber with a suspended job are not
-// `Send` unless they prove the same of the job's frames.
+// SAFETY: a parked fiber holds the frame of its loop and nothing else: a reference to the header,
+// which moves along, and no thread-local address, as the loop uses none. Owners of a fiber with a
+// suspended job are not `Send` unless they prove the same of the job's frames.
 unsafe impl Send for Fiber {}
 
 impl Fiber {
     /// Makes a fiber on the stack that ends at `top` and runs it up to its loop.
     ///
     /// # Safety
-    /// The stack is guarded, unused, at least `MIN_STACK` bytes, one of `shared`'s, and stays mapped while the
-    /// fiber is outside the pool or parked in it.
+    /// The stack is guarded, unused, at least `MIN_STACK` bytes, one of `shared`'s, and stays
+    /// mapped while the fiber is outside the pool or parked in it.
     pub(super) unsafe fn make(top: NonNull<u8>, shared: *const Shared) -> Self {
         // SAFETY: the caller's.
         let geometry = unsafe { (*shared).geometry() };
         let down = top.addr().get() - Header::address(top.addr().get(), geometry);
-        // SAFETY: within the topmost page of the stack; aligned, as `top` is and all three sizes are.
+        // SAFETY: within the topmost page of the stack; aligned, as `top` is and all three sizes
+        // are.
         let at = unsafe { top.sub(down) }.cast::<Header>();
         let body = move |yielder: &Yielder<(), ()>, ()| -> Infallible {
-            // SAFETY: the header is written before the first resume, and lives as long as this stack.
+            // SAFETY: the header is written before the first resume, and lives as long as this
+            // stack.
             let header = unsafe { at.as_ref() };
             header.yielder.set(yielder);
             loop {
                 yielder.suspend(());
-                // SAFETY: whoever resumed the fiber out of its loop set a job and the turn it expects.
+                // SAFETY: whoever resumed the fiber out of its loop set a job and the turn it
+                // expects.
                 unsafe { (header.job.get().run)(header) };
             }
         };
-        // SAFETY: the memory is ours. Making a coroutine may ask for the limit of its stack, for which this is needed.
+        // SAFETY: the memory is ours. Making a coroutine may ask for the limit of its stack, for
+        // which this is needed.
         unsafe { (&raw mut (*at.as_ptr()).shared).write(shared) };
         let header = Header {
             coroutine: UnsafeCell::new(ManuallyDrop::new(Coroutine::with_stack(Bounds(at), body))),
@@ -224,21 +233,22 @@ impl Fiber {
         unsafe { pool::give_up(shared, Parked(this.0)) };
     }
 
-    /// Notes, in place of the turn, which is over, that the job was suspended by force. The next resume takes the
-    /// note away.
-    pub(super) fn set_held(&mut self) {
+    /// Notes, in place of the turn, which is over, that the job was suspended by force. The next
+    /// resume takes the note away.
+    pub(super) fn set_preempted(&mut self) {
         self.header().turn.set((&raw const HELD).cast_mut().cast());
     }
 
     /// Whether the job was suspended by force.
     #[inline]
-    pub(super) fn is_held(&self) -> bool {
+    pub(super) fn is_preempted(&self) -> bool {
         ptr::eq(self.header().turn().cast_const().cast(), &raw const HELD)
     }
 
     #[inline]
     fn switch(&mut self) {
-        // SAFETY: `&mut self` makes this the only resumer, and code on the stack does not touch this field.
+        // SAFETY: `&mut self` makes this the only resumer, and code on the stack does not touch
+        // this field.
         unsafe { &mut *self.header().coroutine.get() }.resume(());
     }
 
@@ -250,15 +260,19 @@ impl Fiber {
     }
 }
 
-/// The note of [`Fiber::set_held`]: only its address matters.
+/// The note of [`Fiber::set_preempted`]: only its address matters.
 static HELD: u8 = 0;
 
 impl Drop for Fiber {
     #[inline]
     fn drop(&mut self) {
-        debug_assert!(!self.is_held(), "frames in the middle of anything can be neither unwound nor used again");
+        debug_assert!(
+            !self.is_preempted(),
+            "frames in the middle of anything can be neither unwound nor used again"
+        );
         let shared = self.header().shared;
-        // SAFETY: this fiber is outside the depot, so the shared part is alive; it is given up here.
+        // SAFETY: this fiber is outside the depot, so the shared part is alive; it is given up
+        // here.
         unsafe { pool::put(shared, Parked(self.0)) };
     }
 }
@@ -282,5 +296,6 @@ impl Parked {
     }
 }
 
-const _: () = assert!(mem::size_of::<Header>() == 64 || cfg!(feature = "sanitizer"), "one cache line");
+const _: () =
+    assert!(mem::size_of::<Header>() == 64 || cfg!(feature = "sanitizer"), "one cache line");
 const _: () = assert!(COLOURS * COLOUR_STEP <= 2048);

@@ -1,11 +1,13 @@
-//! What happens when a coroutine overflows its stack: the process ends with a message that names the task.
+//! What happens when a coroutine overflows its stack: the process ends with a message that names
+//! the task.
 //!
-//! A fault in the guard of one of our stacks is an overflow. The handler finds the stack by its address, in a list of all
-//! slabs that can be read while anything is going on; at a known place of the stack lies the fiber's header, and the
-//! header knows the job. Every other fault goes to the handler that was there before, usually the standard library's.
+//! A fault in the guard of one of our stacks is an overflow. The handler finds the stack by its
+//! address, in a list of all slabs that can be read while anything is going on; at a known place of
+//! the stack lies the fiber's header, and the header knows the job. Every other fault goes to the
+//! handler that was there before, usually the standard library's.
 //!
-//! The handler runs on the thread's alternate stack. Threads of the standard library have one; on others the
-//! overflow ends the process without a message, as it does without this handler.
+//! The handler runs on the thread's alternate stack. Threads of the standard library have one; on
+//! others the overflow ends the process without a message, as it does without this handler.
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -69,19 +71,21 @@ pub(super) fn register(base: usize, bytes: usize, geometry: Geometry) {
     if FORMER.get().is_none() {
         install();
     }
-    let geometry: *const Geometry = match changes.geometries.iter().find(|known| ***known == geometry) {
-        Some(known) => *known,
-        None => {
-            let leaked: &'static Geometry = Box::leak(Box::new(geometry));
-            changes.geometries.push(leaked);
-            leaked
-        }
-    };
+    let geometry: *const Geometry =
+        match changes.geometries.iter().find(|known| ***known == geometry) {
+            Some(known) => *known,
+            None => {
+                let leaked: &'static Geometry = Box::leak(Box::new(geometry));
+                changes.geometries.push(leaked);
+                leaked
+            }
+        };
     let entry = changes.unused.pop().unwrap_or_else(add);
     changes.used.insert(base, entry);
     entry.bytes.store(bytes, Relaxed);
     entry.geometry.store(geometry.cast_mut(), Relaxed);
-    // Release pairs with the handler's Acquire load: a thread that runs on this slab sees all of the entry.
+    // Release pairs with the handler's Acquire load: a thread that runs on this slab sees all of
+    // the entry.
     entry.base.store(base, Release);
 }
 
@@ -110,11 +114,12 @@ pub(super) fn forget(base: usize) {
 }
 
 fn install() {
-    // SAFETY: the structures are valid, and zero is an empty mask; `handle` is async-signal-safe. If the system refuses,
-    // overflows end the process without a message.
+    // SAFETY: the structures are valid, and zero is an empty mask; `handle` is async-signal-safe.
+    // If the system refuses, overflows end the process without a message.
     unsafe {
         let mut own: libc::sigaction = mem::zeroed();
-        own.sa_sigaction = handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
+        own.sa_sigaction =
+            handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
         own.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         let mut former = MaybeUninit::uninit();
         if libc::sigaction(libc::SIGSEGV, ptr::null(), former.as_mut_ptr()) == 0 {
@@ -131,7 +136,8 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
     if code > 0
         && let Some((header, size)) = find(address)
     {
-        // SAFETY: a fiber runs on this stack, or nothing could have overflowed it: its header is there.
+        // SAFETY: a fiber runs on this stack, or nothing could have overflowed it: its header is
+        // there.
         report(unsafe { &*header }, size);
         // SAFETY: it ends the process.
         unsafe { libc::abort() };
@@ -162,7 +168,12 @@ fn report(header: &Header, size: usize) {
     if let Some(name) = unsafe { header.task_name() } {
         write(&["`", name, "`, "]);
     }
-    write(&[header.code(), ", has overflowed its stack of ", decimal(size, &mut digits), " bytes\n"]);
+    write(&[
+        header.code(),
+        ", has overflowed its stack of ",
+        decimal(size, &mut digits),
+        " bytes\n",
+    ]);
     write(&["fatal runtime error: stack overflow, aborting\n"]);
 }
 

@@ -1,21 +1,23 @@
 //! The pool of fibers: taking and giving back one costs a few nanoseconds, on any thread.
 //!
-//! Each thread keeps a magazine of idle fibers and uses it newest first, while their stacks are still in its
-//! cache. A full magazine gives half of itself to the pool's depot, and an empty one takes a batch from there,
-//! under a lock; so a fiber that is always taken on one thread and given back on another costs a thirty-second
-//! of a lock. Only when the depot is empty is a stack made.
+//! Each thread keeps a magazine of idle fibers and uses it newest first, while their stacks are
+//! still in its cache. A full magazine gives half of itself to the pool's depot, and an empty one
+//! takes a batch from there, under a lock; so a fiber that is always taken on one thread and given
+//! back on another costs a thirty-second of a lock. Only when the depot is empty is a stack made.
 //!
-//! **Idle memory is bounded.** The depot keeps so many fibers ready that their stacks could hold at most
-//! `READY_BYTES` (256 MiB; a fiber that never called deeply holds one page of it, 16 MiB at the default size
-//! of 64 KiB); with them up to `MAGAZINE` a thread. What comes back beyond that has its memory returned to the
-//! system, and only its address space is kept. All of it is unmapped once the pool and the last fiber are gone.
+//! **Idle memory is bounded.** The depot keeps so many fibers ready that their stacks could hold at
+//! most `READY_BYTES` (256 MiB; a fiber that never called deeply holds one page of it, 16 MiB at
+//! the default size of 64 KiB); with them up to `MAGAZINE` a thread. What comes back beyond that
+//! has its memory returned to the system, and only its address space is kept. All of it is unmapped
+//! once the pool and the last fiber are gone.
 //!
-//! **Without a pool** ([`Config::pool_stacks`]), every stack is a mapping of its own, from its first use to its end. That is there
-//! to be measured against.
+//! **Without a pool** ([`Config::pool_stacks`]), every stack is a mapping of its own, from its
+//! first use to its end. That is there to be measured against.
 //!
-//! **Life.** A fiber outside the depot (in a task, or in a magazine) must find its pool alive, but counting
-//! references on every take would bounce a cache line between workers. The depot counts them instead, in
-//! batches and under its lock, and holds a reference to the pool on behalf of all of them.
+//! **Life.** A fiber outside the depot (in a task, or in a magazine) must find its pool alive, but
+//! counting references on every take would bounce a cache line between workers. The depot counts
+//! them instead, in batches and under its lock, and holds a reference to the pool on behalf of all
+//! of them.
 //!
 //! **What never comes back.** A fiber whose code was given up is not counted any more. Its stack
 //! alone stays mapped: others may have borrowed from its frames. One that was forgotten, which
@@ -45,7 +47,8 @@ const MAGAZINE: usize = 64;
 /// Fibers moved between a magazine and the depot at once.
 const BATCH: usize = MAGAZINE / 2;
 
-/// The bytes that the stacks of the depot's ready fibers could hold at most, and the fewest ready fibers.
+/// The bytes that the stacks of the depot's ready fibers could hold at most, and the fewest ready
+/// fibers.
 const READY_BYTES: usize = 256 << 20;
 const READY_MIN: usize = 2 * BATCH;
 
@@ -105,8 +108,8 @@ struct Top(NonNull<u8>);
 unsafe impl Send for Top {}
 
 impl Pool {
-    /// A pool of stacks of `stack_size` bytes each, rounded up to whole pages and to 32 KiB at least. Maps
-    /// nothing until the first is taken.
+    /// A pool of stacks of `stack_size` bytes each, rounded up to whole pages and to 32 KiB at
+    /// least. Maps nothing until the first is taken.
     pub fn new(stack_size: usize) -> Arc<Self> {
         Self::with_guard(stack_size, Guard::Marker)
     }
@@ -133,7 +136,13 @@ impl Pool {
             keep: None,
         };
         let ready_limit = (READY_BYTES / geometry.stack()).max(READY_MIN);
-        let shared = Shared { geometry, reused, ready_limit, made: AtomicU64::new(0), depot: Mutex::new(depot) };
+        let shared = Shared {
+            geometry,
+            reused,
+            ready_limit,
+            made: AtomicU64::new(0),
+            depot: Mutex::new(depot),
+        };
         Arc::new(Self { shared: Arc::new(shared), slicer })
     }
 
@@ -155,7 +164,13 @@ impl Pool {
         let alone = if self.shared.reused { 0 } else { depot.out * self.shared.geometry.slot() };
         let mapped_bytes = depot.slabs.iter().map(Slab::bytes).sum::<usize>() + alone;
         let (ready, discarded) = (depot.ready.len(), depot.discarded.len());
-        Stats { out: depot.out, ready, discarded, mapped_bytes, made: self.shared.made.load(Relaxed) }
+        Stats {
+            out: depot.out,
+            ready,
+            discarded,
+            mapped_bytes,
+            made: self.shared.made.load(Relaxed),
+        }
     }
 
     /// Takes an idle fiber, or makes one. Not to be preempted meanwhile.
@@ -204,7 +219,8 @@ impl Pool {
 impl Pool {
     /// When the runtime has ended. If fibers are still outside, they may never come back.
     pub(super) fn end(&self) {
-        // Threads that end empty their magazines; this one may live on, and would keep the slabs mapped.
+        // Threads that end empty their magazines; this one may live on, and would keep the slabs
+        // mapped.
         let _ = MAGAZINES.try_with(|magazine| {
             let mut magazine = magazine.borrow_mut();
             if magazine.serves(&*self.shared) {
@@ -223,7 +239,10 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("stack_size", &self.stack_size()).field("stats", &self.stats()).finish()
+        f.debug_struct("Pool")
+            .field("stack_size", &self.stack_size())
+            .field("stats", &self.stats())
+            .finish()
     }
 }
 
@@ -255,15 +274,16 @@ impl Shared {
         };
         self.made.fetch_add(1, Relaxed);
         count(Counter::StacksMade, 1);
-        // SAFETY: the stack is in no list any more, its guard stands, and the slab stays mapped as long as the
-        // fiber is counted as outside or lies in the depot.
+        // SAFETY: the stack is in no list any more, its guard stands, and the slab stays mapped as
+        // long as the fiber is counted as outside or lies in the depot.
         Ok(unsafe { Fiber::make(top, Arc::as_ptr(self)) })
     }
 
     /// Unmaps the stack of a fiber, which has its mapping to itself.
     fn unmap(&self, parked: Parked) {
         let top = self.geometry.top(parked.address());
-        // SAFETY: the fiber was parked, is in no list, and is gone with its stack, which `map_one` mapped.
+        // SAFETY: the fiber was parked, is in no list, and is gone with its stack, which `map_one`
+        // mapped.
         drop(unsafe { Slab::of_one(self.geometry, top) });
         let mut depot = self.depot.lock();
         let keep = depot.come_back(1);
@@ -307,7 +327,8 @@ impl Shared {
                 depot.ready.push(parked);
             } else {
                 let top = self.geometry.top(parked.address());
-                // SAFETY: the fiber was parked, is in no list any more, and is gone with its stack's contents.
+                // SAFETY: the fiber was parked, is in no list any more, and is gone with its
+                // stack's contents.
                 unsafe { Slab::discard(self.geometry, top) };
                 depot.discarded.push(Top(top));
             }
@@ -368,7 +389,8 @@ impl Depot {
 impl Drop for Depot {
     fn drop(&mut self) {
         for slab in mem::take(&mut self.slabs) {
-            let kept = self.given_up.iter().map(|Top(top)| *top).filter(|top| slab.holds(*top)).collect();
+            let kept =
+                self.given_up.iter().map(|Top(top)| *top).filter(|top| slab.holds(*top)).collect();
             slab.unmap_except(kept);
         }
     }
@@ -415,7 +437,8 @@ unsafe fn put_closed(shared: *const Shared, parked: Parked) {
     }
 }
 
-/// The rest of [`put`]: the magazine is full, is another pool's, or is gone because the thread ends.
+/// The rest of [`put`]: the magazine is full, is another pool's, or is gone because the thread
+/// ends.
 #[cold]
 unsafe fn put_slow(shared: *const Shared, mut parked: Option<Parked>) {
     // SAFETY: the depot's own reference keeps the pool part alive while the fiber is outside.

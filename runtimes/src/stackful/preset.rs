@@ -1,4 +1,5 @@
-//! `stackful` with one thing of its configuration as part of its name, so that several can stand side by side.
+//! `stackful` with one thing of its configuration as part of its name, so that several can stand
+//! side by side.
 
 use std::future::Future;
 use std::marker::PhantomData;

@@ -8,16 +8,18 @@
 //! ^ slab                  top 0 ^                        top 1 ^
 //! ```
 //!
-//! A guard made of marker entries in the page table (`MADV_GUARD_INSTALL`, Linux 6.13) leaves the slab one
-//! area of the address space. A guard made by `mprotect` splits it, two areas a stack, so that the kernel's
-//! default limit of 65,530 areas ends at about 32,000 stacks.
+//! A guard made of marker entries in the page table (`MADV_GUARD_INSTALL`, Linux 6.13) leaves the
+//! slab one area of the address space. A guard made by `mprotect` splits it, two areas a stack, so
+//! that the kernel's default limit of 65,530 areas ends at about 32,000 stacks.
 
 use std::io;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::ptr::{NonNull, null_mut};
 
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
+};
 
 use super::overflow;
 
@@ -27,7 +29,8 @@ pub(super) const MIN_STACK: usize = 32 * 1024;
 /// The largest stack, in bytes: a slab of a few of them still fits the address space many times.
 pub(super) const MAX_STACK: usize = 1 << 30;
 
-/// Address space of one slab, in bytes, unless a few stacks need more. Only touched pages cost memory.
+/// Address space of one slab, in bytes, unless a few stacks need more. Only touched pages cost
+/// memory.
 const SLAB: usize = 64 << 20;
 
 /// The sizes of a slot, all in bytes and whole pages.
@@ -43,8 +46,8 @@ impl Geometry {
     pub(super) fn new(stack_size: usize) -> Self {
         let page = rustix::param::page_size();
         let pages = stack_size.clamp(MIN_STACK, MAX_STACK).div_ceil(page);
-        // An odd number of pages from stack to stack: with an even one, and worst with a power of two,
-        // the hot top pages of all stacks would share a few sets of the cache.
+        // An odd number of pages from stack to stack: with an even one, and worst with a power of
+        // two, the hot top pages of all stacks would share a few sets of the cache.
         let guard_pages = if pages.is_multiple_of(2) { 1 } else { 2 };
         Self { page, guard: guard_pages * page, stack: pages * page }
     }
@@ -59,7 +62,8 @@ impl Geometry {
         (inside | (self.page - 1)) + 1 - self.stack
     }
 
-    /// The lowest address of the guard below the stack whose topmost page holds the address `inside`.
+    /// The lowest address of the guard below the stack whose topmost page holds the address
+    /// `inside`.
     pub(super) fn limit(self, inside: usize) -> usize {
         self.lowest(inside) - self.guard
     }
@@ -67,7 +71,8 @@ impl Geometry {
     /// The top of the stack whose topmost page `inside` points into.
     pub(super) fn top(self, inside: NonNull<u8>) -> NonNull<u8> {
         inside.map_addr(|address| {
-            NonZeroUsize::new((address.get() | (self.page - 1)) + 1).expect("not the last page of the address space")
+            NonZeroUsize::new((address.get() | (self.page - 1)) + 1)
+                .expect("not the last page of the address space")
         })
     }
 
@@ -86,7 +91,8 @@ impl Geometry {
         self.page
     }
 
-    /// For an offset into a slab that lies in a guard: the offset of the top of the stack above that guard.
+    /// For an offset into a slab that lies in a guard: the offset of the top of the stack above
+    /// that guard.
     pub(super) fn top_above_guard(self, offset: usize) -> Option<usize> {
         let slot = offset / self.slot();
         (offset % self.slot() < self.guard).then(|| (slot + 1) * self.slot())
@@ -122,11 +128,16 @@ impl Slab {
         let bytes = slots * geometry.slot();
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let kind = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::STACK;
-        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing
+        // memory.
         let base = unsafe { mmap_anonymous(null_mut(), bytes, access, kind)? };
-        let slab = Self { base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?, slots, geometry };
-        // A huge page would make dozens of stacks resident at the first touch of one. Kernels without huge
-        // pages refuse the advice, and then there is nothing to fear.
+        let slab = Self {
+            base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
+            slots,
+            geometry,
+        };
+        // A huge page would make dozens of stacks resident at the first touch of one. Kernels
+        // without huge pages refuse the advice, and then there is nothing to fear.
         // SAFETY: the range is the mapping just made, and the advice does not change its contents.
         let _ = unsafe { madvise(base, bytes, Advice::LinuxNoHugepage) };
         overflow::register(slab.base.as_ptr().expose_provenance(), bytes, geometry);
@@ -158,7 +169,10 @@ impl Slab {
         tops.sort_unstable();
         let base = slab.base.addr().get();
         let mut from = 0;
-        let ends = tops.iter().map(|top| top.addr().get() - base).chain([slab.bytes() + slab.geometry.slot()]);
+        let ends = tops
+            .iter()
+            .map(|top| top.addr().get() - base)
+            .chain([slab.bytes() + slab.geometry.slot()]);
         for end in ends {
             let to = end - slab.geometry.slot();
             if from < to {
@@ -183,8 +197,8 @@ impl Slab {
     /// Installs the guard of a slot and returns the top of its stack: the address one past it.
     ///
     /// # Errors
-    /// What the system call says: `EINVAL` when the kernel has no markers (or the memory is locked),
-    /// `ENOMEM` when there are too many areas.
+    /// What the system call says: `EINVAL` when the kernel has no markers (or the memory is
+    /// locked), `ENOMEM` when there are too many areas.
     pub(super) fn open(&self, slot: usize, guard: Guard) -> io::Result<NonNull<u8>> {
         assert!(slot < self.slots);
         // SAFETY: within the mapping, as the slot's number is.
@@ -193,22 +207,24 @@ impl Slab {
         match guard {
             Guard::Marker => install_marker(bottom, len)?,
             // SAFETY: the pages belong to this slot, which nobody uses yet.
-            Guard::Protection => unsafe { mprotect(bottom.as_ptr().cast(), len, MprotectFlags::empty())? },
+            Guard::Protection => unsafe {
+                mprotect(bottom.as_ptr().cast(), len, MprotectFlags::empty())?
+            },
         }
         // SAFETY: at most the end of the mapping.
         Ok(unsafe { bottom.add(self.geometry.slot()) })
     }
 
-    /// Gives the memory of the stack below `top` back to the system. It reads as zeroes afterwards, and
-    /// its guard stays.
+    /// Gives the memory of the stack below `top` back to the system. It reads as zeroes afterwards,
+    /// and its guard stays.
     ///
     /// # Safety
     /// The slot is one of a slab of this geometry, and nobody uses the stack or reads it again.
     pub(super) unsafe fn discard(geometry: Geometry, top: NonNull<u8>) {
         // SAFETY: the stack reaches down from `top` by that many bytes.
         let lowest = unsafe { top.sub(geometry.stack) };
-        // SAFETY: the caller gives up the contents. The call cannot fail for such a range (locked memory
-        // apart, which then stays resident).
+        // SAFETY: the caller gives up the contents. The call cannot fail for such a range (locked
+        // memory apart, which then stays resident).
         let _ = unsafe { madvise(lowest.as_ptr().cast(), geometry.stack, Advice::LinuxDontNeed) };
     }
 }
@@ -225,7 +241,8 @@ impl Drop for Slab {
 /// `madvise(MADV_GUARD_INSTALL)`, which rustix does not name yet.
 fn install_marker(at: NonNull<u8>, len: usize) -> io::Result<()> {
     const MADV_GUARD_INSTALL: libc::c_int = 102;
-    // SAFETY: the caller's range lies in a slot that nobody uses yet, so no live memory is discarded.
+    // SAFETY: the caller's range lies in a slot that nobody uses yet, so no live memory is
+    // discarded.
     if unsafe { libc::madvise(at.as_ptr().cast(), len, MADV_GUARD_INSTALL) } == 0 {
         Ok(())
     } else {

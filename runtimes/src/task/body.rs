@@ -19,9 +19,9 @@ use crate::scheduler::Scheduler;
 /// ```
 ///
 /// # Safety
-/// `Self::Future<F>` may be moved between threads between polls whenever `F` may, even where the compiler
-/// cannot see it.
-pub unsafe trait Body: 'static {
+/// `Self::Future<F>` may be moved between threads between polls whenever `F` may, even where the
+/// compiler cannot see it.
+pub unsafe trait TaskBody: 'static {
     /// What all tasks of one runtime share: a pool of stacks, or nothing.
     type Shared: Send + Sync + 'static;
     /// What the engine polls.
@@ -39,13 +39,18 @@ pub unsafe trait Body: 'static {
     /// When the system refuses a resource, or does not have what the configuration asks for.
     fn shared(config: &Config) -> Result<Arc<Self::Shared>, StartError>;
 
-    /// Called on a worker's thread before it runs tasks. What it returns is dropped there when it runs no more.
+    /// Called on a worker's thread before it runs tasks. What it returns is dropped there when it
+    /// runs no more.
     ///
     /// # Safety
     /// For the engine alone, which promises: `worker` is one of the runtime that `shared` was made
     /// for, `counters` are its own, and the calling thread is that worker from here on until it
     /// drops what is returned. It drops it, and before what it was given earlier.
-    unsafe fn enter<'a>(shared: &'a Self::Shared, worker: usize, counters: &'a Block) -> Self::Worker<'a>;
+    unsafe fn enter<'a>(
+        shared: &'a Self::Shared,
+        worker: usize,
+        counters: &'a Block,
+    ) -> Self::Worker<'a>;
 
     /// Called when the workers have stopped and the last future is dropped.
     ///
@@ -77,7 +82,7 @@ pub unsafe trait Body: 'static {
 pub enum Stackless {}
 
 // SAFETY: the future is passed through.
-unsafe impl Body for Stackless {
+unsafe impl TaskBody for Stackless {
     type Shared = ();
     type Future<F: Future> = F;
 

@@ -17,23 +17,25 @@ use super::{End, Home, JoinError, Runnable, Size, waker};
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,
-    /// The next task in an intrusive queue or free list. Belongs to whoever owns the duty to run the
-    /// task, or to the free list once it is freed.
+    /// The next task in an intrusive queue or free list. Belongs to whoever owns the duty to run
+    /// the task, or to the free list once it is freed.
     pub(crate) link: UnsafeCell<*mut Header>,
     vtable: &'static VTable,
-    /// The engine that runs the task, alive as long as the task's memory is: what [`Home::address`] gave.
+    /// The engine that runs the task, alive as long as the task's memory is: what [`Home::address`]
+    /// gave.
     home: *const (),
     /// The waker of the task that awaits this one's handle; see [`State`] for who owns it when.
     awaiter: UnsafeCell<MaybeUninit<Waker>>,
-    /// The worker that alone may run the task, plus one; 0 when any worker may. With it the bits of [`hold`]. Written by
-    /// whoever runs the task, and read by whoever has the duty to run it.
+    /// The worker that alone may run the task, plus one; 0 when any worker may. With it the bits of
+    /// [`mark_preempted`]. Written by whoever runs the task, and read by whoever has the duty to
+    /// run it.
     pinned: AtomicU32,
 }
 
 /// The task was preempted: it may be polled, but not dropped.
 const HELD: u32 = 1 << 31;
 
-/// It is pinned only because it is held.
+/// It is pinned only because it was preempted.
 const LENT: u32 = 1 << 30;
 
 /// What differs by the future's type.
@@ -53,20 +55,24 @@ struct Cell<F: Future, H: Home> {
     home: PhantomData<H>,
 }
 
-/// The future until the task is done, then the output until the handle has taken it. Which of the two
-/// is there follows from the state word and from who asks, so no tag is stored.
+/// The future until the task is done, then the output until the handle has taken it. Which of the
+/// two is there follows from the state word and from who asks, so no tag is stored.
 union Stage<F: Future> {
     future: ManuallyDrop<F>,
     output: ManuallyDrop<Result<F::Output, JoinError>>,
 }
 
-/// Makes a task of `future`, due to run and with a handle: the caller queues the [`Runnable`] and owns
-/// the handle bit.
+/// Makes a task of `future`, due to run and with a handle: the caller queues the [`Runnable`] and
+/// owns the handle bit.
 ///
 /// # Safety
-/// `home` outlives the memory of every task that it allocated. If `F` or its output is not `Send`, the task
-/// is run, cancelled and joined on one thread only.
-pub(crate) unsafe fn spawn<F: Future, H: Home>(home: &H, future: F, pinned: u32) -> (Runnable, NonNull<Header>) {
+/// `home` outlives the memory of every task that it allocated. If `F` or its output is not `Send`,
+/// the task is run, cancelled and joined on one thread only.
+pub(crate) unsafe fn spawn<F: Future, H: Home>(
+    home: &H,
+    future: F,
+    pinned: u32,
+) -> (Runnable, NonNull<Header>) {
     let size = const { Size::of::<Cell<F, H>>() };
     let cell = home.allocate(size).cast::<Cell<F, H>>();
     let header = Header {
@@ -108,31 +114,31 @@ impl Header {
         ((self.pinned.load(Relaxed) & !(HELD | LENT)) as usize).checked_sub(1)
     }
 
-    /// Whether the task is held by its worker.
+    /// Whether the task was preempted in the middle of its poll.
     #[inline]
-    pub(crate) fn is_held(&self) -> bool {
+    pub(crate) fn is_preempted(&self) -> bool {
         self.pinned.load(Relaxed) & HELD != 0
     }
 }
 
-/// Holds a task whose poll was preempted: until [`release`] it runs on `worker` alone, its frames are in the middle of a
-/// poll, and an abort waits.
+/// Holds a task whose poll was preempted: until [`clear_preempted`] it runs on `worker` alone, its
+/// frames are in the middle of a poll, and an abort waits.
 ///
 /// # Safety
 /// `waker` is one of ours, for the task that the calling thread, that worker, is polling.
-pub(crate) unsafe fn hold(waker: &Waker, worker: usize) {
+pub(crate) unsafe fn mark_preempted(waker: &Waker, worker: usize) {
     // SAFETY: the data of our wakers is the header, alive while it is polled.
     let pinned = unsafe { &(*waker.data().cast::<Header>()).pinned };
     let now = pinned.load(Relaxed);
     pinned.store(if now == 0 { (worker as u32 + 1) | LENT | HELD } else { now | HELD }, Relaxed);
 }
 
-/// The poll has ended by itself: the task is what it was before [`hold`].
+/// The poll has ended by itself: the task is what it was before [`mark_preempted`].
 ///
 /// # Safety
-/// As for [`hold`].
-pub(crate) unsafe fn release(waker: &Waker) {
-    // SAFETY: as in `hold`.
+/// As for [`mark_preempted`].
+pub(crate) unsafe fn clear_preempted(waker: &Waker) {
+    // SAFETY: as in `mark_preempted`.
     let pinned = unsafe { &(*waker.data().cast::<Header>()).pinned };
     let now = pinned.load(Relaxed);
     pinned.store(if now & LENT == 0 { now & !HELD } else { 0 }, Relaxed);
@@ -160,8 +166,8 @@ pub(crate) unsafe fn cancel_raw(task: NonNull<Header>) {
 /// Moves the output to `to`, a `*mut Result<T, JoinError>`.
 ///
 /// # Safety
-/// The task is done, the caller has its handle and has not taken the output before; `to` is valid for the
-/// task's own output type.
+/// The task is done, the caller has its handle and has not taken the output before; `to` is valid
+/// for the task's own output type.
 pub(crate) unsafe fn take_output_raw(task: NonNull<Header>, to: *mut ()) {
     // SAFETY: the handle keeps the memory alive; the rest is the caller's promise.
     unsafe { (task.as_ref().vtable.take_output)(task, to) }
@@ -176,11 +182,12 @@ pub(crate) unsafe fn drop_output_raw(task: NonNull<Header>) {
     unsafe { (task.as_ref().vtable.drop_output)(task) }
 }
 
-/// Calls `decide` and queues the task if that says so, unless its engine has closed: then it is false, without a call.
+/// Calls `decide` and queues the task if that says so, unless its engine has closed: then it is
+/// false, without a call.
 ///
 /// # Safety
-/// The caller has the duty to run the task or a reference to it, which at most `decide` gives up; `decide` says `Queue` if it
-/// was given the duty, and `Free` if the caller is the last.
+/// The caller has the duty to run the task or a reference to it, which at most `decide` gives up;
+/// `decide` says `Queue` if it was given the duty, and `Free` if the caller is the last.
 pub(crate) unsafe fn admit_raw(task: NonNull<Header>, decide: &mut dyn FnMut() -> Wake) -> bool {
     // SAFETY: as the caller promises.
     unsafe { (task.as_ref().vtable.admit)(task, decide) }
@@ -220,8 +227,8 @@ pub(super) unsafe fn admit<H: Home>(task: NonNull<Header>, decide: impl FnOnce()
             None
         }
     };
-    // SAFETY: the caller keeps the task, and with it the engine, alive until `decide` is called; while it runs and until
-    // what it returns is queued, the engine is open.
+    // SAFETY: the caller keeps the task, and with it the engine, alive until `decide` is called;
+    // while it runs and until what it returns is queued, the engine is open.
     unsafe { H::admit(task.as_ref().home.cast::<H>(), decide) }
 }
 
@@ -234,7 +241,7 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: `spawn` made the task as a `Cell<F, H>`, and the duty to run it keeps it alive.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
     if cell.header.state.start() {
-        if !cell.header.is_held() {
+        if !cell.header.is_preempted() {
             // SAFETY: `start` made this thread the runner.
             return unsafe { cancel::<F, H>(task) };
         }
@@ -244,13 +251,13 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: `home` is an `H` that outlives the memory.
     let home = unsafe { &*cell.header.home.cast::<H>() };
     let stage = cell.stage.get();
-    // SAFETY: RUNNING keeps the task alive while this borrowed waker is used, and it is never dropped: it
-    // does not count. A clone of it counts.
+    // SAFETY: RUNNING keeps the task alive while this borrowed waker is used, and it is never
+    // dropped: it does not count. A clone of it counts.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(waker::raw::<H>(task)) });
     H::begin_poll(task);
     let polled = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the runner has exclusive access to the stage, which holds the future until the task is done;
-        // the cell never moves until its future is dropped, so pinning it is sound.
+        // SAFETY: the runner has exclusive access to the stage, which holds the future until the
+        // task is done; the cell never moves until its future is dropped, so pinning it is sound.
         let future = unsafe { std::pin::Pin::new_unchecked(&mut *(*stage).future) };
         future.poll(&mut Context::from_waker(&waker))
     }));
@@ -271,12 +278,16 @@ unsafe fn run<F: Future, H: Home>(task: NonNull<Header>) {
         }
         Ok(Poll::Ready(output)) => {
             // SAFETY: the runner's access is exclusive, and the future is not used again.
-            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*stage).future) }));
+            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
+                ManuallyDrop::drop(&mut (*stage).future)
+            }));
             dropped.map(|()| output).map_err(JoinError::Panicked)
         }
         Err(payload) => {
             // SAFETY: as above. A second panic, from the destructor, has nobody to go to.
-            let second = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*stage).future) }));
+            let second = catch_unwind(AssertUnwindSafe(|| unsafe {
+                ManuallyDrop::drop(&mut (*stage).future)
+            }));
             discard(second);
             Err(JoinError::Panicked(payload))
         }
@@ -290,7 +301,9 @@ unsafe fn cancel<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: RUNNING keeps the cell alive; it was made as this type.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
     // SAFETY: the runner's access is exclusive, and the stage still holds the future.
-    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut (*cell.stage.get()).future) }));
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe {
+        ManuallyDrop::drop(&mut (*cell.stage.get()).future)
+    }));
     let output = Err(dropped.map_or_else(JoinError::Panicked, |()| JoinError::Cancelled));
     // SAFETY: `home` is an `H` that outlives the memory.
     unsafe { &*cell.header.home.cast::<H>() }.ended(End::Cancelled);
@@ -300,9 +313,13 @@ unsafe fn cancel<F: Future, H: Home>(task: NonNull<Header>) {
 
 /// Publishes the output, wakes whoever awaits it, and frees the task when nobody can.
 ///
-/// Inlined, so that the output is written where it stays: passed on, it was stored by halves and loaded whole.
+/// Inlined, so that the output is written where it stays: passed on, it was stored by halves and
+/// loaded whole.
 #[inline(always)]
-unsafe fn complete<F: Future, H: Home>(task: NonNull<Header>, output: Result<F::Output, JoinError>) {
+unsafe fn complete<F: Future, H: Home>(
+    task: NonNull<Header>,
+    output: Result<F::Output, JoinError>,
+) {
     // SAFETY: RUNNING keeps the cell alive; it was made as this type.
     let cell = unsafe { task.cast::<Cell<F, H>>().as_ref() };
     let state = &cell.header.state;
@@ -325,7 +342,8 @@ unsafe fn complete<F: Future, H: Home>(task: NonNull<Header>, output: Result<F::
         Complete::Kept => false,
         Complete::Free => true,
         Complete::Wake => {
-            // SAFETY: DONE was set while the slot was offered, so it holds a waker and is this thread's.
+            // SAFETY: DONE was set while the slot was offered, so it holds a waker and is this
+            // thread's.
             let waker = unsafe { (*cell.header.awaiter.get()).assume_init_read() };
             // A foreign waker may panic; the task is done all the same.
             discard(catch_unwind(AssertUnwindSafe(|| waker.wake())));
@@ -339,8 +357,10 @@ unsafe fn complete<F: Future, H: Home>(task: NonNull<Header>, output: Result<F::
 }
 
 unsafe fn take_output<F: Future, H: Home>(task: NonNull<Header>, to: *mut ()) {
-    // SAFETY: made as this type, alive through the caller's handle; done, so the stage holds the output.
-    let output = unsafe { ptr::read(&raw const (*task.cast::<Cell<F, H>>().as_ref().stage.get()).output) };
+    // SAFETY: made as this type, alive through the caller's handle; done, so the stage holds the
+    // output.
+    let output =
+        unsafe { ptr::read(&raw const (*task.cast::<Cell<F, H>>().as_ref().stage.get()).output) };
     // SAFETY: the caller says that `to` is valid for this type.
     unsafe { to.cast::<Result<F::Output, JoinError>>().write(ManuallyDrop::into_inner(output)) };
 }
@@ -353,7 +373,8 @@ unsafe fn drop_output<F: Future, H: Home>(task: NonNull<Header>) {
 }
 
 unsafe fn free<F: Future, H: Home>(task: NonNull<Header>) {
-    // SAFETY: `home` outlives the memory, which the caller gives back as the last; nothing in it needs dropping.
+    // SAFETY: `home` outlives the memory, which the caller gives back as the last; nothing in it
+    // needs dropping.
     unsafe { H::free(task.as_ref().home.cast::<H>(), task, const { Size::of::<Cell<F, H>>() }) };
 }
 

@@ -15,7 +15,10 @@ impl JoinError {
     /// The text of the panic, when the task panicked with one.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(payload) = self else { return None };
-        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
     }
 }
 
@@ -23,7 +26,9 @@ impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("Cancelled"),
-            Self::Panicked(_) => f.debug_tuple("Panicked").field(&self.panic_message().unwrap_or("…")).finish(),
+            Self::Panicked(_) => {
+                f.debug_tuple("Panicked").field(&self.panic_message().unwrap_or("…")).finish()
+            }
         }
     }
 }
@@ -32,7 +37,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("the task was cancelled"),
-            Self::Panicked(_) => write!(f, "the task panicked: {}", self.panic_message().unwrap_or("(no message)")),
+            Self::Panicked(_) => {
+                write!(f, "the task panicked: {}", self.panic_message().unwrap_or("(no message)"))
+            }
         }
     }
 }

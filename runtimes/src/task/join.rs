@@ -25,8 +25,8 @@ pub struct JoinHandle<T> {
     output: PhantomData<T>,
 }
 
-// SAFETY: the handle moves the output to the thread that polls it, hence `T: Send`; the state word orders
-// everything else.
+// SAFETY: the handle moves the output to the thread that polls it, hence `T: Send`; the state word
+// orders everything else.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
 // SAFETY: a shared reference allows nothing.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
@@ -54,7 +54,8 @@ impl<T> JoinHandle<T> {
     /// Asks that the task be dropped at its next suspension; see [`Join::abort`].
     pub fn abort(&self) {
         if let Some(task) = self.task {
-            // SAFETY: the handle keeps the task alive. If the engine has closed, the task is cancelled without this.
+            // SAFETY: the handle keeps the task alive. If the engine has closed, the task is
+            // cancelled without this.
             unsafe { cell::admit_raw(task, &mut || task.as_ref().state.cancel()) };
         }
     }
@@ -69,7 +70,8 @@ impl<T> JoinHandle<T> {
         assert!(!self.taken, "JoinHandle polled after it gave its output");
         self.taken = true;
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
-        // SAFETY: the callers saw DONE; `taken` makes this the only time; the type is the task's own.
+        // SAFETY: the callers saw DONE; `taken` makes this the only time; the type is the task's
+        // own.
         unsafe {
             cell::take_output_raw(task, output.as_mut_ptr().cast());
             output.assume_init()
@@ -90,8 +92,8 @@ impl<T> Future for JoinHandle<T> {
         match state.await_output() {
             Await::Done => return Poll::Ready(self.take(task)),
             Await::Occupied => {
-                // SAFETY: the slot was filled by an earlier poll, and nobody writes it while AWAITER is set: a
-                // completing worker only reads it.
+                // SAFETY: the slot was filled by an earlier poll, and nobody writes it while
+                // AWAITER is set: a completing worker only reads it.
                 if unsafe { (*slot).assume_init_ref() }.will_wake(cx.waker()) {
                     return Poll::Pending;
                 }
@@ -108,7 +110,8 @@ impl<T> Future for JoinHandle<T> {
         if state.offer_slot() {
             return Poll::Pending;
         }
-        // SAFETY: the offer failed, so the slot is still the handle's, and it holds the waker just written.
+        // SAFETY: the offer failed, so the slot is still the handle's, and it holds the waker just
+        // written.
         unsafe { (*slot).assume_init_drop() };
         Poll::Ready(self.take(task))
     }

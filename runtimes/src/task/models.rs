@@ -1,8 +1,9 @@
 //! Models of the task cell that loom explores in every interleaving and memory order.
 //!
-//! They run the real cell, wakers and join handle on a [`Desk`] in place of an engine. The future and what
-//! it leaves are watched by loom: two threads in the future at once, or one that does not see what the
-//! other left there, fail the model, and so does an access to a task whose memory was freed.
+//! They run the real cell, wakers and join handle on a [`Desk`] in place of an engine. The future
+//! and what it leaves are watched by loom: two threads in the future at once, or one that does not
+//! see what the other left there, fail the model, and so does an access to a task whose memory was
+//! freed.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -24,15 +25,17 @@ use crate::sync::explore;
 /// Preemptions to explore: 3 find every mutation that the models name, and take seconds.
 const PREEMPTIONS: usize = 3;
 
-/// The engine's part: a queue, memory, and books. Its locks are the standard library's, which loom does
-/// not see: they order nothing in the model, so that all ordering must come from the state word.
+/// The engine's part: a queue, memory, and books. Its locks are the standard library's, which loom
+/// does not see: they order nothing in the model, so that all ordering must come from the state
+/// word.
 #[derive(Default)]
 pub(crate) struct Desk {
     queue: Mutex<VecDeque<Runnable>>,
     memory: Mutex<Vec<(NonNull<Header>, Size)>>,
     freed: Mutex<Vec<NonNull<Header>>>,
     closed: AtomicBool,
-    /// The way in, in models of what comes while it is closed. Without it nothing but the state word orders anything.
+    /// The way in, in models of what comes while it is closed. Without it nothing but the state
+    /// word orders anything.
     gate: Option<Gate>,
     completed: Count,
     cancelled: Count,
@@ -92,7 +95,8 @@ impl Home for Desk {
 
     fn allocate(&self, size: Size) -> NonNull<Header> {
         // SAFETY: a task has a header, so the layout is not empty.
-        let memory = NonNull::new(unsafe { std::alloc::alloc_zeroed(size.layout()) }).unwrap().cast();
+        let memory =
+            NonNull::new(unsafe { std::alloc::alloc_zeroed(size.layout()) }).unwrap().cast();
         self.memory.lock().unwrap().push((memory, size));
         memory
     }
@@ -158,7 +162,8 @@ impl Desk {
 
     /// What shutdown does when no queue accepts tasks any more.
     fn walk(&self) {
-        let memory: Vec<_> = self.memory.lock().unwrap().iter().map(|&(memory, _)| memory).collect();
+        let memory: Vec<_> =
+            self.memory.lock().unwrap().iter().map(|&(memory, _)| memory).collect();
         for task in memory {
             // SAFETY: the desk keeps all memory.
             let state = unsafe { &task.as_ref().state };
@@ -204,7 +209,8 @@ impl Drop for Watched {
     }
 }
 
-/// Is ready once the events are there, with an output that is watched. They are relaxed: only the wakes order them.
+/// Is ready once the events are there, with an output that is watched. They are relaxed: only the
+/// wakes order them.
 struct Waits {
     events: Arc<AtomicUsize>,
     needed: usize,
@@ -252,7 +258,8 @@ impl Waiting {
         Self::yielding(needed, 0)
     }
 
-    /// For one that gave way in its first poll, and will in the next `yields - 1`: it lies in the queue.
+    /// For one that gave way in its first poll, and will in the next `yields - 1`: it lies in the
+    /// queue.
     fn yielding(needed: usize, yields: usize) -> Self {
         Self::at(Desk::default(), needed, yields)
     }
@@ -265,7 +272,8 @@ impl Waiting {
     }
 
     fn at(desk: Desk, needed: usize, yields: usize) -> Self {
-        let (desk, events, seen) = (Arc::new(desk), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
+        let (desk, events, seen) =
+            (Arc::new(desk), Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let (futures, outputs) = (Arc::new(Count::new(0)), Arc::new(Count::new(0)));
         let (give, inside, drops) = (Some(seen.clone()), Watched::new(&futures), outputs.clone());
         let future = Waits { events: events.clone(), needed, yields, give, inside, drops };
@@ -320,7 +328,8 @@ fn join<T>(mut handle: JoinHandle<T>) -> Result<T, JoinError> {
     }
 }
 
-/// A wake that comes while the task is polled leads to another poll, which sees what the waker did before.
+/// A wake that comes while the task is polled leads to another poll, which sees what the waker did
+/// before.
 ///
 /// Fails when `suspend` forgets SCHEDULED, and when `wake` or `suspend` is Relaxed.
 #[test]
@@ -346,8 +355,8 @@ fn wake(waker: Waker, by_value: bool) {
     if by_value { waker.wake() } else { waker.wake_by_ref() }
 }
 
-/// Two threads wake a task and run it: it is queued once, polled by one of them at a time, after both wakes, and
-/// freed once.
+/// Two threads wake a task and run it: it is queued once, polled by one of them at a time, after
+/// both wakes, and freed once.
 ///
 /// Fails when `wake` queues a RUNNING or SCHEDULED task.
 #[test]
@@ -373,15 +382,18 @@ fn two_wakers_schedule_once() {
     }
 }
 
-/// A task that gave way lies in its queue without a step on its word. A wake that comes there, or in the poll that
-/// follows and gives way again, is answered by a poll that sees what the waker did before.
+/// A task that gave way lies in its queue without a step on its word. A wake that comes there, or
+/// in the poll that follows and gives way again, is answered by a poll that sees what the waker did
+/// before.
 ///
-/// Fails when `start` forgets the wake that it found without looking (Relaxed), or forgets one that it did not find.
+/// Fails when `start` forgets the wake that it found without looking (Relaxed), or forgets one that
+/// it did not find.
 #[test]
 fn a_task_that_gives_way_hears_wakes() {
     for yields in [1, 2] {
         explore(PREEMPTIONS, move || {
-            let Waiting { desk, events, waker, handle, futures, outputs } = Waiting::yielding(1, yields);
+            let Waiting { desk, events, waker, handle, futures, outputs } =
+                Waiting::yielding(1, yields);
             let foreign = thread::spawn(move || {
                 events.fetch_add(1, Relaxed);
                 waker.wake();
@@ -396,8 +408,8 @@ fn a_task_that_gives_way_hears_wakes() {
     }
 }
 
-/// An abort that comes while it lies there is heard before the next poll: a task that always gives way has no other
-/// moment for it.
+/// An abort that comes while it lies there is heard before the next poll: a task that always gives
+/// way has no other moment for it.
 ///
 /// Fails when `start` overlooks that.
 #[test]
@@ -416,8 +428,8 @@ fn a_task_that_gives_way_hears_an_abort() {
     });
 }
 
-/// A task that ends when nobody else refers to it any more is freed by its runner alone, after whoever referred to it
-/// last.
+/// A task that ends when nobody else refers to it any more is freed by its runner alone, after
+/// whoever referred to it last.
 ///
 /// Fails when `complete` looks with Relaxed, and when dropping the handle is.
 #[test]
@@ -447,8 +459,8 @@ fn run_elsewhere(desk: &Arc<Desk>, events: &AtomicUsize, waker: Waker) -> thread
 
 /// The handle gets the output, and the awaiter that it left last is woken once.
 ///
-/// Fails when `offer_slot` or `complete` is Relaxed, when `complete` overlooks AWAITER, and when `poll` does not
-/// look at the result of `offer_slot` or of `reclaim_slot`.
+/// Fails when `offer_slot` or `complete` is Relaxed, when `complete` overlooks AWAITER, and when
+/// `poll` does not look at the result of `offer_slot` or of `reclaim_slot`.
 #[test]
 fn a_completion_wakes_the_awaiter() {
     explore(PREEMPTIONS, || {
@@ -469,16 +481,20 @@ fn a_completion_wakes_the_awaiter() {
         }
         drop(handle);
         assert_eq!(outputs.load(Counted), 1);
-        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1), "an awaiter's waker leaked");
+        assert_eq!(
+            (Arc::strong_count(&first), Arc::strong_count(&second)),
+            (1, 1),
+            "an awaiter's waker leaked"
+        );
         desk.check();
     });
 }
 
-/// A handle that is dropped, awaited before or not, while the task completes: the output is dropped once, and
-/// so is the awaiter's waker.
+/// A handle that is dropped, awaited before or not, while the task completes: the output is dropped
+/// once, and so is the awaiter's waker.
 ///
-/// Fails when `complete` does not look at HANDLE again, when `settle` does not end RUNNING, and when dropping
-/// the handle does not take the slot back.
+/// Fails when `complete` does not look at HANDLE again, when `settle` does not end RUNNING, and
+/// when dropping the handle does not take the slot back.
 #[test]
 fn a_handle_dropped_at_the_end_leaves_nothing() {
     for awaited in [false, true] {
@@ -498,9 +514,11 @@ fn a_handle_dropped_at_the_end_leaves_nothing() {
     }
 }
 
-/// When the last waker and the handle go, in any order, also while the task is polled, its future is dropped.
+/// When the last waker and the handle go, in any order, also while the task is polled, its future
+/// is dropped.
 ///
-/// Fails when `suspend`, `drop_waker` or `drop_handle` does not look whether it left the task unreachable.
+/// Fails when `suspend`, `drop_waker` or `drop_handle` does not look whether it left the task
+/// unreachable.
 #[test]
 fn an_unreachable_task_is_reaped() {
     for polled in [false, true] {
@@ -527,7 +545,8 @@ fn an_unreachable_task_is_reaped() {
 
 /// The last of the wakers of a completed task frees it, after everybody else is done with it.
 ///
-/// Fails when `drop_waker` or `wake_by_value` is Relaxed, and when a wake by value that comes last does not free.
+/// Fails when `drop_waker` or `wake_by_value` is Relaxed, and when a wake by value that comes last
+/// does not free.
 #[test]
 fn the_last_waker_frees() {
     explore(PREEMPTIONS, || the_last_waker_frees_with(drop, drop));
@@ -570,11 +589,11 @@ fn an_abort_takes_effect() {
     });
 }
 
-/// What a thread may do with a waker or a handle after the engine has closed, against the walk that claims the
-/// remaining tasks: each ends once and is freed once.
+/// What a thread may do with a waker or a handle after the engine has closed, against the walk that
+/// claims the remaining tasks: each ends once and is freed once.
 ///
-/// Fails when who drops the last reference leaves a word of zero, which looks like a free slot, and when `claim` is not
-/// one step.
+/// Fails when who drops the last reference leaves a word of zero, which looks like a free slot, and
+/// when `claim` is not one step.
 #[test]
 fn a_walk_at_shutdown_claims_once() {
     let close = |task: &Waiting| task.desk.closed.store(true, Counted);
@@ -582,7 +601,8 @@ fn a_walk_at_shutdown_claims_once() {
         let task = Waiting::new(1);
         close(&task);
         let Waiting { desk, waker, handle, futures, .. } = task;
-        let (waking, aborting) = (thread::spawn(move || waker.wake()), thread::spawn(move || handle.abort()));
+        let (waking, aborting) =
+            (thread::spawn(move || waker.wake()), thread::spawn(move || handle.abort()));
         desk.walk();
         waking.join().unwrap();
         aborting.join().unwrap();
@@ -622,7 +642,8 @@ fn a_walk_at_shutdown_claims_once() {
     });
 }
 
-/// The same while it closes: what others do comes before, and is cancelled with the queue, or does not come at all.
+/// The same while it closes: what others do comes before, and is cancelled with the queue, or does
+/// not come at all.
 ///
 /// Fails when a task is made due outside the gate.
 #[test]
@@ -654,8 +675,8 @@ fn a_shutdown_meets_wakes_and_drops() {
     });
 }
 
-/// A policy has put a task that is due where the engine does not know of it, and drops it while the engine ends or
-/// afterwards: it belongs to its `Runnable` alone.
+/// A policy has put a task that is due where the engine does not know of it, and drops it while the
+/// engine ends or afterwards: it belongs to its `Runnable` alone.
 ///
 /// Fails when `claim` takes a task that is due.
 #[test]

@@ -2,13 +2,14 @@
 //!
 //! Bits, and a count of wakers above them:
 //!
-//! - `SCHEDULED`: somebody owns the duty to run the task, as a [`Runnable`](super::Runnable). Set by the
-//!   wake that found it idle; turned into `RUNNING` by the worker that took it. While the task is
-//!   `RUNNING` it only records that a wake came, which one more poll must answer.
-//! - `RUNNING`: whoever owns the duty to run the task has exclusive access to the future and will write the
-//!   output. A task that is new, that gave way to others in the middle of its poll, or that was woken by value
-//!   lies in its queue in this state: a wake that comes meanwhile says so with `SCHEDULED`, and without one
-//!   the worker that takes the task has no step on the word to do.
+//! - `SCHEDULED`: somebody owns the duty to run the task, as a [`Runnable`](super::Runnable). Set
+//!   by the wake that found it idle; turned into `RUNNING` by the worker that took it. While the
+//!   task is `RUNNING` it only records that a wake came, which one more poll must answer.
+//! - `RUNNING`: whoever owns the duty to run the task has exclusive access to the future and will
+//!   write the output. A task that is new, that gave way to others in the middle of its poll, or
+//!   that was woken by value lies in its queue in this state: a wake that comes meanwhile says so
+//!   with `SCHEDULED`, and without one the worker that takes the task has no step on the word to
+//!   do.
 //! - `DONE`: the output is written (or dropped, where no handle wanted it). Set once.
 //! - `CANCELLED`: whoever runs the task next drops the future instead.
 //! - `HANDLE`: the join handle exists. It alone reads the output.
@@ -16,17 +17,17 @@
 //!   `DONE` is set together with it, the slot belongs to the worker that set `DONE`.
 //!
 //! **Life.** The memory lives while the task is `SCHEDULED` (and not `DONE`) or `RUNNING`, has a
-//! `HANDLE`, or the count of wakers is not zero: the two first need no count, which is why a wake is one
-//! `fetch_or` and a poll two read-modify-writes. Whoever makes the last of these untrue frees it, so every
-//! operation here that may be the last says so in its result. A thread that calls in from outside
-//! holds a waker or the handle for as long as the call lasts.
+//! `HANDLE`, or the count of wakers is not zero: the two first need no count, which is why a wake
+//! is one `fetch_or` and a poll two read-modify-writes. Whoever makes the last of these untrue
+//! frees it, so every operation here that may be the last says so in its result. A thread that
+//! calls in from outside holds a waker or the handle for as long as the call lasts.
 //!
 //! **Shutdown.** An idle task is made due only while its engine is open (see
-//! [`Home::admit`](super::Home::admit)), so once the engine has closed no idle task becomes due any more.
-//! The walk that follows ([`claim`](State::claim)) takes the idle tasks and no others: a task that is due
-//! has an owner, and where that owner is does not matter. A policy that keeps a `Runnable` beyond the end
-//! of its runtime, or on a thread that the runtime knows nothing of, keeps the task: dropping it cancels
-//! the task there, and forgetting it leaks the task.
+//! [`Home::admit`](super::Home::admit)), so once the engine has closed no idle task becomes due any
+//! more. The walk that follows ([`claim`](State::claim)) takes the idle tasks and no others: a task
+//! that is due has an owner, and where that owner is does not matter. A policy that keeps a
+//! `Runnable` beyond the end of its runtime, or on a thread that the runtime knows nothing of,
+//! keeps the task: dropping it cancels the task there, and forgetting it leaks the task.
 //!
 //! **Orderings.** Every transition that hands the future, the output or the awaiter's slot from one
 //! thread to another is `AcqRel` on this one word, so all of them are in its modification order and
@@ -47,7 +48,8 @@ const AWAITER: usize = 1 << 5;
 /// One waker in the count.
 const WAKER: usize = 1 << 6;
 
-/// Wakers above this are a leak in a loop: the process ends before the count can reach the bits' end.
+/// Wakers above this are a leak in a loop: the process ends before the count can reach the bits'
+/// end.
 const MAX_WAKERS: usize = usize::MAX / 2;
 
 /// The state word.
@@ -62,7 +64,8 @@ pub(crate) enum Suspend {
     Idle,
     /// A wake came during the poll: queue the task again.
     Again,
-    /// No waker and no handle is left: nothing can ever run the task again. The caller owns it alone.
+    /// No waker and no handle is left: nothing can ever run the task again. The caller owns it
+    /// alone.
     Unreachable,
 }
 
@@ -86,8 +89,9 @@ pub(crate) enum Release {
     Kept,
     /// The caller frees the memory; the output is gone already.
     Free,
-    /// Nothing was dropped yet: the task is idle, and this is the only reference to it. Have it cancelled with
-    /// [`State::reap`] if its engine is open. If it has closed, drop the reference as [`Engine::Closed`].
+    /// Nothing was dropped yet: the task is idle, and this is the only reference to it. Have it
+    /// cancelled with [`State::reap`] if its engine is open. If it has closed, drop the reference
+    /// as [`Engine::Closed`].
     Ask,
 }
 
@@ -96,7 +100,8 @@ pub(crate) enum Release {
 pub(crate) enum Engine {
     /// It may be open, and then an idle task is not left without a reference.
     MayBeOpen,
-    /// It has closed: whatever is idle is cancelled by the walk that follows, or was by the walk before.
+    /// It has closed: whatever is idle is cancelled by the walk that follows, or was by the walk
+    /// before.
     Closed,
 }
 
@@ -151,8 +156,8 @@ impl State {
         self.0.store(0, crate::sync::atomic::Ordering::Release);
     }
 
-    /// Marks the slot as free and asks loom whether every access so far happened before. Every later one
-    /// would be a use after free, and so would one at the same time: loom fails on both.
+    /// Marks the slot as free and asks loom whether every access so far happened before. Every
+    /// later one would be a use after free, and so would one at the same time: loom fails on both.
     #[cfg(all(test, stampede_loom))]
     pub(super) fn retire(&mut self) {
         self.0.with_mut(|word| *word = 0);
@@ -177,18 +182,24 @@ impl State {
     /// The worker begins. True: cancelled, drop the future instead of polling it.
     #[inline]
     pub(crate) fn start(&self) -> bool {
-        // Only the owner of the duty to run, which the caller is, changes RUNNING, so it reads true whatever the
-        // ordering. That a new task's word needs no more than this load is because its queue handed it over.
+        // Only the owner of the duty to run, which the caller is, changes RUNNING, so it reads true
+        // whatever the ordering. That a new task's word needs no more than this load is because its
+        // queue handed it over.
         let now = self.0.load(Relaxed);
-        debug_assert!(now & DONE == 0 && now & (SCHEDULED | RUNNING) != 0, "a task in a queue is due to run");
+        debug_assert!(
+            now & DONE == 0 && now & (SCHEDULED | RUNNING) != 0,
+            "a task in a queue is due to run"
+        );
         if now & RUNNING == 0 {
             return self.0.fetch_xor(SCHEDULED | RUNNING, AcqRel) & CANCELLED != 0;
         }
-        // A wake while it lay in its queue is answered by the poll that follows, and an abort is such a wake too.
+        // A wake while it lay in its queue is answered by the poll that follows, and an abort is
+        // such a wake too.
         now & SCHEDULED != 0 && self.0.fetch_and(!SCHEDULED, AcqRel) & CANCELLED != 0
     }
 
-    /// Takes an idle task, at shutdown. False: it is done or free, or due, and then its `Runnable` owns it.
+    /// Takes an idle task, at shutdown. False: it is done or free, or due, and then its `Runnable`
+    /// owns it.
     pub(crate) fn claim(&self) -> bool {
         let mut now = self.0.load(Acquire);
         loop {
@@ -202,15 +213,15 @@ impl State {
         }
     }
 
-    /// Whether the slot holds a task whose future is not dropped yet, and that `claim` does not take: its `Runnable` is
-    /// somewhere else.
+    /// Whether the slot holds a task whose future is not dropped yet, and that `claim` does not
+    /// take: its `Runnable` is somewhere else.
     pub(crate) fn is_due(&self) -> bool {
         let now = self.0.load(Acquire);
         now & DONE == 0 && now & (RUNNING | SCHEDULED) != 0
     }
 
-    /// The poll returned `Pending`. With `yielded` the task woke itself without a step on the word (see
-    /// [`Home::yields`](super::Home::yields)): it stays RUNNING, for the queue.
+    /// The poll returned `Pending`. With `yielded` the task woke itself without a step on the word
+    /// (see [`Home::yields`](super::Home::yields)): it stays RUNNING, for the queue.
     #[inline]
     pub(crate) fn suspend(&self, yielded: bool) -> Suspend {
         if yielded {
@@ -233,8 +244,8 @@ impl State {
         self.0.load(Acquire) & HANDLE == 0
     }
 
-    /// The output is written, or dropped when `detached` (what [`is_detached`](Self::is_detached) said).
-    /// `None`: the handle went away in between, so drop the output and call again.
+    /// The output is written, or dropped when `detached` (what [`is_detached`](Self::is_detached)
+    /// said). `None`: the handle went away in between, so drop the output and call again.
     #[inline]
     pub(crate) fn complete(&self, detached: bool) -> Option<Complete> {
         let mut now = self.0.load(Acquire);
@@ -246,7 +257,8 @@ impl State {
             if now & (HANDLE | AWAITER) == 0 && now < WAKER {
                 return Some(Complete::Free);
             }
-            // With a waker in the slot the memory must outlive the wake: stay RUNNING until `settle`.
+            // With a waker in the slot the memory must outlive the wake: stay RUNNING until
+            // `settle`.
             let (next, result) = if now & AWAITER != 0 {
                 (now | DONE, Complete::Wake)
             } else {
@@ -305,8 +317,9 @@ impl State {
         word & (HANDLE | RUNNING | SCHEDULED | DONE) == 0 && word < WAKER
     }
 
-    /// Drops the last reference to an idle task, and makes the task due to be cancelled: the caller queues it. False, and
-    /// nothing is done, if it is not so any more. Only while the engine is sure to accept the task.
+    /// Drops the last reference to an idle task, and makes the task due to be cancelled: the caller
+    /// queues it. False, and nothing is done, if it is not so any more. Only while the engine is
+    /// sure to accept the task.
     pub(crate) fn reap(&self, last: Reference) -> bool {
         let now = self.0.load(Acquire);
         let rest = now - last as usize;
@@ -314,13 +327,15 @@ impl State {
             && self.0.compare_exchange(now, rest | SCHEDULED | CANCELLED, AcqRel, Acquire).is_ok()
     }
 
-    /// A wake that gives up its waker, in one step. Only while the engine is sure to accept the task.
+    /// A wake that gives up its waker, in one step. Only while the engine is sure to accept the
+    /// task.
     #[inline]
     pub(crate) fn wake_by_value(&self) -> Wake {
         let mut now = self.0.load(Acquire);
         loop {
-            // The duty to run that this step hands over, or that others have, keeps the task alive from then on. It is
-            // RUNNING at once: nothing can keep this task from its queue, so nobody takes the duty back.
+            // The duty to run that this step hands over, or that others have, keeps the task alive
+            // from then on. It is RUNNING at once: nothing can keep this task from its queue, so
+            // nobody takes the duty back.
             let duty = match now & (SCHEDULED | RUNNING | DONE) {
                 0 => RUNNING,
                 due if due & DONE == 0 => SCHEDULED,
@@ -352,12 +367,14 @@ impl State {
         }
     }
 
-    /// Takes the slot back from the completing worker. False: the task is done, and the slot is not ours.
+    /// Takes the slot back from the completing worker. False: the task is done, and the slot is not
+    /// ours.
     pub(crate) fn reclaim_slot(&self) -> bool {
         self.change_awaiter(AWAITER, 0)
     }
 
-    /// Offers the written slot to the completing worker. False: the task is done, and the slot is still ours.
+    /// Offers the written slot to the completing worker. False: the task is done, and the slot is
+    /// still ours.
     #[inline]
     pub(crate) fn offer_slot(&self) -> bool {
         self.change_awaiter(0, AWAITER)
@@ -376,8 +393,8 @@ impl State {
         }
     }
 
-    /// Drops the handle, whose slot is empty ([`reclaim_slot`](Self::reclaim_slot)). `None`: the task is
-    /// done and its output unread, so drop the output and call again with `output_gone`.
+    /// Drops the handle, whose slot is empty ([`reclaim_slot`](Self::reclaim_slot)). `None`: the
+    /// task is done and its output unread, so drop the output and call again with `output_gone`.
     #[inline]
     pub(crate) fn drop_handle(&self, output_gone: bool, engine: Engine) -> Option<Release> {
         let mut now = self.0.load(Acquire);

@@ -1,5 +1,5 @@
-//! The waker of a task: a pointer to its header, with a vtable for each engine so that a wake is one
-//! indirect call.
+//! The waker of a task: a pointer to its header, with a vtable for each engine so that a wake is
+//! one indirect call.
 
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable};
@@ -24,7 +24,8 @@ fn header(data: *const ()) -> NonNull<Header> {
 
 unsafe fn clone<H: Home>(data: *const ()) -> RawWaker {
     let task = header(data);
-    // SAFETY: the waker that is cloned keeps the task alive (or RUNNING does, for the borrowed one).
+    // SAFETY: the waker that is cloned keeps the task alive (or RUNNING does, for the borrowed
+    // one).
     unsafe { task.as_ref() }.state.add_waker();
     raw::<H>(task)
 }
@@ -48,13 +49,15 @@ unsafe fn wake_by_ref<H: Home>(data: *const ()) {
     }
 }
 
-/// Takes a step on the word of `task` that may make it due, and queues it then. False, and no step, once its engine has closed.
+/// Takes a step on the word of `task` that may make it due, and queues it then. False, and no step,
+/// once its engine has closed.
 ///
 /// # Safety
 /// The caller has a reference to the task, made for an `H`, which at most the step gives up.
 #[inline]
 unsafe fn admit<H: Home>(task: NonNull<Header>, step: impl FnOnce(&State) -> Wake) -> bool {
-    // SAFETY: the caller's reference keeps task and engine alive until the step; from then on the engine keeps itself open.
+    // SAFETY: the caller's reference keeps task and engine alive until the step; from then on the
+    // engine keeps itself open.
     unsafe { cell::admit::<H>(task, || step(&task.as_ref().state)) }
 }
 
@@ -83,8 +86,8 @@ pub(super) unsafe fn settle(task: NonNull<Header>, last: Reference, release: Rel
     }
 }
 
-/// The rest of [`settle`], for the last reference to a task that was idle: the engine is asked. What is
-/// rare is apart, so that the paths of those who drop one of many references stay short.
+/// The rest of [`settle`], for the last reference to a task that was idle: the engine is asked.
+/// What is rare is apart, so that the paths of those who drop one of many references stay short.
 ///
 /// # Safety
 /// The caller owns such a reference.
@@ -126,7 +129,11 @@ unsafe fn reap(task: NonNull<Header>, last: Reference) {
 /// # Safety
 /// The caller owns the handle of `task`; it is alive no longer than `Release` says.
 #[inline]
-pub(super) unsafe fn drop_handle(task: NonNull<Header>, output_gone: bool, engine: Engine) -> Release {
+pub(super) unsafe fn drop_handle(
+    task: NonNull<Header>,
+    output_gone: bool,
+    engine: Engine,
+) -> Release {
     // SAFETY: the handle keeps the task alive until it is dropped.
     let state = unsafe { &task.as_ref().state };
     if let Some(release) = state.drop_handle(output_gone, engine) {

@@ -38,7 +38,8 @@ extern "C" fn above(signal: c_int, info: *mut libc::siginfo_t, context: *mut lib
     CALLS_ABOVE.fetch_add(1, Relaxed);
     let below = BELOW.load(Relaxed);
     // SAFETY: the address of such a handler, as `sigaction` returned it.
-    let below: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) = unsafe { std::mem::transmute(below) };
+    let below: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+        unsafe { std::mem::transmute(below) };
     below(signal, info, context);
 }
 
@@ -60,7 +61,8 @@ fn raise() {
 fn preempt_a_little() -> Variant {
     let runtime = start(1, SHORT);
     let stop = Arc::new(AtomicBool::new(false));
-    let tasks = [stop.clone(), stop.clone()].map(|stop| go(runtime.spawner(), move || spin_until(&stop)));
+    let tasks =
+        [stop.clone(), stop.clone()].map(|stop| go(runtime.spawner(), move || spin_until(&stop)));
     wait_for(&runtime, Counter::Preemptions, 2);
     stop.store(true, Relaxed);
     tasks.into_iter().for_each(|task| runtime.block_on(task).unwrap());
@@ -101,7 +103,10 @@ pub(super) fn under_another_librarys() {
         libc::SA_SIGINFO | libc::SA_ONSTACK,
     );
     drop(runtime);
-    assert_eq!(action(), above as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize);
+    assert_eq!(
+        action(),
+        above as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize
+    );
     raise();
     assert_eq!(CALLS_ABOVE.load(Relaxed), 1);
     // The next runtime works through it.
@@ -137,8 +142,10 @@ fn without_a_slice_there_is_no_handler_and_no_monitor() {
 /// The monitors' entries in /proc.
 fn monitors() -> Vec<std::path::PathBuf> {
     let all = fs::read_dir("/proc/self/task").unwrap().map(|entry| entry.unwrap().path());
-    all.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == "slice-monitor"))
-        .collect()
+    all.filter(|task| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == "slice-monitor")
+    })
+    .collect()
 }
 
 pub(super) fn off_by_default() {

@@ -1,4 +1,5 @@
-//! Code that keeps everything it computes in registers, so that one lost or changed bit shows at its end.
+//! Code that keeps everything it computes in registers, so that one lost or changed bit shows at
+//! its end.
 
 use std::arch::global_asm;
 use std::arch::is_x86_feature_detected;
@@ -26,7 +27,8 @@ pub(crate) type Hog = unsafe extern "C" fn(*mut State, u64);
 
 /// The hogs that this processor can run.
 pub(crate) fn hogs() -> Vec<(&'static str, Hog)> {
-    let mut hogs: Vec<(&'static str, Hog)> = vec![("integer", hog_integer), ("x87", hog_x87), ("sse", hog_sse)];
+    let mut hogs: Vec<(&'static str, Hog)> =
+        vec![("integer", hog_integer), ("x87", hog_x87), ("sse", hog_sse)];
     if is_x86_feature_detected!("avx2") {
         hogs.push(("avx2", hog_avx2));
     }
@@ -44,7 +46,8 @@ unsafe extern "C" {
     fn hog_avx512(state: *mut State, rounds: u64);
 }
 
-// All integer registers but RSP, the carry from round to round, the direction flag, and the red zone.
+// All integer registers but RSP, the carry from round to round, the direction flag, and the red
+// zone.
 global_asm!(
     r"
     .text
@@ -138,7 +141,8 @@ hog_integer:
 "
 );
 
-// Eight x87 registers in a full stack, turned round and round, with a control word and an MXCSR of our own.
+// Eight x87 registers in a full stack, turned round and round, with a control word and an MXCSR of
+// our own.
 global_asm!(
     r"
 hog_x87:

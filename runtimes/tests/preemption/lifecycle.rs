@@ -75,7 +75,11 @@ fn an_abort_waits_for_the_next_voluntary_suspension() {
         stop.store(true, Relaxed);
         assert!(matches!(runtime.block_on(task), Err(JoinError::Cancelled)));
         let thread = drops.recv().unwrap();
-        assert_eq!(runs.iter().collect::<Vec<_>>(), [thread; 2], "it ran to its end, on its worker");
+        assert_eq!(
+            runs.iter().collect::<Vec<_>>(),
+            [thread; 2],
+            "it ran to its end, on its worker"
+        );
         runtime.shutdown().check_final().unwrap();
     }
 }
@@ -140,7 +144,8 @@ fn preempted_tasks_that_wait_for_each_other_end_at_shutdown() {
 
 #[test]
 fn two_runtimes_slice_side_by_side_and_end_one_after_the_other() {
-    let runtimes = [Duration::from_micros(50), Duration::from_micros(200)].map(|slice| start(1, slice));
+    let runtimes =
+        [Duration::from_micros(50), Duration::from_micros(200)].map(|slice| start(1, slice));
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<Vec<_>> = runtimes
         .iter()
@@ -238,7 +243,8 @@ fn preemptions_among_channels() -> u64 {
                             } else {
                                 sum += receiver.recv().unwrap();
                             }
-                            // Now and then longer than a slice, from one end of a channel to the next.
+                            // Now and then longer than a slice, from one end of a channel to the
+                            // next.
                             let begin = Instant::now();
                             while m % 100 == 0 && begin.elapsed() < 4 * SHORT {
                                 let (sender, receiver) = channel::bounded(1);

@@ -1,4 +1,5 @@
-//! Tasks that are preempted by signals: nothing they compute changes, and everything around them goes on.
+//! Tasks that are preempted by signals: nothing they compute changes, and everything around them
+//! goes on.
 //!
 //! | what may go wrong | tested by |
 //! |---|---|
@@ -63,7 +64,12 @@ fn preemptions(metrics: &Snapshot) -> u64 {
 fn wait_for<R: Runtime>(runtime: &R, counter: Counter, at_least: u64) {
     let begin = Instant::now();
     while runtime.metrics().get(counter).unwrap() < at_least {
-        assert!(begin.elapsed() < LIMIT, "{} is {:?}", counter.name(), runtime.metrics().get(counter));
+        assert!(
+            begin.elapsed() < LIMIT,
+            "{} is {:?}",
+            counter.name(),
+            runtime.metrics().get(counter)
+        );
         // Not on the runtime's timers: its only worker may be blocked.
         thread::sleep(Duration::from_millis(1));
     }

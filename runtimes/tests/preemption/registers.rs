@@ -22,7 +22,8 @@ fn registers_are_bit_exact_over_a_hundred_thousand_preemptions() {
         for driving_a_future in [false, true] {
             let done = done.clone();
             // Not on the small stacks, which unoptimised code would copy them across several times.
-            let (start, mut expected) = (Box::new(State::new(n as u64)), Box::new(State::new(n as u64)));
+            let (start, mut expected) =
+                (Box::new(State::new(n as u64)), Box::new(State::new(n as u64)));
             // SAFETY: the state has room for all that the hog reads and writes.
             unsafe { hog(&mut *expected, ROUNDS) };
             assert_ne!(start, expected);

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use runtimes::metrics::Counter;
 use runtimes::schedulers::stackful::Variant;
-use runtimes::stackful::{Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible, suspend};
+use runtimes::stackful::{
+    Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible, suspend,
+};
 use runtimes::{Config, Runtime, Spawner};
 
 use super::{SHORT, child_says, preemptions, spin_for, spin_until, start, wait_for};
@@ -112,7 +114,8 @@ fn allocate<A: GlobalAlloc + Send + Sync + 'static>(wrap: impl FnOnce(Fragile) -
     let allocator = Arc::new(wrap(fragile.clone()));
     drop(two_hogs(300, move || {
         let layout = Layout::new::<[u64; 8]>();
-        // SAFETY: the layout is not empty and the block its own; without the wrapper the allocator only counts.
+        // SAFETY: the layout is not empty and the block its own; without the wrapper the allocator
+        // only counts.
         unsafe {
             preemptible(|| {
                 let block = allocator.alloc(layout);
@@ -157,7 +160,8 @@ fn a_signal_that_nobody_waits_for_is_refused() {
     });
     runtime.block_on(task).unwrap();
     let metrics = runtime.shutdown();
-    let refused = [Counter::RefusedStale, Counter::RefusedNoRegion].map(|counter| metrics.get(counter).unwrap());
+    let refused = [Counter::RefusedStale, Counter::RefusedNoRegion]
+        .map(|counter| metrics.get(counter).unwrap());
     assert_eq!(refused, [3, 2], "within the region, and outside: {metrics:?}");
     assert_eq!(preemptions(&metrics), 0);
 }
@@ -271,7 +275,8 @@ fn a_panic_out_of_a_region_closes_it() {
     assert_eq!(error.panic_message(), Some("to its handle"));
     runtime.block_on(go(runtime.spawner(), raise)).unwrap();
     let metrics = runtime.shutdown();
-    let refused = [Counter::RefusedNoRegion, Counter::RefusedStale].map(|counter| metrics.get(counter).unwrap());
+    let refused = [Counter::RefusedNoRegion, Counter::RefusedStale]
+        .map(|counter| metrics.get(counter).unwrap());
     assert_eq!(refused, [2, 0], "no region is open: {metrics:?}");
 }
 
@@ -333,8 +338,9 @@ fn guards_belong_to_the_coroutine_that_holds_them() {
                 preemptible(|| {
                     let closed = NoPreempt::new();
                     for _ in 0..40 {
-                        // The other one runs, and is preempted: this one's guard is not its. (Unless this thread did not
-                        // run for so long, so that the sleep was over at once.)
+                        // The other one runs, and is preempted: this one's guard is not its.
+                        // (Unless this thread did not run for so long, so that the sleep was over
+                        // at once.)
                         direct::sleep(&reactor, Duration::from_micros(300));
                         let begin = Instant::now();
                         while begin.elapsed() < Duration::from_micros(500) {

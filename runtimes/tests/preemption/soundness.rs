@@ -79,7 +79,11 @@ fn a_guard_dropped_by_another_coroutine_ends_for_its_maker_and_for_nobody_else()
 fn a_guard_may_outlive_its_coroutine_and_cross_the_polls_of_a_future() {
     let runtime = start(1, SHORT);
     for _ in 0..3 {
-        runtime.block_on(go(runtime.spawner(), || KEPT.with_borrow_mut(|kept| kept.push(NoPreempt::new())))).unwrap();
+        runtime
+            .block_on(go(runtime.spawner(), || {
+                KEPT.with_borrow_mut(|kept| kept.push(NoPreempt::new()))
+            }))
+            .unwrap();
         runtime.block_on(go(runtime.spawner(), || KEPT.with_borrow_mut(Vec::clear))).unwrap();
         let polled_twice = runtime.spawner().spawn_pinned(|| async {
             let _closed = NoPreempt::new();
@@ -99,7 +103,9 @@ fn a_claim_refused_on_another_stack_leaves_slicing_on() {
         let stop = stop.clone();
         move || {
             for _ in 0..3 {
-                let inner = pin!(Coroutine::new(Pool::new(0), async { wait(futures_lite::future::yield_now()) }));
+                let inner = pin!(Coroutine::new(Pool::new(0), async {
+                    wait(futures_lite::future::yield_now())
+                }));
                 let mut context = Context::from_waker(Waker::noop());
                 let refused = catch_unwind(AssertUnwindSafe(|| inner.poll(&mut context)));
                 let message = refused.unwrap_err().downcast::<String>().unwrap();
@@ -141,8 +147,11 @@ fn a_runtime_dropped_in_a_region_leaves_slicing_on_and_the_worker_its_own() {
     let task = go(runtime.spawner(), move || {
         for n in 0..10 {
             // Itself with slices, or without.
-            let inner: Executor<Local, Stackful> =
-                if n % 2 == 0 { start_as(1, SHORT) } else { Executor::start(&runtimes::Config::new(1)).unwrap() };
+            let inner: Executor<Local, Stackful> = if n % 2 == 0 {
+                start_as(1, SHORT)
+            } else {
+                Executor::start(&runtimes::Config::new(1)).unwrap()
+            };
             drop(inner.spawner().spawn_pinned(|| {
                 let held = Computes;
                 async move { drop(held) }

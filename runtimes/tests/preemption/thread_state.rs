@@ -49,7 +49,8 @@ fn errno_mask_and_alternate_stack_are_unchanged() {
                 let before = (thread::current().id(), mask(), alternate_stack());
                 let mut checks = 0u64;
                 while !done.load(Relaxed) {
-                    // SAFETY: it writes the thread's error number, which is kept for each coroutine.
+                    // SAFETY: it writes the thread's error number, which is kept for each
+                    // coroutine.
                     unsafe {
                         preemptible(|| {
                             *errno() = own;
@@ -94,7 +95,8 @@ fn interrupted_system_calls_end_as_they_should() {
         // SAFETY: system calls, and no locks.
         unsafe {
             preemptible(|| {
-                // Signalled again and again while it blocks: the standard library sleeps on, and the kernel restarts `read`.
+                // Signalled again and again while it blocks: the standard library sleeps on, and
+                // the kernel restarts `read`.
                 let begin = Instant::now();
                 thread::sleep(Duration::from_millis(20));
                 assert!(begin.elapsed() >= Duration::from_millis(20));
@@ -126,15 +128,19 @@ fn a_coroutine_can_be_preempted_in_a_system_call_of_its_own() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let reader = go(runtime.spawner(), move || {
         let mut bytes = [0u8; 3];
-        let arguments = [std::os::fd::AsRawFd::as_raw_fd(&near) as usize, bytes.as_mut_ptr().addr(), 3];
-        // SAFETY: `read` into memory of this frame; its address is exposed to the kernel by `as_mut_ptr`.
+        let arguments =
+            [std::os::fd::AsRawFd::as_raw_fd(&near) as usize, bytes.as_mut_ptr().addr(), 3];
+        // SAFETY: `read` into memory of this frame; its address is exposed to the kernel by
+        // `as_mut_ptr`.
         let read = unsafe { preemptible(|| system_call(libc::SYS_read, arguments)) };
         (read, bytes)
     });
     let sleeper = go(runtime.spawner(), || {
         let time = libc::timespec { tv_sec: 30, tv_nsec: 0 };
         // SAFETY: it reads the time from this frame.
-        unsafe { preemptible(|| system_call(libc::SYS_nanosleep, [(&raw const time).addr(), 0, 0])) }
+        unsafe {
+            preemptible(|| system_call(libc::SYS_nanosleep, [(&raw const time).addr(), 0, 0]))
+        }
     });
     // `read` is preempted at its instruction, and then restarted; `nanosleep` is told.
     wait_for(&runtime, Counter::Preemptions, 2);

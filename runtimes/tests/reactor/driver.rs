@@ -32,13 +32,20 @@ fn there_is_one_driver_at_a_time() {
 fn a_turn_without_timeout_takes_what_is_there() {
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
-    assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn"), Turn::default(), "nothing to ask for");
+    assert_eq!(
+        driver.turn(Some(Duration::ZERO)).expect("turn"),
+        Turn::default(),
+        "nothing to ask for"
+    );
     let (source, mut theirs) = quiet(reactor.handle());
     let (wakes, waker) = Wakes::new();
     let mut readable = source.readable();
     assert!(poll_once(&mut readable, &waker).is_pending());
     theirs.write_all(b"x").expect("write");
-    assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn"), Turn { events: 1, timers: 0, waits: 1 });
+    assert_eq!(
+        driver.turn(Some(Duration::ZERO)).expect("turn"),
+        Turn { events: 1, timers: 0, waits: 1 }
+    );
     assert_eq!(wakes.count(), 1);
     assert_eq!(driver.turn(Some(Duration::ZERO)).expect("turn").events, 0, "an edge comes once");
 }
@@ -47,12 +54,18 @@ fn a_turn_without_timeout_takes_what_is_there() {
 fn a_timeout_is_waited_for_and_no_longer() {
     in_either_place(|reactor| {
         let mut driver = reactor.try_driver().expect("driver");
-        for timeout in [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(25)] {
+        for timeout in
+            [Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(25)]
+        {
             let start = Instant::now();
             let turn = driver.turn(Some(timeout)).expect("turn");
             assert!(start.elapsed() >= timeout);
             assert_eq!((turn.events, turn.timers), (0, 0));
-            assert_eq!(turn.waits != 0, reactor.handle().sources() != 0, "without a source there is nothing in epoll");
+            assert_eq!(
+                turn.waits != 0,
+                reactor.handle().sources() != 0,
+                "without a source there is nothing in epoll"
+            );
         }
     });
 }
@@ -119,7 +132,8 @@ fn no_notification_during_turns_is_lost() {
     });
 }
 
-/// Each round, the driver sleeps without a source or is about to when the first one comes in, ready.
+/// Each round, the driver sleeps without a source or is about to when the first one comes in,
+/// ready.
 #[test]
 fn a_first_source_is_seen_by_a_driver_that_sleeps() {
     const ROUNDS: usize = 5_000;
@@ -143,7 +157,8 @@ fn a_signal_does_not_end_a_turn() {
     extern "C" fn count(_: libc::c_int) {
         SIGNALS.fetch_add(1, SeqCst);
     }
-    // SAFETY: the handler touches one atomic; `sigaction` is given a whole, zeroed structure, so no SA_RESTART.
+    // SAFETY: the handler touches one atomic; `sigaction` is given a whole, zeroed structure, so no
+    // SA_RESTART.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = count as *const () as usize;
@@ -160,7 +175,10 @@ fn a_signal_does_not_end_a_turn() {
                 ready.send(()).expect("send");
                 let start = Instant::now();
                 let turn = driver.turn(Some(timeout)).expect("EINTR is not an error");
-                assert!(start.elapsed() >= timeout, "and the timeout starts over with what is left");
+                assert!(
+                    start.elapsed() >= timeout,
+                    "and the timeout starts over with what is left"
+                );
                 turn
             }
         });
@@ -226,7 +244,8 @@ fn the_driver_can_change_threads_without_losing_anything() {
     assert_eq!(done.load(SeqCst), 2);
 }
 
-/// A waker that does what a careless executor might: run code that uses the reactor, right inside `wake`.
+/// A waker that does what a careless executor might: run code that uses the reactor, right inside
+/// `wake`.
 struct Inline(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Wake for Inline {
@@ -251,7 +270,8 @@ fn a_waker_may_use_the_reactor() {
     let (_, idle) = Wakes::new();
     let mut other_timer = sleep(reactor.handle(), PATIENCE);
     assert!(poll_once(&mut other_timer, &idle).is_pending());
-    // Registers, arms, cancels, drops its own source's other waiter, asks for the driver, and notifies.
+    // Registers, arms, cancels, drops its own source's other waiter, asks for the driver, and
+    // notifies.
     let action = {
         let (reactor, source) = (reactor.clone(), source.clone());
         move || {

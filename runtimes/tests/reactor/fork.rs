@@ -49,10 +49,12 @@ fn the_parent_still_hears_of_a_source_that_the_child_dropped() {
         // SAFETY: it is not used again in this process, which ends without dropping it.
         drop(unsafe { std::ptr::read(&raw const source) });
         let own = Reactor::new().expect("a reactor of its own");
-        let works = Source::new(own.handle(), spare.try_clone().expect("clone")).is_ok_and(|source| {
-            let turned = own.try_driver().expect("driver").turn(Some(Duration::ZERO));
-            turned.is_ok_and(|turn| turn.events == 1) && source.try_io(Interest::Writable, |_| Ok(())).is_ok()
-        });
+        let works =
+            Source::new(own.handle(), spare.try_clone().expect("clone")).is_ok_and(|source| {
+                let turned = own.try_driver().expect("driver").turn(Some(Duration::ZERO));
+                turned.is_ok_and(|turn| turn.events == 1)
+                    && source.try_io(Interest::Writable, |_| Ok(())).is_ok()
+            });
         u8::from(refused) | u8::from(deaf) << 1 | u8::from(works) << 2
     });
     assert_eq!(status, 0b111, "the child is refused what would disturb its parent, and only that");

@@ -21,11 +21,15 @@ fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("the process's descriptors").count() - 1
 }
 
-/// Lets the process have `spare` more descriptors than it has. The kernel's limit is on their numbers.
+/// Lets the process have `spare` more descriptors than it has. The kernel's limit is on their
+/// numbers.
 fn leave_room_for(spare: u64, old: Rlimit) {
     let lowest_free = fs::File::open("/dev/null").expect("a descriptor").as_raw_fd() as u64;
-    setrlimit(Resource::Nofile, Rlimit { current: Some(lowest_free + spare), maximum: old.maximum })
-        .expect("lower the limit");
+    setrlimit(
+        Resource::Nofile,
+        Rlimit { current: Some(lowest_free + spare), maximum: old.maximum },
+    )
+    .expect("lower the limit");
 }
 
 fn threads() -> usize {
@@ -41,7 +45,8 @@ fn accept_recovers_from_running_out_of_descriptors() {
     let listener = TcpListener::bind(reactor.handle(), LOOPBACK).expect("bind");
     let address = listener.local_addr().expect("address");
     // Everything that the clients need is open before the limit falls.
-    let mut clients: Vec<_> = (0..3).map(|_| StdStream::connect(address).expect("connect")).collect();
+    let mut clients: Vec<_> =
+        (0..3).map(|_| StdStream::connect(address).expect("connect")).collect();
     let first = block_on(listener.accept()).expect("accept").0;
     let old = getrlimit(Resource::Nofile);
     leave_room_for(0, old);
@@ -52,10 +57,13 @@ fn accept_recovers_from_running_out_of_descriptors() {
     // One descriptor becomes free. No new connection comes in, so epoll reports no new edge.
     drop(first);
     let patiently = timeout(reactor.handle(), PATIENCE, listener.accept());
-    let (second, _) = block_on(patiently).expect("the pending connection's edge was lost").expect("accept");
+    let (second, _) =
+        block_on(patiently).expect("the pending connection's edge was lost").expect("accept");
     assert!(block_on(listener.accept()).is_err(), "full again");
     setrlimit(Resource::Nofile, old).expect("raise the limit");
-    let (third, _) = block_on(timeout(reactor.handle(), PATIENCE, listener.accept())).expect("lost").expect("accept");
+    let (third, _) = block_on(timeout(reactor.handle(), PATIENCE, listener.accept()))
+        .expect("lost")
+        .expect("accept");
     for (stream, client) in [second, third].iter().zip(&mut clients[1..]) {
         client.write_all(b"hello").expect("write");
         let mut buffer = [0; 5];

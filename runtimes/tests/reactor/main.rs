@@ -1,6 +1,7 @@
 //! The reactor against plain sockets, pipes and clocks of the operating system.
 //!
-//! One binary, so that it links once. Tests that exhaust or count what a process has run in a child process.
+//! One binary, so that it links once. Tests that exhaust or count what a process has run in a child
+//! process.
 
 mod driver;
 mod fork;
@@ -37,13 +38,14 @@ fn quiet(handle: &Handle) -> (Source<UnixStream>, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("pair");
     ours.set_nonblocking(true).expect("non-blocking");
     let source = Source::new(handle, ours).expect("register");
-    let empty = source.try_io(Interest::Readable, |mut ours| std::io::Read::read(&mut ours, &mut [0; 1]));
+    let empty =
+        source.try_io(Interest::Readable, |mut ours| std::io::Read::read(&mut ours, &mut [0; 1]));
     assert!(empty.is_err());
     (source, theirs)
 }
 
-/// Runs `test` on a reactor without sources, whose driver sleeps on a futex, and on one with a source of which nothing
-/// is heard, whose driver sleeps in epoll.
+/// Runs `test` on a reactor without sources, whose driver sleeps on a futex, and on one with a
+/// source of which nothing is heard, whose driver sleeps in epoll.
 fn in_either_place(test: impl Fn(Arc<Reactor>)) {
     test(Arc::new(Reactor::new().expect("reactor")));
     let reactor = Arc::new(Reactor::new().expect("reactor"));
@@ -83,8 +85,8 @@ fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output
     std::pin::Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
-/// A sleep that was pending when it was polled. Where this thread does not run for as long as the sleep lasts, that takes
-/// more than one.
+/// A sleep that was pending when it was polled. Where this thread does not run for as long as the
+/// sleep lasts, that takes more than one.
 fn armed(handle: &Handle, duration: Duration, waker: &Waker) -> Sleep {
     loop {
         let mut sleep = sleep(handle, duration);
@@ -105,13 +107,16 @@ fn drive<F: Future>(driver: &mut Driver<'_>, future: F) -> F::Output {
         }
         while wakes.count() == before {
             let turn = driver.turn(Some(PATIENCE)).expect("turn");
-            assert!(turn.events + turn.timers > 0 || wakes.count() != before, "nothing happened for {PATIENCE:?}");
+            assert!(
+                turn.events + turn.timers > 0 || wakes.count() != before,
+                "nothing happened for {PATIENCE:?}"
+            );
         }
     }
 }
 
-/// Runs the rest of the test `name` in a process of its own: `true` in that process. In this one it waits for the child's
-/// success and returns `false`.
+/// Runs the rest of the test `name` in a process of its own: `true` in that process. In this one it
+/// waits for the child's success and returns `false`.
 fn in_child(name: &str) -> bool {
     const MARK: &str = "STAMPEDE_TEST_CHILD";
     if std::env::var_os(MARK).is_some() {

@@ -15,7 +15,8 @@ use super::{PATIENCE, Wakes, drive, in_child, poll_once, threaded};
 
 /// A pipe: the end to read from, non-blocking, and the end to write to.
 fn pipe() -> (File, File) {
-    let (read, write): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("pipe");
+    let (read, write): (OwnedFd, OwnedFd) =
+        pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("pipe");
     (read.into(), write.into())
 }
 
@@ -26,14 +27,18 @@ fn a_pipe_is_read_as_data_comes() {
     let source = Source::new(reactor.handle(), read).expect("register");
     let mut buffer = [0; 8];
     for round in 0..20_u8 {
-        let (n, ()) = block_on(zip(source.io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)), async {
-            write.write_all(&[round; 3]).expect("write");
-        }));
+        let (n, ()) = block_on(zip(
+            source.io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)),
+            async {
+                write.write_all(&[round; 3]).expect("write");
+            },
+        ));
         assert_eq!(n.expect("read"), 3);
         assert_eq!(buffer[..3], [round; 3]);
     }
     drop(write);
-    let n = block_on(source.io(Interest::Readable, |mut pipe| pipe.read(&mut buffer))).expect("read");
+    let n =
+        block_on(source.io(Interest::Readable, |mut pipe| pipe.read(&mut buffer))).expect("read");
     assert_eq!(n, 0, "the end of the pipe");
 }
 
@@ -44,9 +49,11 @@ fn readable_and_try_io_work_together() {
     let (read, mut write) = pipe();
     let source = Source::new(reactor.handle(), read).expect("register");
     let mut buffer = [0; 8];
-    let error = source.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).expect_err("empty");
+    let error =
+        source.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).expect_err("empty");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    let refused = source.try_io(Interest::Readable, |_| -> std::io::Result<()> { panic!("known not to be ready") });
+    let refused = source
+        .try_io(Interest::Readable, |_| -> std::io::Result<()> { panic!("known not to be ready") });
     assert_eq!(refused.expect_err("still empty").kind(), ErrorKind::WouldBlock);
     let (wakes, waker) = Wakes::new();
     let mut readable = source.readable();
@@ -55,7 +62,10 @@ fn readable_and_try_io_work_together() {
     driver.turn(Some(PATIENCE)).expect("turn");
     assert_eq!(wakes.count(), 1);
     assert!(matches!(poll_once(&mut readable, &waker), Poll::Ready(Ok(()))));
-    assert_eq!(source.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).expect("read"), 2);
+    assert_eq!(
+        source.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).expect("read"),
+        2
+    );
 }
 
 #[test]
@@ -70,11 +80,16 @@ fn a_writer_waits_for_room_in_a_pipe() {
     }
     assert!(sent >= 4096, "a pipe holds something");
     let mut sink = vec![0; sent];
-    let (ready, ()) = block_on(zip(source.writable(), async { read.read_exact(&mut sink).expect("read") }));
+    let (ready, ()) =
+        block_on(zip(source.writable(), async { read.read_exact(&mut sink).expect("read") }));
     ready.expect("writable");
-    assert_eq!(source.try_io(Interest::Writable, |mut pipe| pipe.write(&chunk)).expect("write"), 4096);
+    assert_eq!(
+        source.try_io(Interest::Writable, |mut pipe| pipe.write(&chunk)).expect("write"),
+        4096
+    );
     drop(read);
-    let error = block_on(source.io(Interest::Writable, |mut pipe| pipe.write(&chunk))).expect_err("nobody reads");
+    let error = block_on(source.io(Interest::Writable, |mut pipe| pipe.write(&chunk)))
+        .expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
 
@@ -108,10 +123,12 @@ fn objects_with_only_a_raw_descriptor_register_too() {
     let reactor = threaded();
     let (read, mut write) = pipe();
     // SAFETY: `Legacy` owns the file, and always returns its descriptor.
-    let source = Source::new(reactor.handle(), unsafe { RawSource::new(Legacy(read)) }).expect("register");
+    let source =
+        Source::new(reactor.handle(), unsafe { RawSource::new(Legacy(read)) }).expect("register");
     write.write_all(b"raw").expect("write");
     let mut buffer = [0; 8];
-    let read = block_on(source.io(Interest::Readable, |legacy| (&legacy.get_ref().0).read(&mut buffer)));
+    let read =
+        block_on(source.io(Interest::Readable, |legacy| (&legacy.get_ref().0).read(&mut buffer)));
     assert_eq!(read.expect("read"), 3);
     let Legacy(mut file) = source.into_inner().into_inner();
     write.write_all(b"x").expect("write");
@@ -130,7 +147,8 @@ fn a_reused_descriptor_and_slot_never_see_an_old_event() {
         let (read, mut write) = pipe();
         let old_fd = read.as_raw_fd();
         let old = Source::new(reactor.handle(), read).expect("register");
-        // An event of the old source is ready in the kernel when it goes away; a duplicate keeps the pipe itself alive.
+        // An event of the old source is ready in the kernel when it goes away; a duplicate keeps
+        // the pipe itself alive.
         let duplicate = old.get_ref().try_clone().expect("duplicate");
         write.write_all(b"old").expect("write");
         drop(old);
@@ -138,7 +156,10 @@ fn a_reused_descriptor_and_slot_never_see_an_old_event() {
         assert_eq!(read.as_raw_fd(), old_fd, "the kernel reuses the lowest free number");
         let new = Source::new(reactor.handle(), read).expect("register");
         let mut buffer = [0; 8];
-        assert!(new.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).is_err(), "nothing was written");
+        assert!(
+            new.try_io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).is_err(),
+            "nothing was written"
+        );
         let (wakes, waker) = Wakes::new();
         let mut readable = new.readable();
         assert!(poll_once(&mut readable, &waker).is_pending());
@@ -220,8 +241,14 @@ fn many_slots_are_told_apart() {
     drive(&mut driver, async {
         for (index, (source, _)) in pipes.iter().enumerate() {
             let mut buffer = [0; 8];
-            let n = source.io(Interest::Readable, |mut pipe| pipe.read(&mut buffer)).await.expect("read");
-            assert_eq!((n, u32::from_le_bytes(buffer[..4].try_into().expect("four bytes"))), (4, index as u32));
+            let n = source
+                .io(Interest::Readable, |mut pipe| pipe.read(&mut buffer))
+                .await
+                .expect("read");
+            assert_eq!(
+                (n, u32::from_le_bytes(buffer[..4].try_into().expect("four bytes"))),
+                (4, index as u32)
+            );
         }
     });
 }

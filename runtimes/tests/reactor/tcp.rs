@@ -43,7 +43,11 @@ fn echoes_to_a_plain_client() {
             assert_eq!(reply, [round; 5]);
         }
         stream.shutdown(Shutdown::Write).expect("shutdown");
-        assert_eq!(stream.read(&mut reply).expect("read"), 0, "the server closes after the client's end");
+        assert_eq!(
+            stream.read(&mut reply).expect("read"),
+            0,
+            "the server closes after the client's end"
+        );
     });
     block_on(async {
         let (stream, peer) = listener.accept().await.expect("accept");
@@ -110,8 +114,10 @@ fn both_directions_wait_on_their_own() {
 fn a_refused_connection_is_an_error() {
     let reactor = threaded();
     // The listener is gone, so its port refuses.
-    let address = StdListener::bind(LOOPBACK).and_then(|listener| listener.local_addr()).expect("address");
-    let error = block_on(TcpStream::connect(reactor.handle(), address)).expect_err("nobody listens");
+    let address =
+        StdListener::bind(LOOPBACK).and_then(|listener| listener.local_addr()).expect("address");
+    let error =
+        block_on(TcpStream::connect(reactor.handle(), address)).expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(reactor.handle().sources(), 0, "the failed socket is not registered any more");
 }
@@ -124,7 +130,8 @@ fn half_close_ends_one_direction_only() {
     let mut buffer = [0; 16];
     plain.write_all(b"last").expect("write");
     plain.shutdown(Shutdown::Write).expect("half-close");
-    // The end is reported before the first read, whose shortness must not make the reader wait for it.
+    // The end is reported before the first read, whose shortness must not make the reader wait for
+    // it.
     driver.turn(Some(Duration::ZERO)).expect("turn");
     drive(&mut driver, async {
         assert_eq!(ours.read(&mut buffer).await.expect("read"), 4);
@@ -196,7 +203,8 @@ fn a_peer_that_vanishes_in_the_middle_ends_a_transfer() {
             }
         }
     };
-    let error = block_on(timeout(reactor.handle(), PATIENCE, endless)).expect("the writer is woken");
+    let error =
+        block_on(timeout(reactor.handle(), PATIENCE, endless)).expect("the writer is woken");
     assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
     gone.join().expect("peer");
 }
@@ -212,7 +220,10 @@ fn a_connection_that_was_reset_in_the_queue_does_not_break_the_listener() {
         let mut buffer = [0; 1];
         // Linux hands the dead one out; reading it gives its error.
         let (dead, _) = listener.accept().await.expect("accept");
-        assert_eq!(dead.read(&mut buffer).await.expect_err("reset").kind(), ErrorKind::ConnectionReset);
+        assert_eq!(
+            dead.read(&mut buffer).await.expect_err("reset").kind(),
+            ErrorKind::ConnectionReset
+        );
         let (stream, peer) = listener.accept().await.expect("accept");
         assert_eq!(peer, live.local_addr().expect("address"));
         drop(live);
@@ -226,7 +237,8 @@ fn acceptors_that_share_a_listener_all_get_connections() {
     let mut driver = reactor.try_driver().expect("driver");
     let listener = TcpListener::bind(reactor.handle(), LOOPBACK).expect("bind");
     let address = listener.local_addr().expect("address");
-    let mut acceptors: Vec<_> = (0..5).map(|_| (Box::pin(listener.accept()), Wakes::new())).collect();
+    let mut acceptors: Vec<_> =
+        (0..5).map(|_| (Box::pin(listener.accept()), Wakes::new())).collect();
     for (accept, (_, waker)) in &mut acceptors {
         assert!(poll_once(accept, waker).is_pending());
     }
@@ -258,7 +270,8 @@ fn dropping_a_read_loses_no_data() {
     let (ours, mut plain) = pair(reactor.handle());
     let mut buffer = [0; 16];
     for round in 0..50_u8 {
-        let none = block_on(timeout(reactor.handle(), Duration::from_micros(200), ours.read(&mut buffer)));
+        let none =
+            block_on(timeout(reactor.handle(), Duration::from_micros(200), ours.read(&mut buffer)));
         assert!(none.is_err(), "nothing was sent");
         plain.write_all(&[round]).expect("write");
         assert_eq!(block_on(ours.read(&mut buffer)).expect("read"), 1);
@@ -268,8 +281,8 @@ fn dropping_a_read_loses_no_data() {
 
 #[test]
 fn urgent_data_does_not_strand_what_follows_it() {
-    // A read stops at the mark of urgent data, so it is short although more is there. Taking that for "drained" would wait
-    // for an edge that never comes.
+    // A read stops at the mark of urgent data, so it is short although more is there. Taking that
+    // for "drained" would wait for an edge that never comes.
     let reactor = Reactor::new().expect("reactor");
     let mut driver = reactor.try_driver().expect("driver");
     let (ours, mut plain) = pair(reactor.handle());
@@ -319,7 +332,8 @@ fn many_connections_at_once() {
     let total = {
         let executor = async_executor::LocalExecutor::new();
         block_on(executor.run(async {
-            let clients: Vec<_> = (0..CONNECTIONS as u32).map(|id| executor.spawn(ask(id))).collect();
+            let clients: Vec<_> =
+                (0..CONNECTIONS as u32).map(|id| executor.spawn(ask(id))).collect();
             let mut servers = Vec::new();
             for _ in 0..CONNECTIONS {
                 let (stream, _) = listener.accept().await.expect("accept");
@@ -358,13 +372,15 @@ fn a_plain_socket_comes_back_out() {
 #[test]
 fn works_over_ipv6() {
     let reactor = threaded();
-    let Ok(listener) = TcpListener::bind(reactor.handle(), (std::net::Ipv6Addr::LOCALHOST, 0)) else {
+    let Ok(listener) = TcpListener::bind(reactor.handle(), (std::net::Ipv6Addr::LOCALHOST, 0))
+    else {
         eprintln!("this machine has no IPv6");
         return;
     };
     let address = listener.local_addr().expect("address");
     block_on(async {
-        let (client, server) = zip(TcpStream::connect(reactor.handle(), address), listener.accept()).await;
+        let (client, server) =
+            zip(TcpStream::connect(reactor.handle(), address), listener.accept()).await;
         let (client, (server, peer)) = (client.expect("connect"), server.expect("accept"));
         assert_eq!(peer, client.local_addr().expect("address"));
         client.write_all(b"six").await.expect("write");

@@ -23,7 +23,11 @@ fn a_sleep_is_never_early_on_either_clock() {
             let duration = Duration::from_micros(micros);
             let start = Instant::now();
             drive(&mut driver, sleep(reactor.handle(), duration));
-            assert!(start.elapsed() >= duration, "{:?} is less than {duration:?} ({clock:?})", start.elapsed());
+            assert!(
+                start.elapsed() >= duration,
+                "{:?} is less than {duration:?} ({clock:?})",
+                start.elapsed()
+            );
         }
     }
 }
@@ -31,7 +35,8 @@ fn a_sleep_is_never_early_on_either_clock() {
 #[test]
 fn sockets_work_on_either_clock() {
     for clock in [WaitClock::Nanoseconds, WaitClock::Milliseconds] {
-        let reactor = Thread::start(Reactor::with_wait_clock(clock).expect("reactor")).expect("thread");
+        let reactor =
+            Thread::start(Reactor::with_wait_clock(clock).expect("reactor")).expect("thread");
         let (a, b) = runtimes::net::UnixStream::pair(reactor.handle()).expect("pair");
         let mut buffer = [0; 4];
         block_on(async {
@@ -88,14 +93,16 @@ fn timers_fire_by_deadline_even_if_the_driver_is_late() {
         // Otherwise this thread did not run for a while, and some were over before they were armed.
         (reactor.handle().timers() == millis.len()).then_some((executor, start))
     };
-    let (executor, start) =
-        (0..10).find_map(|attempt| arm(1 << attempt)).expect("all are armed before the first is due");
+    let (executor, start) = (0..10)
+        .find_map(|attempt| arm(1 << attempt))
+        .expect("all are armed before the first is due");
     // All of them are due when the reactor is turned for the first time.
     thread::sleep((start + 35 * MS).saturating_duration_since(Instant::now()));
     let turn = driver.turn(Some(Duration::ZERO)).expect("turn");
     assert_eq!(turn.timers as usize, millis.len());
     while executor.try_tick() {}
-    let mut sorted: Vec<_> = millis.into_iter().enumerate().map(|(index, ms)| (ms, index)).collect();
+    let mut sorted: Vec<_> =
+        millis.into_iter().enumerate().map(|(index, ms)| (ms, index)).collect();
     sorted.sort_unstable();
     assert_eq!(order.take(), sorted);
 }
@@ -200,7 +207,11 @@ fn timeouts_let_the_faster_one_win() {
     let handle = reactor.handle();
     block_on(async {
         assert_eq!(timeout(handle, PATIENCE, async { 7 }).await, Ok(7));
-        assert_eq!(timeout(handle, Duration::ZERO, async { 7 }).await, Ok(7), "ready at once beats a timeout of zero");
+        assert_eq!(
+            timeout(handle, Duration::ZERO, async { 7 }).await,
+            Ok(7),
+            "ready at once beats a timeout of zero"
+        );
         let never = std::future::pending::<()>();
         let error: Elapsed = timeout(handle, MS, never).await.expect_err("never ready");
         assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::TimedOut);
@@ -225,7 +236,10 @@ fn an_interval_keeps_its_rate() {
         meant
     });
     assert!(meant[0] >= start + 2 * MS);
-    assert!(meant.windows(2).all(|pair| pair[1] - pair[0] == 2 * MS), "ticks do not drift: {meant:?}");
+    assert!(
+        meant.windows(2).all(|pair| pair[1] - pair[0] == 2 * MS),
+        "ticks do not drift: {meant:?}"
+    );
     // Five periods are missed; their ticks come at once.
     thread::sleep((meant[4] + 11 * MS).saturating_duration_since(Instant::now()));
     for n in 1..=5 {
@@ -252,7 +266,10 @@ fn timers_armed_from_many_threads_all_fire() {
                     let (wakes, waker) = Wakes::new();
                     let mut fired = 0;
                     for round in 0..300_u64 {
-                        let mut armed = sleep(&handle, Duration::from_micros(50 + (round * 37 + worker * 11) % 400));
+                        let mut armed = sleep(
+                            &handle,
+                            Duration::from_micros(50 + (round * 37 + worker * 11) % 400),
+                        );
                         if round % 3 == 0 {
                             let _ = poll_once(&mut armed, &waker);
                             continue;

@@ -13,7 +13,8 @@ fn datagrams_keep_their_boundaries() {
     let reactor = threaded();
     let ours = UdpSocket::bind(reactor.handle(), LOOPBACK).expect("bind");
     let plain = StdSocket::bind(LOOPBACK).expect("bind");
-    let (our_address, plain_address) = (ours.local_addr().expect("address"), plain.local_addr().expect("address"));
+    let (our_address, plain_address) =
+        (ours.local_addr().expect("address"), plain.local_addr().expect("address"));
     for size in [1, 0, 1_000, 3] {
         plain.send_to(&vec![7; size], our_address).expect("send");
     }
@@ -21,7 +22,10 @@ fn datagrams_keep_their_boundaries() {
     block_on(async {
         for expected in [1, 0, 100, 3] {
             // The third is cut to the buffer, and its rest does not come later.
-            assert_eq!(ours.recv_from(&mut buffer).await.expect("receive"), (expected, plain_address));
+            assert_eq!(
+                ours.recv_from(&mut buffer).await.expect("receive"),
+                (expected, plain_address)
+            );
         }
         assert_eq!(ours.send_to(b"back", plain_address).await.expect("send"), 4);
     });

@@ -73,7 +73,8 @@ fn send_with_a_descriptor(mut plain: &std_unix::UnixStream) {
     let mut control = SendAncillaryBuffer::new(&mut space);
     let passed = [plain.as_fd()];
     assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
-    let sent = sendmsg(plain, &[IoSlice::new(b"two")], &mut control, SendFlags::empty()).expect("sendmsg");
+    let sent =
+        sendmsg(plain, &[IoSlice::new(b"two")], &mut control, SendFlags::empty()).expect("sendmsg");
     assert_eq!(sent, 3);
     plain.write_all(b"three").expect("write");
 }

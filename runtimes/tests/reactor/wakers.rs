@@ -25,8 +25,11 @@ struct Meddler {
 
 impl Meddler {
     fn new(meddle: impl Fn() + Send + Sync + 'static) -> (Arc<Self>, Waker) {
-        let meddler =
-            Arc::new(Self { meddle: Box::new(meddle), clones: AtomicUsize::new(0), drops: AtomicUsize::new(0) });
+        let meddler = Arc::new(Self {
+            meddle: Box::new(meddle),
+            clones: AtomicUsize::new(0),
+            drops: AtomicUsize::new(0),
+        });
         // SAFETY: the vtable's functions take such an `Arc`, are safe to call from any thread, and
         // keep its count.
         let waker = unsafe { Waker::from_raw(raw(meddler.clone())) };
@@ -194,7 +197,8 @@ fn a_waker_that_drops_a_source_of_its_reactor_meets_no_lock() {
     within_patience(|| {
         let reactor = Arc::new(Reactor::new().expect("reactor"));
         let (source, _theirs) = quiet(reactor.handle());
-        let hoard = Arc::new(std::sync::Mutex::new(Vec::<Source<std::os::unix::net::UnixStream>>::new()));
+        let hoard =
+            Arc::new(std::sync::Mutex::new(Vec::<Source<std::os::unix::net::UnixStream>>::new()));
         for _ in 0..100 {
             hoard.lock().expect("no panic").push(quiet(reactor.handle()).0);
         }

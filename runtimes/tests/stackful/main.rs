@@ -323,7 +323,8 @@ fn starting_and_stopping_leaves_no_stacks_mapped() {
     cycle();
     let before = mapped_pages();
     (0..200).for_each(|_| cycle());
-    // Each leaked pool would hold 64 MiB of address space, and there were 200; other tests run meanwhile.
+    // Each leaked pool would hold 64 MiB of address space, and there were 200; other tests run
+    // meanwhile.
     let grown = (mapped_pages() - before) * rustix::param::page_size() as i64;
     assert!(grown < 2 << 30, "{grown} bytes more are mapped");
 }

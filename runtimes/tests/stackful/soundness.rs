@@ -131,12 +131,18 @@ fn code_on_an_ending_thread_uses_nothing_that_the_thread_has_lost() {
             let ending = seen.clone();
             thread::spawn(move || {
                 let hold = |runtime| {
-                    HOLDER.with(|holder| *holder.borrow_mut() = Some(Holder { runtime, runs_at_the_end }));
+                    HOLDER.with(|holder| {
+                        *holder.borrow_mut() = Some(Holder { runtime, runs_at_the_end })
+                    });
                 };
-                let use_it =
-                    |seen: &Seen| HOLDER.with_borrow(|holder| borrow_on(&holder.as_ref().unwrap().runtime, seen));
+                let use_it = |seen: &Seen| {
+                    HOLDER.with_borrow(|holder| borrow_on(&holder.as_ref().unwrap().runtime, seen))
+                };
                 let shared = |seen: &Seen| {
-                    SEEN.with(|of_thread| Seen { key_is_gone: of_thread.key_is_gone.clone(), ..seen.clone() })
+                    SEEN.with(|of_thread| Seen {
+                        key_is_gone: of_thread.key_is_gone.clone(),
+                        ..seen.clone()
+                    })
                 };
                 let seen = shared(&ending);
                 match first {
@@ -169,7 +175,10 @@ fn code_on_an_ending_thread_uses_nothing_that_the_thread_has_lost() {
             if first == First::Key && !runs_at_the_end {
                 assert!(unwound <= 1);
             } else {
-                assert_eq!(unwound, 0, "{first:?}, {runs_at_the_end}: frames are given up where their key has gone");
+                assert_eq!(
+                    unwound, 0,
+                    "{first:?}, {runs_at_the_end}: frames are given up where their key has gone"
+                );
             }
         }
     }
@@ -278,7 +287,8 @@ impl Drop for WaitsForAll {
         let full = sender.send(2).is_err_and(|error| error.0 == 2);
         let first = receiver.recv() == Ok(1);
         let empty = receiver.recv().is_err();
-        let accept = self.listener.accept().is_err_and(|error| error.downcast::<Unwinding>().is_ok());
+        let accept =
+            self.listener.accept().is_err_and(|error| error.downcast::<Unwinding>().is_ok());
         suspend();
         let pending = try_wait(future::pending::<()>()).is_err();
         let ready = try_wait(async { 1 }) == Ok(1);

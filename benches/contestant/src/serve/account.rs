@@ -24,7 +24,8 @@ impl Account {
 
     /// What was charged since `earlier`, under the names of the protocol.
     pub(super) fn since(&self, earlier: &Self) -> BTreeMap<String, u64> {
-        let wall_ns = u64::try_from(self.at.duration_since(earlier.at).as_nanos()).unwrap_or(u64::MAX);
+        let wall_ns =
+            u64::try_from(self.at.duration_since(earlier.at).as_nanos()).unwrap_or(u64::MAX);
         let Usage { cpu_ns, voluntary_switches, involuntary_switches } = self.usage - earlier.usage;
         [
             ("cpu_ns", cpu_ns),

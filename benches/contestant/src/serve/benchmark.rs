@@ -69,10 +69,14 @@ pub(super) enum StartFailure {
 ///
 /// # Errors
 /// [`StartFailure`].
-pub(super) fn start<R: Runtime>(request: &Start, entry: &Entry) -> Result<Box<dyn Benchmark>, StartFailure> {
+pub(super) fn start<R: Runtime>(
+    request: &Start,
+    entry: &Entry,
+) -> Result<Box<dyn Benchmark>, StartFailure> {
     let visitor = OnWorkload::<R> { request, entry, runtime: PhantomData };
-    workloads::visit(&request.workload, visitor)
-        .unwrap_or_else(|_| Err(StartFailure::Refused(format!("there is no workload called `{}`", request.workload))))
+    workloads::visit(&request.workload, visitor).unwrap_or_else(|_| {
+        Err(StartFailure::Refused(format!("there is no workload called `{}`", request.workload)))
+    })
 }
 
 struct OnWorkload<'a, R> {
@@ -85,12 +89,14 @@ impl<R: Runtime> workloads::Visitor for OnWorkload<'_, R> {
     type Output = Result<Box<dyn Benchmark>, StartFailure>;
 
     fn visit<W: Workload>(self) -> Self::Output {
-        let mut params = Params::defaults(&W::CARD);
+        let mut params = Params::defaults(&W::DEFINITION);
         for (name, &value) in &self.request.params {
-            params.set(&W::CARD, name, value).map_err(|error| StartFailure::Refused(error.to_string()))?;
+            params
+                .set(&W::DEFINITION, name, value)
+                .map_err(|error| StartFailure::Refused(error.to_string()))?;
         }
         let mut config = W::config(self.request.workers);
-        config.name = Some(self.entry.card.name);
+        config.name = Some(self.entry.descriptor.name);
         (self.entry.configure)(&mut config);
         let runtime = R::start(&config).map_err(|error| StartFailure::Failed(error.to_string()))?;
         Ok(Box::new(Pair::<R, W> { runtime, params, workload: PhantomData }))

@@ -29,7 +29,10 @@ fn count(benchmark: &dyn Benchmark, iterations: u64) -> Result<Sample, Message> 
     let measured = benchmark.run(iterations).map_err(failed)?;
     let process = Account::read().map_err(unreadable)?.since(&account);
     let counters = benchmark.counters().since(&counters);
-    Ok(Sample { counted: Some(Counted { counters: by_worker(&counters), process }), ..sample(measured)? })
+    Ok(Sample {
+        counted: Some(Counted { counters: by_worker(&counters), process }),
+        ..sample(measured)?
+    })
 }
 
 /// What a workload measures beside its samples.
@@ -47,7 +50,8 @@ pub(super) fn totals(counters: &Snapshot) -> BTreeMap<String, u64> {
 
 /// The counters by name, in sum and for each worker.
 pub(super) fn by_worker(counters: &Snapshot) -> Counters {
-    let per_worker = |counter| Some(counters.per_worker(counter)).filter(|values| !values.is_empty());
+    let per_worker =
+        |counter| Some(counters.per_worker(counter)).filter(|values| !values.is_empty());
     Counters { counters: totals(counters), per_worker: by_name(per_worker) }
 }
 
@@ -62,9 +66,11 @@ fn failed(failure: Failure) -> Message {
 }
 
 fn sample(measured: workloads::Sample) -> Result<Sample, Message> {
-    let workloads::Sample { elapsed, operations, histograms, bytes_per_operation, figures } = measured;
+    let workloads::Sample { elapsed, operations, histograms, bytes_per_operation, figures } =
+        measured;
     let buckets = histograms.iter().map(|(name, histogram)| {
-        let counts = histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
+        let counts =
+            histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
         ((*name).to_owned(), counts.collect())
     });
     Ok(Sample {
@@ -87,5 +93,8 @@ fn finite(figures: Vec<(&'static str, f64)>) -> Result<BTreeMap<String, f64>, Me
 }
 
 fn by_name<T>(value: impl Fn(Counter) -> Option<T>) -> BTreeMap<String, T> {
-    Counter::ALL.iter().filter_map(|&counter| Some((counter.name().to_owned(), value(counter)?))).collect()
+    Counter::ALL
+        .iter()
+        .filter_map(|&counter| Some((counter.name().to_owned(), value(counter)?)))
+        .collect()
 }

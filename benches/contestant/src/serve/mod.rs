@@ -17,35 +17,35 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use runtimes::{Card, Config, Runtime};
+use runtimes::{Config, Descriptor, Runtime};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use self::session::Session;
 use crate::protocol::{MAX_LINE_BYTES, Message, Request};
 
-/// One runtime of a contestant's program: its card, and how its configuration differs from the
-/// usual one.
+/// One runtime of a contestant's program: its descriptor, and how its configuration differs from
+/// the usual one.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    card: &'static Card,
+    descriptor: &'static Descriptor,
     configure: fn(&mut Config),
     configuration: &'static [(&'static str, &'static str)],
 }
 
 impl Entry {
     /// The program's main runtime, configured as the workloads ask.
-    pub const fn new(card: &'static Card) -> Self {
-        Self { card, configure: |_| {}, configuration: &[] }
+    pub const fn new(descriptor: &'static Descriptor) -> Self {
+        Self { descriptor, configure: |_| {}, configuration: &[] }
     }
 
     /// The same engine with something of its configuration set by `configure`, and what that is in
     /// words: `("slice_us", "1000")`.
     pub const fn configured(
-        card: &'static Card,
+        descriptor: &'static Descriptor,
         configuration: &'static [(&'static str, &'static str)],
         configure: fn(&mut Config),
     ) -> Self {
-        Self { card, configure, configuration }
+        Self { descriptor, configure, configuration }
     }
 }
 
@@ -56,10 +56,10 @@ impl Entry {
 ///
 /// ```no_run
 /// use contestant::Entry;
-/// use runtimes::schedulers::local::{CARD, Variant};
+/// use runtimes::schedulers::local::{DESCRIPTOR, Variant};
 ///
 /// fn main() -> std::process::ExitCode {
-///     contestant::main::<Variant>(&[Entry::new(&CARD)])
+///     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
 /// }
 /// ```
 pub fn main<R: Runtime>(entries: &[Entry]) -> ExitCode {
@@ -101,7 +101,9 @@ fn serve<R: Runtime>(entries: &[Entry]) -> io::Result<()> {
         }
         let reply = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => session.answer(request, &mut say)?,
-            Err(error) => Message::Refused { reason: format!("not a request of this protocol: {error}") },
+            Err(error) => {
+                Message::Refused { reason: format!("not a request of this protocol: {error}") }
+            }
         };
         say(&reply)?;
     }

@@ -199,7 +199,10 @@ mod tests {
     #[test]
     fn ticks_are_short() {
         let ticks = [0.0, 0.2, 200.0, 1000.0, 2500.0, 3e9];
-        assert_eq!(ticks.map(|ns| plain(tick(ns))), ["0", "0.2 ns", "200 ns", "1 µs", "2.5 µs", "3 s"]);
+        assert_eq!(
+            ticks.map(|ns| plain(tick(ns))),
+            ["0", "0.2 ns", "200 ns", "1 µs", "2.5 µs", "3 s"]
+        );
     }
 
     #[test]
@@ -218,9 +221,20 @@ mod tests {
     #[test]
     fn no_number_is_longer_than_a_line() {
         type Form = fn(f64) -> String;
-        let forms: [Form; 8] = [duration, plain_bytes, tick, significant, rate, thousands, ratio, percent];
+        let forms: [Form; 8] =
+            [duration, plain_bytes, tick, significant, rate, thousands, ratio, percent];
         for form in forms {
-            for value in [f64::MAX, f64::MIN, 1e308, -1e16, f64::MIN_POSITIVE, f64::INFINITY, f64::NAN, 1e15, 9e14] {
+            for value in [
+                f64::MAX,
+                f64::MIN,
+                1e308,
+                -1e16,
+                f64::MIN_POSITIVE,
+                f64::INFINITY,
+                f64::NAN,
+                1e15,
+                9e14,
+            ] {
                 let text = form(value);
                 assert!(
                     text.chars().count() <= 30 && !text.contains("inf") && !text.contains("NaN"),
@@ -237,14 +251,23 @@ mod tests {
     #[test]
     fn small_rates_are_short() {
         let rates = [0.0, 0.92, 0.009, 0.0996, 0.000_423, 0.000_000_2, 12.34];
-        assert_eq!(rates.map(|v| plain(rate(v))), ["0", "0.920", "0.009", "0.0996", "0.00042", "< 0.000001", "12.3"]);
+        assert_eq!(
+            rates.map(|v| plain(rate(v))),
+            ["0", "0.920", "0.009", "0.0996", "0.00042", "< 0.000001", "12.3"]
+        );
     }
 
     #[test]
     fn ratios_and_shares() {
-        assert_eq!([1.0, 9.99, 9.996, 99.96, 1234.0].map(ratio), ["1.00", "9.99", "10.0", "100", "1,234"]);
+        assert_eq!(
+            [1.0, 9.99, 9.996, 99.96, 1234.0].map(ratio),
+            ["1.00", "9.99", "10.0", "100", "1,234"]
+        );
         let shares = [0.0, 0.0001, 0.004, 0.48, 0.9999, 1.0, 1.93];
-        assert_eq!(shares.map(|v| plain(percent(v))), ["0 %", "< 0.1 %", "0.4 %", "48 %", "> 99 %", "100 %", "193 %"]);
+        assert_eq!(
+            shares.map(|v| plain(percent(v))),
+            ["0 %", "< 0.1 %", "0.4 %", "48 %", "> 99 %", "100 %", "193 %"]
+        );
     }
 
     #[test]

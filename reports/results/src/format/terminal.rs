@@ -41,24 +41,36 @@ mod tests {
     #[test]
     fn times_have_three_digits() {
         let times = [0.5, 812.4, 999.7, 1_234.0, 45_600_000.0, 7e9, 7.5e12].map(time);
-        assert_eq!(times, ["0.500 ns", "812 ns", "1.00 µs", "1.23 µs", "45.6 ms", "7.00 s", "7,500 s"]);
+        assert_eq!(
+            times,
+            ["0.500 ns", "812 ns", "1.00 µs", "1.23 µs", "45.6 ms", "7.00 s", "7,500 s"]
+        );
     }
 
     #[test]
     fn sizes_have_three_digits() {
-        assert_eq!([62.5, 130.0, 4_256.0, 6.9e7].map(size), ["62.5 B", "130 B", "4.26 kB", "69.0 MB"]);
+        assert_eq!(
+            [62.5, 130.0, 4_256.0, 6.9e7].map(size),
+            ["62.5 B", "130 B", "4.26 kB", "69.0 MB"]
+        );
     }
 
     #[test]
     fn amounts_have_three_digits() {
-        assert_eq!([950.0, 12_345.0, 4_560_000.0, 2e9].map(amount), ["950", "12.3 k", "4.56 M", "2.00 G"]);
+        assert_eq!(
+            [950.0, 12_345.0, 4_560_000.0, 2e9].map(amount),
+            ["950", "12.3 k", "4.56 M", "2.00 G"]
+        );
     }
 
     #[test]
     fn no_figure_is_longer_than_a_column_of_a_terminal() {
         for value in [f64::MAX, f64::MIN, 1e308, -1e30, 1e23, f64::INFINITY, f64::NAN] {
             for text in [time(value), size(value), amount(value)] {
-                assert!(text.chars().count() <= 24 && !text.contains("inf") && !text.contains("NaN"), "{text}");
+                assert!(
+                    text.chars().count() <= 24 && !text.contains("inf") && !text.contains("NaN"),
+                    "{text}"
+                );
             }
         }
     }

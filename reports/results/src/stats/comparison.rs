@@ -18,7 +18,12 @@ pub struct Interval {
 /// replacement as there are, and the interval holds the middle `level` (0 to 1) of their medians.
 ///
 /// The same seed gives the same interval. `None` for no values or no resamples.
-pub fn bootstrap_median(values: &[f64], level: f64, resamples: usize, seed: u64) -> Option<Interval> {
+pub fn bootstrap_median(
+    values: &[f64],
+    level: f64,
+    resamples: usize,
+    seed: u64,
+) -> Option<Interval> {
     let last = resamples.checked_sub(1)?;
     if values.is_empty() {
         return None;
@@ -77,9 +82,12 @@ mod tests {
     fn exact_bootstrap(n: usize, tail: f64) -> Interval {
         let at_most = |j: usize| -> f64 {
             let p = j as f64 / n as f64;
-            (n / 2 + 1..=n).map(|k| choose(n, k) * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32)).sum()
+            (n / 2 + 1..=n)
+                .map(|k| choose(n, k) * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32))
+                .sum()
         };
-        let quantile = |q: f64| (1..=n).find(|&j| at_most(j) > q).expect("the last is certain") as f64;
+        let quantile =
+            |q: f64| (1..=n).find(|&j| at_most(j) > q).expect("the last is certain") as f64;
         Interval { low: quantile(tail), high: quantile(1.0 - tail) }
     }
 
@@ -94,7 +102,10 @@ mod tests {
             let drawn = bootstrap_median(&values, 0.95, 10_000, 7).expect("there are values");
             // Three standard errors of a share of 2.5 % among 10,000 draws, either way.
             let (inner, outer) = (exact_bootstrap(n, 0.0297), exact_bootstrap(n, 0.0203));
-            assert!((outer.low..=inner.low).contains(&drawn.low), "n = {n}: {drawn:?} against {inner:?} and {outer:?}");
+            assert!(
+                (outer.low..=inner.low).contains(&drawn.low),
+                "n = {n}: {drawn:?} against {inner:?} and {outer:?}"
+            );
             assert!(
                 (inner.high..=outer.high).contains(&drawn.high),
                 "n = {n}: {drawn:?} against {inner:?} and {outer:?}"
@@ -108,7 +119,10 @@ mod tests {
         let interval = |seed| bootstrap_median(&values, 0.95, 200, seed);
         assert_eq!(interval(1), interval(1));
         assert!((2..20).any(|seed| interval(seed) != interval(1)));
-        assert_eq!(bootstrap_median(&[2.0; 15], 0.95, 100, 1), Some(Interval { low: 2.0, high: 2.0 }));
+        assert_eq!(
+            bootstrap_median(&[2.0; 15], 0.95, 100, 1),
+            Some(Interval { low: 2.0, high: 2.0 })
+        );
         assert_eq!(bootstrap_median(&[], 0.95, 100, 1), None);
         assert_eq!(bootstrap_median(&values, 0.95, 0, 1), None);
     }
@@ -120,7 +134,8 @@ mod tests {
         let trials = 1_000;
         let covered = (0..trials).filter(|&trial| {
             let sample: Vec<f64> = (0..15).map(|_| -(1.0 - rng.random::<f64>()).ln()).collect();
-            let Interval { low, high } = bootstrap_median(&sample, 0.95, 400, trial).expect("there are values");
+            let Interval { low, high } =
+                bootstrap_median(&sample, 0.95, 400, trial).expect("there are values");
             (low..=high).contains(&std::f64::consts::LN_2)
         });
         let share = covered.count() as f64 / trials as f64;
@@ -129,7 +144,9 @@ mod tests {
 
     #[test]
     fn the_sign_test_has_its_tabled_values() {
-        let close = |p: f64, expected: f64| assert!((p / expected - 1.0).abs() < 1e-9, "{p} is not {expected}");
+        let close = |p: f64, expected: f64| {
+            assert!((p / expected - 1.0).abs() < 1e-9, "{p} is not {expected}")
+        };
         close(sign_test(6, 6), 2.0 / 64.0);
         close(sign_test(6, 0), 2.0 / 64.0);
         close(sign_test(10, 9), 22.0 / 1_024.0);

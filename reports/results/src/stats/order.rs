@@ -43,12 +43,22 @@ pub struct Spread {
 impl Spread {
     /// The ranks of `samples`, or `None` when there is no positive finite sample among them.
     pub fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let mut sorted: Vec<f64> = samples.into_iter().filter(|v| v.is_finite() && *v > 0.0).collect();
+        let mut sorted: Vec<f64> =
+            samples.into_iter().filter(|v| v.is_finite() && *v > 0.0).collect();
         sorted.sort_by(f64::total_cmp);
         let (&min, &max) = (sorted.first()?, sorted.last()?);
         let at = |p| quantile(&sorted, p);
         let n = sorted.len();
-        Some(Self { min, p5: at(0.05), q1: at(0.25), median: at(0.5), q3: at(0.75), p95: at(0.95), max, n })
+        Some(Self {
+            min,
+            p5: at(0.05),
+            q1: at(0.25),
+            median: at(0.5),
+            q3: at(0.75),
+            p95: at(0.95),
+            max,
+            n,
+        })
     }
 
     /// Whether the two differ clearly: by more than the tie band, and with middle halves apart.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use results::schema::{Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo};
+use results::schema::{
+    Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo,
+};
 
 /// A cell with a full measurement whose numbers are awkward on purpose.
 pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {

@@ -18,7 +18,8 @@ const SHAPES: [(&str, &str); 3] = [
 
 /// Where slices help short requests, and where not.
 pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
-    let told: Vec<String> = SHAPES.iter().filter_map(|(workload, what)| told(matrix, workload, what)).collect();
+    let told: Vec<String> =
+        SHAPES.iter().filter_map(|(workload, what)| told(matrix, workload, what)).collect();
     if told.is_empty() {
         return None;
     }
@@ -35,7 +36,9 @@ fn told(matrix: &Matrix<'_>, workload: &str, what: &str) -> Option<String> {
     let mut shown = Vec::new();
     let (mut help, mut harm) = (Vec::new(), Vec::new());
     for (runtime, slice) in SLICED {
-        let Some(tail) = cell(matrix, workload, runtime).and_then(|good| good.tail(SHORT, TAIL.share)) else {
+        let Some(tail) =
+            cell(matrix, workload, runtime).and_then(|good| good.tail(SHORT, TAIL.share))
+        else {
             continue;
         };
         shown.push(format!("{} at {slice}", format::duration(tail.value)));
@@ -58,5 +61,9 @@ fn told(matrix: &Matrix<'_>, workload: &str, what: &str) -> Option<String> {
         (0, _) => some(&harm, "harm"),
         (..) => format!("{} and {}", some(&help, "help"), some(&harm, "harm")),
     };
-    Some(format!("{what}, {verdict} ({} without, {})", format::duration(off.value), format::list(&shown)))
+    Some(format!(
+        "{what}, {verdict} ({} without, {})",
+        format::duration(off.value),
+        format::list(&shown)
+    ))
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::futures_pool::{CARD, Variant};
+use runtimes::peers::futures_pool::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
-    contestant::main::<Variant>(&[Entry::new(&CARD)])
+    contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::may::{CARD, Variant};
+use runtimes::peers::may::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
-    contestant::main::<Variant>(&[Entry::new(&CARD)])
+    contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::schedulers::local::{CARD, Variant};
+use runtimes::schedulers::local::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
-    contestant::main::<Variant>(&[Entry::new(&CARD)])
+    contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::schedulers::work_stealing_uncounted::{CARD, Variant};
+use runtimes::schedulers::work_stealing_uncounted::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
-    contestant::main::<Variant>(&[Entry::new(&CARD)])
+    contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
 }

@@ -1,5 +1,5 @@
-//! async-net on async-io: the pair that smol recommends with async-executor. Its reactor is the process's, turned by
-//! threads in `async_io::block_on` and by one of its own.
+//! async-net on async-io: the pair that smol recommends with async-executor. Its reactor is the
+//! process's, turned by threads in `async_io::block_on` and by one of its own.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,14 +17,16 @@ use crate::sockets::{Listener, Sockets, Stream, Transfer};
 /// Descriptors of async-io's reactor: an epoll instance, an eventfd and a timerfd.
 const DESCRIPTORS: usize = 3;
 
-/// Starts the process's reactor and its thread, if nobody has: async-io panics at its first use when it cannot.
+/// Starts the process's reactor and its thread, if nobody has: async-io panics at its first use
+/// when it cannot.
 pub(in crate::peers) fn start_reactor() -> Result<(), StartError> {
     static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*started {
         rehearsal::threads(1)?;
         rehearsal::descriptors(DESCRIPTORS)?;
-        let first_use = rehearsal::or_panic(|| async_io::block_on(async_io::Timer::after(Duration::ZERO)));
+        let first_use =
+            rehearsal::or_panic(|| async_io::block_on(async_io::Timer::after(Duration::ZERO)));
         first_use.map_err(|source| StartError::Os { what: "reactor of async-io", source })?;
         *started = true;
     }

@@ -1,15 +1,17 @@
-//! `may::net`, on the epoll instances of may's workers: calls that block the coroutine. A task of ours on may is a
-//! coroutine, so the futures here block it inside its poll, and are ready at once. Such a task can be aborted only
-//! between two transfers.
+//! `may::net`, on the epoll instances of may's workers: calls that block the coroutine. A task of
+//! ours on may is a coroutine, so the futures here block it inside its poll, and are ready at once.
+//! Such a task can be aborted only between two transfers.
 //!
-//! The sockets are may's, and so is the waiting ([`WaitIo`], as its author's own servers use it), but the transfers between
-//! two waits are done here. may's own calls look up `errno` again after their coroutine has been suspended. The compiler
-//! takes its address for the same as before, and in optimised builds the call that was resumed on another worker reads
-//! that of the former one: instead of "try again" it then returns whatever failed there last. The calls of rustix do not
+//! The sockets are may's, and so is the waiting ([`WaitIo`], as its author's own servers use it),
+//! but the transfers between two waits are done here. may's own calls look up `errno` again after
+//! their coroutine has been suspended. The compiler takes its address for the same as before, and
+//! in optimised builds the call that was resumed on another worker reads that of the former one:
+//! instead of "try again" it then returns whatever failed there last. The calls of rustix do not
 //! use `errno`.
 //!
-//! The functions that wait are not inlined into the poll: the coroutine may come back from them on another thread, and
-//! nothing thread-local that a poll has looked up before may be used after that.
+//! The functions that wait are not inlined into the poll: the coroutine may come back from them on
+//! another thread, and nothing thread-local that a poll has looked up before may be used after
+//! that.
 
 use std::io;
 use std::net::SocketAddr;
@@ -72,9 +74,12 @@ impl Stream for TcpStream {
     }
 }
 
-/// Calls `attempt` until it does something else than to ask for another try, and waits for an event of `socket` in
-/// between. An event that comes before the wait ends it at once.
-fn when_ready<T>(socket: &impl WaitIo, mut attempt: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
+/// Calls `attempt` until it does something else than to ask for another try, and waits for an event
+/// of `socket` in between. An event that comes before the wait ends it at once.
+fn when_ready<T>(
+    socket: &impl WaitIo,
+    mut attempt: impl FnMut() -> Result<T, Errno>,
+) -> io::Result<T> {
     loop {
         match retry_on_intr(&mut attempt) {
             // Whatever the event was, the next attempt finds out.
@@ -86,7 +91,8 @@ fn when_ready<T>(socket: &impl WaitIo, mut attempt: impl FnMut() -> Result<T, Er
 
 /// Registers a socket with may's reactor.
 fn adopt(socket: OwnedFd) -> io::Result<TcpStream> {
-    // SAFETY: the descriptor was owned until here. may panics, and closes it, when it cannot register it.
+    // SAFETY: the descriptor was owned until here. may panics, and closes it, when it cannot
+    // register it.
     rehearsal::or_panic(|| unsafe { TcpStream::from_raw_fd(socket.into_raw_fd()) })
 }
 
@@ -117,7 +123,9 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
 
 #[inline(never)]
 fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    when_ready(stream, || rustix::net::recv(stream.inner(), &mut *buffer, RecvFlags::empty()).map(|(read, _)| read))
+    when_ready(stream, || {
+        rustix::net::recv(stream.inner(), &mut *buffer, RecvFlags::empty()).map(|(read, _)| read)
+    })
 }
 
 fn read_exact(stream: &TcpStream, mut buffer: &mut [u8]) -> io::Result<()> {

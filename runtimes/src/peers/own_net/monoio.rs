@@ -1,5 +1,6 @@
-//! `monoio::net`, on the epoll instance of the runtime whose task makes the socket. Sockets and futures stay on its
-//! thread: `SendWrapper` lets them pass as `Send` and checks, at each use, that they did.
+//! `monoio::net`, on the epoll instance of the runtime whose task makes the socket. Sockets and
+//! futures stay on its thread: `SendWrapper` lets them pass as `Send` and checks, at each use, that
+//! they did.
 
 use std::future::Future;
 use std::io;
@@ -25,8 +26,13 @@ impl Sockets for MonoioSockets {
         TcpListener::bind(address).map(SendWrapper::new)
     }
 
-    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send {
-        SendWrapper::new(async move { TcpStream::connect_addr(address).await.map(SendWrapper::new) })
+    fn connect(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send {
+        SendWrapper::new(
+            async move { TcpStream::connect_addr(address).await.map(SendWrapper::new) },
+        )
     }
 }
 
@@ -62,9 +68,14 @@ impl Stream for SendWrapper<TcpStream> {
         })
     }
 
-    fn write_all(&mut self, buffer: Box<[u8]>, length: usize) -> impl Future<Output = Transfer<()>> + Send {
+    fn write_all(
+        &mut self,
+        buffer: Box<[u8]>,
+        length: usize,
+    ) -> impl Future<Output = Transfer<()>> + Send {
         SendWrapper::new(async move {
-            let (written, part) = AsyncWriteRentExt::write_all(&mut **self, buffer.slice(..length)).await;
+            let (written, part) =
+                AsyncWriteRentExt::write_all(&mut **self, buffer.slice(..length)).await;
             (written.map(drop), part.into_inner())
         })
     }

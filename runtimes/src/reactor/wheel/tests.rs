@@ -62,7 +62,12 @@ impl Model {
         }
         assert!(deadlines.is_sorted(), "not in order: {deadlines:?}");
         for ((deadline_ns, _), (key, mark)) in due {
-            assert_eq!(mark.woken.load(Relaxed), 1, "timer {} of {deadline_ns} did not fire once", mark.id);
+            assert_eq!(
+                mark.woken.load(Relaxed),
+                1,
+                "timer {} of {deadline_ns} did not fire once",
+                mark.id
+            );
             assert!(wheel.cancel(key).is_none(), "it cannot be cancelled any more");
             assert!(wheel.waker_mut(key).is_none());
         }
@@ -74,7 +79,9 @@ impl Model {
         assert_eq!(wheel.now_ns(), self.now_ns);
         let earliest = self.pending.keys().next().map(|key| key.0);
         match (wheel.next_deadline_ns(), earliest) {
-            (Some(bound), Some(earliest)) => assert!(bound <= earliest && bound > self.now_ns, "{bound} {earliest}"),
+            (Some(bound), Some(earliest)) => {
+                assert!(bound <= earliest && bound > self.now_ns, "{bound} {earliest}")
+            }
             (bound, earliest) => assert_eq!(bound, earliest),
         }
         for (_, mark) in self.pending.values() {
@@ -93,7 +100,8 @@ fn does_what_an_ordered_map_does() {
         for id in 0..600 {
             match random.next() % 10 {
                 0..6 => {
-                    let deadline_ns = model.now_ns.saturating_add(random.magnitude(bits)).min(u64::MAX - 1);
+                    let deadline_ns =
+                        model.now_ns.saturating_add(random.magnitude(bits)).min(u64::MAX - 1);
                     let mark = Arc::new(Mark { id, woken: AtomicU32::new(0) });
                     match wheel.insert(deadline_ns, mark.clone().into()) {
                         Some(key) => drop(model.pending.insert((deadline_ns, id), (key, mark))),
@@ -115,7 +123,8 @@ fn does_what_an_ordered_map_does() {
                     }
                 }
                 _ => {
-                    let now_ns = model.now_ns.saturating_add(random.magnitude(bits)).min(u64::MAX - 1);
+                    let now_ns =
+                        model.now_ns.saturating_add(random.magnitude(bits)).min(u64::MAX - 1);
                     model.advance(&mut wheel, now_ns, 7);
                 }
             }
@@ -131,7 +140,8 @@ fn does_what_an_ordered_map_does() {
 #[test]
 fn equal_deadlines_fire_in_the_order_in_which_they_were_armed() {
     let mut wheel = Wheel::new();
-    let marks: Vec<_> = (0..100).map(|id| Arc::new(Mark { id, woken: AtomicU32::new(0) })).collect();
+    let marks: Vec<_> =
+        (0..100).map(|id| Arc::new(Mark { id, woken: AtomicU32::new(0) })).collect();
     // A later one in the same bucket comes first, so that the bucket has to be sorted.
     let last: Waker = Arc::new(Mark { id: 100, woken: AtomicU32::new(0) }).into();
     wheel.insert(5_000_001, last.clone());
@@ -152,7 +162,9 @@ fn equal_deadlines_fire_in_the_order_in_which_they_were_armed() {
 fn names_the_next_deadline_to_the_nanosecond() {
     let mut wheel = Wheel::new();
     let waker = Waker::noop();
-    let keys: Vec<_> = [7_000_000_123, 7_000_000_100, 9_999_999_999].map(|ns| wheel.insert(ns, waker.clone())).into();
+    let keys: Vec<_> = [7_000_000_123, 7_000_000_100, 9_999_999_999]
+        .map(|ns| wheel.insert(ns, waker.clone()))
+        .into();
     assert_eq!(wheel.next_deadline_ns(), Some(7_000_000_100));
     // After a cancel it may be too early, once: the first turn that it causes puts it right.
     wheel.cancel(keys[1].expect("pending"));
@@ -166,7 +178,8 @@ fn memory_is_reused() {
     let mut wheel = Wheel::new();
     let mut wakers = Vec::new();
     for round in 1..1_000_u64 {
-        let keys: Vec<_> = (0..10).map(|n| wheel.insert(round * 1_000 + n, Waker::noop().clone())).collect();
+        let keys: Vec<_> =
+            (0..10).map(|n| wheel.insert(round * 1_000 + n, Waker::noop().clone())).collect();
         wheel.cancel(keys[3].expect("pending"));
         wheel.advance(round * 1_000 + 500);
         wheel.take_due(usize::MAX, &mut wakers);

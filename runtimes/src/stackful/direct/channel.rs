@@ -1,7 +1,8 @@
 //! Channels that look as if they blocked: only the calling direct-style code waits, not its worker.
 //!
-//! They are those of async-channel, called as those of the standard library are. Both ends may be cloned, and every message
-//! goes to one receiver. Futures use the same channel through [`Sender::get_ref`] and [`Receiver::get_ref`].
+//! They are those of async-channel, called as those of the standard library are. Both ends may be
+//! cloned, and every message goes to one receiver. Futures use the same channel through
+//! [`Sender::get_ref`] and [`Receiver::get_ref`].
 //!
 //! ```
 //! use runtimes::stackful::{direct::channel, go, wait};
@@ -146,8 +147,8 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// An end of a channel. The last one that is dropped wakes those who wait on the other side, under a lock, with which a
-/// coroutine must not be preempted.
+/// An end of a channel. The last one that is dropped wakes those who wait on the other side, under
+/// a lock, with which a coroutine must not be preempted.
 struct Closed<E>(ManuallyDrop<E>);
 
 impl<E> Drop for Closed<E> {

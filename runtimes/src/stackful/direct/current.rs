@@ -12,8 +12,9 @@ use super::Cancelled;
 use crate::engine::count;
 use crate::metrics::Counter;
 
-/// How often code may swallow its cancellation before it is given up. A server that catches the panics of its
-/// requests swallows it once or twice; more than this is a loop that catches everything.
+/// How often code may swallow its cancellation before it is given up. A server that catches the
+/// panics of its requests swallows it once or twice; more than this is a loop that catches
+/// everything.
 const RAISES: u32 = 100;
 
 /// How often code that unwinds may try to suspend in one turn. Destructors try a few times; more
@@ -21,7 +22,8 @@ const RAISES: u32 = 100;
 const REFUSALS: u32 = 1 << 20;
 
 thread_local! {
-    /// The fiber whose direct-style code runs on this thread now. Null elsewhere, and inside a poll.
+    /// The fiber whose direct-style code runs on this thread now. Null elsewhere, and inside a
+    /// poll.
     static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
 }
 
@@ -54,14 +56,20 @@ impl Turn {
     /// # Safety
     /// As for [`slot`](Self::slot).
     pub(super) unsafe fn name(header: &Header) -> Option<&str> {
-        // SAFETY: the resumer keeps its turn, and in it the name, until the fiber suspends or finishes.
+        // SAFETY: the resumer keeps its turn, and in it the name, until the fiber suspends or
+        // finishes.
         unsafe { (*header.turn().cast_const().cast::<Self>()).name.map(|name| &*name) }
     }
 
-    /// Runs it on `fiber`, with `switch`, as this thread's current direct-style code. True: it was preempted, which only
-    /// a task's whole body (`own_task`) can be.
+    /// Runs it on `fiber`, with `switch`, as this thread's current direct-style code. True: it was
+    /// preempted, which only a task's whole body (`own_task`) can be.
     #[inline]
-    pub(super) fn run(&self, fiber: &mut Fiber, own_task: bool, switch: impl FnOnce(&mut Fiber, *mut ())) -> bool {
+    pub(super) fn run(
+        &self,
+        fiber: &mut Fiber,
+        own_task: bool,
+        switch: impl FnOnce(&mut Fiber, *mut ()),
+    ) -> bool {
         struct Restore(*const Header);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -126,8 +134,8 @@ impl Drop for Unsuspended {
     }
 }
 
-/// The current direct-style code, taken out of its place: whoever is called meanwhile cannot suspend it, and nobody
-/// can preempt it.
+/// The current direct-style code, taken out of its place: whoever is called meanwhile cannot
+/// suspend it, and nobody can preempt it.
 pub(super) struct Current<'a> {
     header: &'a Header,
     /// A guard against preemption is held.
@@ -168,12 +176,13 @@ impl Current<'_> {
     /// The waker of the task, for this turn.
     #[inline(always)]
     pub(super) fn waker(&self) -> &Waker {
-        // SAFETY: the resumer keeps its waker as long as its turn, and the borrow of `self` ends before the
-        // code suspends.
+        // SAFETY: the resumer keeps its waker as long as its turn, and the borrow of `self` ends
+        // before the code suspends.
         unsafe { &*self.turn().waker }
     }
 
-    /// Unwinds if the task is cancelled: its code has swallowed that once, or the stack is resumed to hear it.
+    /// Unwinds if the task is cancelled: its code has swallowed that once, or the stack is resumed
+    /// to hear it.
     #[inline(always)]
     pub(super) fn check_cancelled(&self) {
         let turn = self.turn();

@@ -1,5 +1,6 @@
-//! Direct style: code that looks as if it blocked, on a coroutine of its own. `examples/direct_echo.rs` is a whole server,
-//! `examples/direct_pipeline.rs` tasks that talk over [channels](channel).
+//! Direct style: code that looks as if it blocked, on a coroutine of its own.
+//! `examples/direct_echo.rs` is a whole server, `examples/direct_pipeline.rs` tasks that talk over
+//! [channels](channel).
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -67,8 +68,9 @@ pub(super) use thread_end::before_leaving;
 
 /// Runs `code` as a task in direct style: on a coroutine of its own, where [`wait`] suspends it.
 ///
-/// It runs on one worker, from its first line to its last: the caller's if that is one, else each in turn.
-/// Aborting it, or shutting the runtime down, unwinds it at its next suspension ([`Cancelled`]).
+/// It runs on one worker, from its first line to its last: the caller's if that is one, else each
+/// in turn. Aborting it, or shutting the runtime down, unwinds it at its next suspension
+/// ([`Cancelled`]).
 pub fn go<S, C, T>(spawner: &EngineSpawner<S, Stackful>, code: C) -> JoinHandle<T>
 where
     S: Scheduler,
@@ -78,8 +80,13 @@ where
     spawn(spawner, None, code)
 }
 
-/// The same as [`go`], for a task with a name: messages about it (that it overflowed its stack) tell it.
-pub fn go_named<S, C, T>(spawner: &EngineSpawner<S, Stackful>, name: impl Into<Box<str>>, code: C) -> JoinHandle<T>
+/// The same as [`go`], for a task with a name: messages about it (that it overflowed its stack)
+/// tell it.
+pub fn go_named<S, C, T>(
+    spawner: &EngineSpawner<S, Stackful>,
+    name: impl Into<Box<str>>,
+    code: C,
+) -> JoinHandle<T>
 where
     S: Scheduler,
     C: FnOnce() -> T + Send + 'static,
@@ -88,7 +95,11 @@ where
     spawn(spawner, Some(name.into()), code)
 }
 
-fn spawn<S, C, T>(spawner: &EngineSpawner<S, Stackful>, name: Option<Box<str>>, code: C) -> JoinHandle<T>
+fn spawn<S, C, T>(
+    spawner: &EngineSpawner<S, Stackful>,
+    name: Option<Box<str>>,
+    code: C,
+) -> JoinHandle<T>
 where
     S: Scheduler,
     C: FnOnce() -> T + Send + 'static,
@@ -98,7 +109,7 @@ where
     spawner.spawn_pinned(move || Direct {
         name,
         own_task: true,
-        held: false,
+        was_preempted: false,
         state: State::New(code, pool),
         frames: PhantomData,
     })
@@ -114,9 +125,10 @@ pub fn sleep(reactor: &reactor::Handle, duration: Duration) {
 
 /// Unwinds direct-style code whose task was aborted, dropped or left at shutdown.
 ///
-/// It travels as a panic's payload, so that destructors run, but is not reported by the panic hook. Code that
-/// catches panics should pass it on (`resume_unwind`). If it does not, the next [`wait`] or [`suspend`] unwinds
-/// again; code that swallows it again and again is given up: its stack and what is on it are leaked.
+/// It travels as a panic's payload, so that destructors run, but is not reported by the panic hook.
+/// Code that catches panics should pass it on (`resume_unwind`). If it does not, the next [`wait`]
+/// or [`suspend`] unwinds again; code that swallows it again and again is given up: its stack and
+/// what is on it are leaked.
 ///
 /// Destructors that wait meanwhile are told [`Unwinding`].
 #[derive(Debug)]
@@ -144,15 +156,16 @@ impl fmt::Display for Unwinding {
 
 impl std::error::Error for Unwinding {}
 
-/// Waits for `future`: polls it here, and suspends the calling direct-style code until its task is woken, as
-/// often as it takes. Other tasks of the worker run meanwhile.
+/// Waits for `future`: polls it here, and suspends the calling direct-style code until its task is
+/// woken, as often as it takes. Other tasks of the worker run meanwhile.
 ///
-/// Locals live on across it on the same thread, so they need not be `Send`. But as with any code on one thread that
-/// is interleaved with other code, a `RefCell` borrow or a lock guard held across `wait` is met by the other
-/// tasks, and a lock that another task waits for without suspending is a deadlock. Do not suspend inside a callback of
-/// code that sets a thread-local for the callback's length and relies on callbacks ending in the reverse order of
-/// their begin, as crates for scoped thread-locals do: another task's callback may begin and end in between. No
-/// safe stackful coroutine can rule that out.
+/// Locals live on across it on the same thread, so they need not be `Send`. But as with any code on
+/// one thread that is interleaved with other code, a `RefCell` borrow or a lock guard held across
+/// `wait` is met by the other tasks, and a lock that another task waits for without suspending is a
+/// deadlock. Do not suspend inside a callback of code that sets a thread-local for the callback's
+/// length and relies on callbacks ending in the reverse order of their begin, as crates for scoped
+/// thread-locals do: another task's callback may begin and end in between. No safe stackful
+/// coroutine can rule that out.
 ///
 /// # Panics
 /// - With the panic of the future.
@@ -161,8 +174,8 @@ impl std::error::Error for Unwinding {}
 /// - When it would have to suspend while the code unwinds, in a destructor, where a panic ends the
 ///   process. A future that is ready at once is fine there; otherwise use [`try_wait`].
 /// - With [`Cancelled`] when the task is cancelled.
-// Inlined, so that the switch out of a loop that waits is in the very frame that the switch into it returned to:
-// elsewhere the processor's return predictor misses twice, some 20 ns.
+// Inlined, so that the switch out of a loop that waits is in the very frame that the switch into it
+// returned to: elsewhere the processor's return predictor misses twice, some 20 ns.
 #[inline(always)]
 pub fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
@@ -223,7 +236,8 @@ fn unwinds(function: &str) -> bool {
 
 /// Direct-style code as a future, for any executor that can keep it on one thread.
 ///
-/// Dropping it while it is suspended unwinds its stack, with [`Cancelled`], so that its destructors run.
+/// Dropping it while it is suspended unwinds its stack, with [`Cancelled`], so that its destructors
+/// run.
 ///
 /// [`go`] makes tasks of it. Whoever polls one by hand takes care of its end, so that is not safe:
 /// ```compile_fail,E0133
@@ -241,10 +255,11 @@ fn unwinds(function: &str) -> bool {
 pub struct Direct<C, T> {
     state: State<C>,
     name: Option<Box<str>>,
-    /// The whole body of a task of ours, polled by the engine with the task's waker: it may be preempted.
+    /// The whole body of a task of ours, polled by the engine with the task's waker: it may be
+    /// preempted.
     own_task: bool,
-    /// Preempted: the task is held.
-    held: bool,
+    /// Its last poll was preempted.
+    was_preempted: bool,
     /// The suspended frames hold whatever the closure borrowed or made: they stay on their thread.
     frames: PhantomData<*mut T>,
 }
@@ -288,7 +303,13 @@ impl<C: FnOnce() -> T, T> Direct<C, T> {
     /// let sum = go(runtime.spawner(), || borrowed.iter().sum::<i32>());
     /// ```
     pub unsafe fn new(pool: Arc<Pool>, closure: C) -> Self {
-        Self { state: State::New(closure, pool), name: None, own_task: false, held: false, frames: PhantomData }
+        Self {
+            state: State::New(closure, pool),
+            name: None,
+            own_task: false,
+            was_preempted: false,
+            frames: PhantomData,
+        }
     }
 }
 
@@ -299,7 +320,8 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
     type Output = T;
 
     /// # Panics
-    /// With the closure's panic, when the system refuses a stack, and when polled again after it was ready.
+    /// With the closure's panic, when the system refuses a stack, and when polled again after it
+    /// was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let (mut fiber, mut slot) = match mem::replace(&mut self.state, State::Finished) {
             State::New(closure, pool) => {
@@ -310,7 +332,9 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
             State::Suspended(fiber) => {
                 if thread_end::has_begun() {
                     give_up(fiber);
-                    panic!("direct-style code cannot go on while the thread's thread-locals are destroyed");
+                    panic!(
+                        "direct-style code cannot go on while the thread's thread-locals are destroyed"
+                    );
                 }
                 (fiber, Slot::Empty)
             }
@@ -319,15 +343,18 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
         let turn = Turn::new(context.waker(), self.name.as_deref(), (&raw mut slot).cast(), false);
         let preempted = if matches!(slot, Slot::Closure(_)) {
             // SAFETY: the fiber is fresh from the pool, and `call` expects such a turn and slot.
-            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.start(const { &Self::JOB }, turn) })
+            turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe {
+                fiber.start(const { &Self::JOB }, turn)
+            })
         } else {
-            // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
+            // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn
+            // and slot.
             turn.run(&mut fiber, self.own_task, |fiber, turn| unsafe { fiber.resume(turn) })
         };
-        if preempted || self.held {
-            self.held = preempted;
+        if preempted || self.was_preempted {
+            self.was_preempted = preempted;
             // SAFETY: only a task's whole body is preempted, whose waker this is, on this worker.
-            unsafe { preempt::hold_or_release(context.waker(), preempted) };
+            unsafe { preempt::mark_or_clear(context.waker(), preempted) };
         }
         match slot {
             Slot::Result(result) => {
@@ -345,17 +372,21 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
 
 impl<C, T> Drop for Direct<C, T> {
     fn drop(&mut self) {
-        let State::Suspended(mut fiber) = mem::replace(&mut self.state, State::Finished) else { return };
+        let State::Suspended(mut fiber) = mem::replace(&mut self.state, State::Finished) else {
+            return;
+        };
         if thread_end::has_begun() {
             return give_up(fiber);
         }
         let mut slot = Slot::<C, T>::Empty;
         let turn = Turn::new(Waker::noop(), self.name.as_deref(), (&raw mut slot).cast(), true);
-        // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and slot.
-        // If it was preempted it runs on, without being preempted again, to where it suspends by itself. (The engine has
-        // left it that far already, unless the runtime is shutting down.)
+        // SAFETY: the fiber is suspended in `call` of these types, which expects such a turn and
+        // slot. If it was preempted it runs on, without being preempted again, to where it suspends
+        // by itself. (The engine has left it that far already, unless the runtime is shutting
+        // down.)
         turn.run(&mut fiber, false, |fiber, turn| unsafe { fiber.resume(turn) });
-        // Without a result the code has swallowed every cancellation; its frames stay as they are for ever.
+        // Without a result the code has swallowed every cancellation; its frames stay as they are
+        // for ever.
         let Slot::Result(result) = slot else { return give_up(fiber) };
         thread_end::count_out();
         drop(ManuallyDrop::into_inner(fiber));
@@ -388,8 +419,8 @@ impl<C, T> fmt::Debug for Direct<C, T> {
 /// The job: calls the closure, and keeps its panic for the one who resumes last.
 ///
 /// # Safety
-/// The header's turn is a `Turn` whose slot is a `Slot<C, T>`, in this and every later turn; in this one the
-/// slot holds the closure.
+/// The header's turn is a `Turn` whose slot is a `Slot<C, T>`, in this and every later turn; in
+/// this one the slot holds the closure.
 unsafe fn call<C: FnOnce() -> T, T>(header: &Header) {
     // SAFETY: the caller's; the resumer does not touch the slot while the code runs.
     let first = unsafe { &mut *Turn::slot(header).cast::<Slot<C, T>>() };

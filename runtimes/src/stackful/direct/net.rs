@@ -54,8 +54,8 @@ impl From<net::TcpListener> for TcpListener {
     }
 }
 
-/// A TCP connection for direct-style code. It reads and writes through [`Read`] and [`Write`], so buffered readers
-/// and everything else that is written for blocking streams works with it.
+/// A TCP connection for direct-style code. It reads and writes through [`Read`] and [`Write`], so
+/// buffered readers and everything else that is written for blocking streams works with it.
 #[derive(Debug)]
 pub struct TcpStream(net::TcpStream);
 
@@ -88,7 +88,8 @@ impl From<net::TcpStream> for TcpStream {
     }
 }
 
-/// Through a shared reference too, as for the standard library's stream: one task reads while another writes.
+/// Through a shared reference too, as for the standard library's stream: one task reads while
+/// another writes.
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         wait(self.0.read(buffer))

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::region::Closed;
 
-/// Wraps a global allocator so that code in a region may use it: preempted in the middle of an allocation, it would be entered
-/// again by the next task.
+/// Wraps a global allocator so that code in a region may use it: preempted in the middle of an
+/// allocation, it would be entered again by the next task.
 ///
-/// The C library's allocator does not need it where the library is linked dynamically: code of shared libraries is never
-/// preempted. An allocator that is compiled into the executable needs it, and so does everything with a statically
-/// linked C library.
+/// The C library's allocator does not need it where the library is linked dynamically: code of
+/// shared libraries is never preempted. An allocator that is compiled into the executable needs it,
+/// and so does everything with a statically linked C library.
 ///
 /// ```
 /// use std::alloc::System;

@@ -6,8 +6,8 @@ use std::ptr;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
-/// Bytes of the stack. The kernel's frame takes up to 12 KiB of it with all of a large processor's registers, and other
-/// libraries' handlers that ours calls should find what they are used to.
+/// Bytes of the stack. The kernel's frame takes up to 12 KiB of it with all of a large processor's
+/// registers, and other libraries' handlers that ours calls should find what they are used to.
 const SIZE: usize = 64 * 1024;
 
 /// An alternate signal stack, the calling thread's until it is dropped there.
@@ -31,7 +31,8 @@ impl AlternateStack {
         let mut stack = Self { mapping, bytes, former: no_stack() };
         // SAFETY: the lowest page of the mapping just made.
         unsafe { mprotect(mapping, page, MprotectFlags::empty())? };
-        let own = libc::stack_t { ss_sp: mapping.wrapping_byte_add(page), ss_flags: 0, ss_size: SIZE };
+        let own =
+            libc::stack_t { ss_sp: mapping.wrapping_byte_add(page), ss_flags: 0, ss_size: SIZE };
         stack.former = exchange(&own)?;
         Ok(stack)
     }
@@ -52,7 +53,8 @@ fn no_stack() -> libc::stack_t {
 
 fn exchange(new: &libc::stack_t) -> io::Result<libc::stack_t> {
     let mut former = MaybeUninit::uninit();
-    // SAFETY: both point to such structures; the new stack stays mapped until it is exchanged again.
+    // SAFETY: both point to such structures; the new stack stays mapped until it is exchanged
+    // again.
     if unsafe { libc::sigaltstack(new, former.as_mut_ptr()) } != 0 {
         return Err(io::Error::last_os_error());
     }

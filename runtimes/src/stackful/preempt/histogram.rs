@@ -1,4 +1,5 @@
-//! Histograms of times, recorded without allocation: eight steps to each doubling, so a value is off by 6 % at most.
+//! Histograms of times, recorded without allocation: eight steps to each doubling, so a value is
+//! off by 6 % at most.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -70,17 +71,23 @@ impl Histogram {
 
     /// The buckets that are not empty, ascending: smallest value and number of values.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.0.iter().enumerate().filter(|&(_, &count)| count != 0).map(|(n, &count)| (lowest(n), count))
+        self.0
+            .iter()
+            .enumerate()
+            .filter(|&(_, &count)| count != 0)
+            .map(|(n, &count)| (lowest(n), count))
     }
 
-    /// The value that `quantile` (0.0 to 1.0) of all do not exceed, rounded to the middle of its bucket; 0 when there is none.
+    /// The value that `quantile` (0.0 to 1.0) of all do not exceed, rounded to the middle of its
+    /// bucket; 0 when there is none.
     pub fn value_at(&self, quantile: f64) -> u64 {
         let rank = (quantile.clamp(0.0, 1.0) * self.len() as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
         for (n, &count) in self.0.iter().enumerate() {
             seen += count;
             if seen >= rank {
-                return lowest(n) + (lowest((n + 1).min(BUCKETS - 1)).saturating_sub(lowest(n))) / 2;
+                return lowest(n)
+                    + (lowest((n + 1).min(BUCKETS - 1)).saturating_sub(lowest(n))) / 2;
             }
         }
         0
@@ -96,9 +103,9 @@ mod tests {
         for n in 0..BUCKETS {
             assert_eq!(bucket(lowest(n)), n);
         }
-        for value in
-            (0..64).flat_map(|bit| [1u64 << bit, (1 << bit) + 1, (1u64 << bit).wrapping_sub(1), u64::MAX >> bit])
-        {
+        for value in (0..64).flat_map(|bit| {
+            [1u64 << bit, (1 << bit) + 1, (1u64 << bit).wrapping_sub(1), u64::MAX >> bit]
+        }) {
             let n = bucket(value);
             assert!(lowest(n) <= value && (n + 1 == BUCKETS || lowest(n + 1) > value), "{value}");
         }

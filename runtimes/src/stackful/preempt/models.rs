@@ -1,11 +1,14 @@
-//! Models of the words between worker, handler and monitor that loom explores in every interleaving and memory order.
+//! Models of the words between worker, handler and monitor that loom explores in every interleaving
+//! and memory order.
 //!
-//! They run the real words and the real alarm. The kernel is one word, which holds the signal that is on its way, and orders
-//! nothing. **The handler is a call on the worker's own thread**, at every point between two of the worker's steps: it does so
-//! if a signal is there, which is up to the interleaving with the monitor. That is what happens, and no less: a handler runs
-//! to its end before the worker goes on, on the worker's own view of memory. (As a thread beside the worker it could do what no
-//! handler can, and its orderings would be checked against the wrong thread.) What loom cannot see is the compiler's freedom
-//! to move the worker's steps, which the compiler fences take away.
+//! They run the real words and the real alarm. The kernel is one word, which holds the signal that
+//! is on its way, and orders nothing. **The handler is a call on the worker's own thread**, at
+//! every point between two of the worker's steps: it does so if a signal is there, which is up to
+//! the interleaving with the monitor. That is what happens, and no less: a handler runs to its end
+//! before the worker goes on, on the worker's own view of memory. (As a thread beside the worker it
+//! could do what no handler can, and its orderings would be checked against the wrong thread.) What
+//! loom cannot see is the compiler's freedom to move the worker's steps, which the compiler fences
+//! take away.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ const fn start_of(slice: u64) -> u64 {
 }
 
 /// The worker's words, and the kernel.
-struct Bed {
+struct Fixture {
     words: Words<usize>,
     /// The slice that the signal on its way was sent for, or 0.
     on_its_way: AtomicU64,
@@ -34,7 +37,7 @@ struct Bed {
     ended: [AtomicBool; 2],
 }
 
-impl Bed {
+impl Fixture {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             words: Words::new(),
@@ -44,21 +47,24 @@ impl Bed {
         })
     }
 
-    /// A bed with a worker in it, and a monitor that looks so many times.
+    /// A fixture with a worker in it, and a monitor that looks so many times.
     fn watched(looks: usize) -> (Arc<Self>, thread::JoinHandle<()>) {
-        let bed = Self::new();
-        bed.words.set_recipient(Some(0));
+        let fixture = Self::new();
+        fixture.words.set_recipient(Some(0));
         let monitor = thread::spawn({
-            let bed = bed.clone();
-            move || (0..looks).for_each(|_| bed.look())
+            let fixture = fixture.clone();
+            move || (0..looks).for_each(|_| fixture.look())
         });
-        (bed, monitor)
+        (fixture, monitor)
     }
 
     /// The monitor looks once: whatever runs has overrun its slice.
     fn look(&self) {
         if let Some((slice, started_ns)) = self.words.running() {
-            assert!(started_ns >= start_of(slice), "slice {slice} is judged by the beginning {started_ns}");
+            assert!(
+                started_ns >= start_of(slice),
+                "slice {slice} is judged by the beginning {started_ns}"
+            );
             self.judged.fetch_or(1 << slice, Relaxed);
             self.send(slice);
         }
@@ -79,7 +85,7 @@ impl Bed {
 
 /// The worker's side of a run, with what it knows that the words should not contradict.
 struct Worker<'a> {
-    bed: &'a Bed,
+    fixture: &'a Fixture,
     /// The slice that is armed and has not been taken.
     armed: Cell<u64>,
     /// A `NoPreempt` is held.
@@ -88,17 +94,21 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(bed: &'a Bed) -> Self {
-        Self { bed, armed: Cell::new(0), guarded: Cell::new(false), taken: Cell::new(0) }
+    fn new(fixture: &'a Fixture) -> Self {
+        Self { fixture, armed: Cell::new(0), guarded: Cell::new(false), taken: Cell::new(0) }
     }
 
-    /// A point between two steps: the signal comes here if it is on its way. True: the thread is diverted.
+    /// A point between two steps: the signal comes here if it is on its way. True: the thread is
+    /// diverted.
     fn interrupted(&self) -> bool {
-        let signal = self.bed.on_its_way.swap(0, Relaxed);
+        let signal = self.fixture.on_its_way.swap(0, Relaxed);
         if signal == 0 {
             return false;
         }
-        let verdict = self.bed.words.take(|| if self.guarded.get() { Err(Refusal::Guarded) } else { Ok(()) });
+        let verdict = self
+            .fixture
+            .words
+            .take(|| if self.guarded.get() { Err(Refusal::Guarded) } else { Ok(()) });
         let armed = self.armed.get();
         let own = if self.guarded.get() { Err(Refusal::Guarded) } else { Ok(()) };
         match verdict {
@@ -106,47 +116,58 @@ impl<'a> Worker<'a> {
             Err(Refusal::Stale) => assert_ne!(armed, signal, "its own signal"),
             verdict => {
                 // Or a late signal has come just when the monitor was sending the next.
-                let judged = self.bed.judged.fetch_or(0, Relaxed) & (1 << armed) != 0;
-                assert!(armed != 0 && judged && verdict == own, "{verdict:?} for slice {armed}, which has not overrun");
-                assert!(self.bed.words.sent_ns() > start_of(armed), "the time of another signal");
+                let judged = self.fixture.judged.fetch_or(0, Relaxed) & (1 << armed) != 0;
+                assert!(
+                    armed != 0 && judged && verdict == own,
+                    "{verdict:?} for slice {armed}, which has not overrun"
+                );
+                assert!(
+                    self.fixture.words.sent_ns() > start_of(armed),
+                    "the time of another signal"
+                );
             }
         }
         if verdict.is_ok() {
             self.taken.set(self.taken.get() + 1);
             self.armed.set(0);
         }
-        let running = self.bed.words.running().map_or(0, |(slice, _)| slice);
-        assert_eq!(running, self.armed.get(), "refused, the slice may still be preempted; taken, it may not");
+        let running = self.fixture.words.running().map_or(0, |(slice, _)| slice);
+        assert_eq!(
+            running,
+            self.armed.get(),
+            "refused, the slice may still be preempted; taken, it may not"
+        );
         verdict.is_ok()
     }
 
-    /// The coroutine enters a region in a new slice, computes, and leaves it, interrupted at any point.
+    /// The coroutine enters a region in a new slice, computes, and leaves it, interrupted at any
+    /// point.
     fn slice(&self, slice: u64) {
-        self.bed.words.set_started_ns(start_of(slice));
+        self.fixture.words.set_started_ns(start_of(slice));
         self.interrupted();
-        self.bed.words.arm(slice);
+        self.fixture.words.arm(slice);
         self.armed.set(slice);
         if self.interrupted() {
             // The first instruction of the trampoline.
             assert!(!self.interrupted(), "the slice is taken twice");
         }
-        self.bed.words.disarm();
+        self.fixture.words.disarm();
         self.armed.set(0);
         self.interrupted();
     }
 }
 
-/// A signal takes the slice that it was sent for, once, or nothing; there is one in flight; the monitor judges no slice by an
-/// older one's beginning.
+/// A signal takes the slice that it was sent for, once, or nothing; there is one in flight; the
+/// monitor judges no slice by an older one's beginning.
 ///
-/// Fails when the handler reads `armed` without clearing it, does not compare it with `target`, or does not put it back; when
-/// `pending` is not set, not looked at or not cleared; when `armed` is stored or loaded Relaxed, in the handler too; and when
-/// `pending` is stored or swapped Relaxed.
+/// Fails when the handler reads `armed` without clearing it, does not compare it with `target`, or
+/// does not put it back; when `pending` is not set, not looked at or not cleared; when `armed` is
+/// stored or loaded Relaxed, in the handler too; and when `pending` is stored or swapped Relaxed.
 #[test]
 fn a_signal_takes_its_own_slice_or_none() {
     explore(3, || {
-        let (bed, monitor) = Bed::watched(3);
-        let worker = Worker::new(&bed);
+        let (fixture, monitor) = Fixture::watched(3);
+        let worker = Worker::new(&fixture);
         worker.slice(1);
         worker.slice(2);
         monitor.join().unwrap();
@@ -160,11 +181,11 @@ fn a_signal_takes_its_own_slice_or_none() {
 #[test]
 fn a_refused_signal_is_followed_by_another() {
     explore(3, || {
-        let (bed, monitor) = Bed::watched(2);
-        let worker = Worker::new(&bed);
+        let (fixture, monitor) = Fixture::watched(2);
+        let worker = Worker::new(&fixture);
         worker.guarded.set(true);
-        bed.words.set_started_ns(start_of(1));
-        bed.words.arm(1);
+        fixture.words.set_started_ns(start_of(1));
+        fixture.words.arm(1);
         worker.armed.set(1);
         worker.interrupted();
         worker.guarded.set(false);
@@ -173,34 +194,35 @@ fn a_refused_signal_is_followed_by_another() {
         // What the monitor has sent by now has come, or comes here.
         worker.interrupted();
         if worker.taken.get() == 0 {
-            bed.look();
+            fixture.look();
             assert!(worker.interrupted(), "another is sent, and taken");
         }
         assert_eq!(worker.taken.get(), 1);
     });
 }
 
-/// A worker that stops takes no signals any more: its thread may end. A signal that was on its way then keeps none from the
-/// thread that is the worker next.
+/// A worker that stops takes no signals any more: its thread may end. A signal that was on its way
+/// then keeps none from the thread that is the worker next.
 ///
-/// Fails when `send` lets the lock go before it has sent, and when `set_recipient` leaves `pending` as it is.
+/// Fails when `send` lets the lock go before it has sent, and when `set_recipient` leaves `pending`
+/// as it is.
 #[test]
 fn no_signal_goes_to_a_thread_that_has_ended() {
     explore(3, || {
-        let (bed, monitor) = Bed::watched(2);
-        bed.words.set_started_ns(start_of(1));
-        bed.words.arm(1);
-        bed.words.disarm();
-        bed.words.set_recipient(None);
-        bed.ended[0].store(true, Relaxed);
+        let (fixture, monitor) = Fixture::watched(2);
+        fixture.words.set_started_ns(start_of(1));
+        fixture.words.arm(1);
+        fixture.words.disarm();
+        fixture.words.set_recipient(None);
+        fixture.ended[0].store(true, Relaxed);
         // It takes signals on its way with it.
-        bed.on_its_way.store(0, Relaxed);
-        bed.words.set_recipient(Some(1));
-        let worker = Worker::new(&bed);
+        fixture.on_its_way.store(0, Relaxed);
+        fixture.words.set_recipient(Some(1));
+        let worker = Worker::new(&fixture);
         worker.slice(2);
         monitor.join().unwrap();
         worker.interrupted();
-        assert!(bed.send(3), "nothing is in flight");
+        assert!(fixture.send(3), "nothing is in flight");
     });
 }
 
@@ -211,27 +233,30 @@ fn alarm_here() -> Alarm {
     alarm
 }
 
-/// A monitor that goes to sleep while workers enter regions wakes up; one that slept on would show as a deadlock.
+/// A monitor that goes to sleep while workers enter regions wakes up; one that slept on would show
+/// as a deadlock.
 ///
-/// Fails without the barrier of either side, without the monitor's look after it, and when ringing does not wake.
+/// Fails without the barrier of either side, without the monitor's look after it, and when ringing
+/// does not wake.
 #[test]
 fn a_region_that_is_entered_wakes_the_monitor() {
     explore_with_barriers(3, || {
-        let (alarm, beds) = (alarm_here(), [Bed::new(), Bed::new()]);
+        let (alarm, beds) = (alarm_here(), [Fixture::new(), Fixture::new()]);
         let enter = |n: usize, leave: bool| {
-            let (alarm, bed) = (alarm.clone(), beds[n].clone());
+            let (alarm, fixture) = (alarm.clone(), beds[n].clone());
             thread::spawn(move || {
-                bed.words.arm(1);
+                fixture.words.arm(1);
                 alarm.ring();
                 if leave {
-                    bed.words.disarm();
+                    fixture.words.disarm();
                 }
             })
         };
         let (leaves, stays) = (enter(0, true), enter(1, false));
-        let sleep = || alarm.sleep(|| beds.iter().any(|bed| bed.words.running().is_some()));
+        let sleep = || alarm.sleep(|| beds.iter().any(|fixture| fixture.words.running().is_some()));
         sleep();
-        // The monitor may have been woken for the one that leaves, and sleeps again when it has left.
+        // The monitor may have been woken for the one that leaves, and sleeps again when it has
+        // left.
         leaves.join().unwrap();
         while beds[1].words.running().is_none() {
             sleep();

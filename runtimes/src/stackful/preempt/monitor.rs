@@ -1,14 +1,16 @@
-//! The monitor: one thread for each runtime that slices. It looks at the workers and signals those whose coroutine has
-//! overrun its slice.
+//! The monitor: one thread for each runtime that slices. It looks at the workers and signals those
+//! whose coroutine has overrun its slice.
 //!
-//! Go's sysmon cannot know when a slice began, so it looks every 20 µs and, while it finds nothing to do, ever less often,
-//! down to every 10 ms. Here each slice carries the time of its beginning, so the monitor knows when it must look
-//! next: at the end of the first slice that is open, and if none is, a slice from now, because none can end earlier.
-//! The bounds are Go's, 20 µs and 10 ms. After some looks at which no worker was in a region and none had
-//! been, it goes to sleep until one enters a region.
+//! Go's sysmon cannot know when a slice began, so it looks every 20 µs and, while it finds nothing
+//! to do, ever less often, down to every 10 ms. Here each slice carries the time of its beginning,
+//! so the monitor knows when it must look next: at the end of the first slice that is open, and if
+//! none is, a slice from now, because none can end earlier. The bounds are Go's, 20 µs and 10 ms.
+//! After some looks at which no worker was in a region and none had been, it goes to sleep until
+//! one enters a region.
 //!
-//! **Going to sleep** is a store of `asleep` and a look at all workers, entering a region a store of `armed` and a look at
-//! `asleep`; with a barrier between the two on both sides (the worker's is free), one of them sees the other.
+//! **Going to sleep** is a store of `asleep` and a look at all workers, entering a region a store
+//! of `armed` and a look at `asleep`; with a barrier between the two on both sides (the worker's is
+//! free), one of them sees the other.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -78,7 +80,8 @@ impl Alarm {
         }
     }
 
-    /// The monitor sleeps until `anything` is there: it is asked after whoever makes it true will ring.
+    /// The monitor sleeps until `anything` is there: it is asked after whoever makes it true will
+    /// ring.
     pub(super) fn sleep(&self, anything: impl Fn() -> bool) {
         self.0.asleep.store(true, Relaxed);
         barrier::heavy();
@@ -126,8 +129,8 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
-/// Looks at every worker, and signals those that are due. Returns how long to pause, and whether there was
-/// a slice that was not there at the last look.
+/// Looks at every worker, and signals those that are due. Returns how long to pause, and whether
+/// there was a slice that was not there at the last look.
 fn look(shared: &Shared, seen: &mut [Seen], now: u64) -> (u64, bool) {
     let slice_ns = shared.slice_ns;
     let mut next = now + slice_ns.min(PAUSE_MAX_NS);
@@ -142,8 +145,11 @@ fn look(shared: &Shared, seen: &mut [Seen], now: u64) -> (u64, bool) {
         }
         if due <= now {
             slot.signal(slice);
-            let retry_ns =
-                if seen.slice == slice { (2 * seen.retry_ns).min(slice_ns.max(PAUSE_MIN_NS)) } else { PAUSE_MIN_NS };
+            let retry_ns = if seen.slice == slice {
+                (2 * seen.retry_ns).min(slice_ns.max(PAUSE_MIN_NS))
+            } else {
+                PAUSE_MIN_NS
+            };
             *seen = Seen { slice, sent_ns: now, retry_ns };
             due = now + retry_ns;
         }
@@ -155,8 +161,8 @@ fn look(shared: &Shared, seen: &mut [Seen], now: u64) -> (u64, bool) {
 /// Sends `SIGURG` to a thread of this process.
 pub(super) fn tgkill(thread: Pid) -> bool {
     let process = rustix::process::getpid().as_raw_pid();
-    // SAFETY: the call takes three numbers. The thread is alive while it is registered, and a signal that it does
-    // not want does no harm.
+    // SAFETY: the call takes three numbers. The thread is alive while it is registered, and a
+    // signal that it does not want does no harm.
     unsafe { libc::syscall(libc::SYS_tgkill, process, thread.as_raw_pid(), libc::SIGURG) == 0 }
 }
 

@@ -9,8 +9,8 @@ use super::region;
 use super::trampoline::{self, Interrupted};
 use crate::metrics::Counter;
 
-/// Room that the interrupted stack must have left at least, in bytes: the red zone, the registers, and the frames of
-/// the suspension, which unoptimised are some 2 KiB.
+/// Room that the interrupted stack must have left at least, in bytes: the red zone, the registers,
+/// and the frames of the suspension, which unoptimised are some 2 KiB.
 const ROOM: usize = 6 * 1024;
 
 /// The same without the floating-point registers, whose size depends on the processor.
@@ -85,17 +85,26 @@ fn is_own_code(address: usize) -> bool {
     if super::tests::RULES_OFF.load(Relaxed) {
         return true;
     }
-    (CODE_START.load(Relaxed)..CODE_END.load(Relaxed)).contains(&address) && !trampoline::holds(address)
+    (CODE_START.load(Relaxed)..CODE_END.load(Relaxed)).contains(&address)
+        && !trampoline::holds(address)
 }
 
-/// Finds the executable's code: the segment of the main program that holds this very function. False: this code
-/// is part of a shared library.
+/// Finds the executable's code: the segment of the main program that holds this very function.
+/// False: this code is part of a shared library.
 pub(super) fn find_own_code() -> bool {
-    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, found: *mut libc::c_void) -> c_int {
-        // SAFETY: the loader passes one object's description, valid during the call, with that many headers.
+    unsafe extern "C" fn look(
+        info: *mut libc::dl_phdr_info,
+        _: usize,
+        found: *mut libc::c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes one object's description, valid during the call, with that many
+        // headers.
         let (base, headers) = unsafe {
             let info = &*info;
-            (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()))
+            (
+                info.dlpi_addr as usize,
+                std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()),
+            )
         };
         for header in headers {
             let start = base.wrapping_add(header.p_vaddr as usize);

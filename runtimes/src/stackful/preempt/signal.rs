@@ -1,9 +1,9 @@
-//! The process's `SIGURG` handler: installed while any runtime slices, calling the one that was there before, and replaced by it
-//! at the end.
+//! The process's `SIGURG` handler: installed while any runtime slices, calling the one that was
+//! there before, and replaced by it at the end.
 //!
-//! Every signal is passed on, also those that the monitor sent: the kernel keeps one pending signal of a kind, so ours
-//! may stand for another library's as well. (Go passes them on for the same reason.) For those who ignore
-//! `SIGURG`, which is its default, nothing happens.
+//! Every signal is passed on, also those that the monitor sent: the kernel keeps one pending signal
+//! of a kind, so ours may stand for another library's as well. (Go passes them on for the same
+//! reason.) For those who ignore `SIGURG`, which is its default, nothing happens.
 
 use std::ffi::c_int;
 use std::io;
@@ -38,16 +38,18 @@ impl Installed {
     /// What `sigaction` says.
     pub(super) fn new() -> io::Result<Self> {
         let mut shares = SHARES.lock().unwrap_or_else(PoisonError::into_inner);
-        // It is there although nobody shares it when another library's, installed above it, kept it from going.
+        // It is there although nobody shares it when another library's, installed above it, kept it
+        // from going.
         if shares.1.is_none() {
             let former = exchange(None)?;
             FORMER_FLAGS.store(former.sa_flags as usize, Relaxed);
             // Release pairs with the handler's Acquire load, which must see the flags.
             FORMER.store(former.sa_sigaction, Release);
             let mut own = former;
-            own.sa_sigaction = handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
-            // On the alternate stack, as coroutines have no room; and not nested on it. What the former handler blocked
-            // stays blocked.
+            own.sa_sigaction =
+                handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
+            // On the alternate stack, as coroutines have no room; and not nested on it. What the
+            // former handler blocked stays blocked.
             own.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
             exchange(Some(&own))?;
             shares.1 = Some(former);
@@ -64,7 +66,8 @@ impl Drop for Installed {
         if shares.0 != 0 {
             return;
         }
-        // If another library has installed its own above ours, it may call ours: that stays, passing signals on.
+        // If another library has installed its own above ours, it may call ours: that stays,
+        // passing signals on.
         if exchange(None).is_ok_and(|now| is_ours(&now))
             && let Some(former) = shares.1.take()
         {
@@ -74,14 +77,19 @@ impl Drop for Installed {
 }
 
 fn is_ours(action: &libc::sigaction) -> bool {
-    action.sa_sigaction == handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize
+    action.sa_sigaction
+        == handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize
 }
 
 /// Sets the action, or only reads it.
 fn exchange(new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut former = MaybeUninit::uninit();
-    // SAFETY: both point to such structures, or to nothing; `handle` may run at any time from here on.
-    if unsafe { libc::sigaction(SIGNAL, new.map_or(ptr::null(), ptr::from_ref), former.as_mut_ptr()) } != 0 {
+    // SAFETY: both point to such structures, or to nothing; `handle` may run at any time from here
+    // on.
+    if unsafe {
+        libc::sigaction(SIGNAL, new.map_or(ptr::null(), ptr::from_ref), former.as_mut_ptr())
+    } != 0
+    {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the call succeeded, so it wrote the former one.
@@ -143,7 +151,8 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void
     }
     if FORMER_FLAGS.load(Relaxed) & libc::SA_SIGINFO as usize != 0 {
         // SAFETY: it was installed as such a function, and is called as the kernel would.
-        let former: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) = unsafe { mem::transmute(former) };
+        let former: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+            unsafe { mem::transmute(former) };
         former(signal, info, context);
     } else {
         // SAFETY: as above, without the flag.

@@ -1,4 +1,5 @@
-//! Time slicing of one runtime: its workers' slots, its monitor, and its share of the signal handler.
+//! Time slicing of one runtime: its workers' slots, its monitor, and its share of the signal
+//! handler.
 
 use std::fmt;
 use std::io;
@@ -38,12 +39,14 @@ struct Running {
     handler: Installed,
 }
 
-/// What slicing did, by time. The numbers of signals and refusals are with the runtime's other counters.
+/// What slicing did, by time. The numbers of signals and refusals are with the runtime's other
+/// counters.
 #[derive(Clone, Debug)]
 pub struct SliceStats {
     /// The slice that was asked for.
     pub slice: Duration,
-    /// Nanoseconds from sending a signal to the switch away from the coroutine, for each preemption.
+    /// Nanoseconds from sending a signal to the switch away from the coroutine, for each
+    /// preemption.
     pub send_to_switch_ns: Histogram,
     /// Nanoseconds that the coroutine ran beyond its slice, for each preemption.
     pub overrun_ns: Histogram,
@@ -57,8 +60,7 @@ impl Slicer {
     pub(crate) fn start(workers: usize, slice: Duration) -> Result<Self, StartError> {
         trampoline::prepare().map_err(|why| StartError::Slicing { why })?;
         if !safe_point::find_own_code() {
-            let why =
-                "this code is part of a shared library, and only the main executable's is known to be safe to preempt";
+            let why = "this code is part of a shared library, and only the main executable's is known to be safe to preempt";
             return Err(StartError::Slicing { why });
         }
         if cfg!(target_feature = "crt-static") && !super::allocator::is_used() {
@@ -68,7 +70,9 @@ impl Slicer {
         let os = |what| move |source: io::Error| StartError::Os { what, source };
         let alarm = Alarm::default();
         let slice_ns = slice.as_nanos().clamp(1, u128::from(u64::MAX / 4)) as u64;
-        let slots = (0..workers).map(|index| CachePadded::new(Slot::new(index, slice_ns, alarm.clone()))).collect();
+        let slots = (0..workers)
+            .map(|index| CachePadded::new(Slot::new(index, slice_ns, alarm.clone())))
+            .collect();
         let shared = Arc::new(Shared { slots, alarm, slice_ns });
         let handler = Installed::new().map_err(os("SIGURG handler"))?;
         let monitor = thread::Builder::new()
@@ -90,7 +94,11 @@ impl Slicer {
     /// # Safety
     /// Nobody else is this worker, and the calling thread is the one writer of `counters`
     /// meanwhile. The value is dropped, on this thread, before those that it was given before.
-    pub(crate) unsafe fn register<'a>(&'a self, index: usize, counters: &'a Block) -> Registered<'a> {
+    pub(crate) unsafe fn register<'a>(
+        &'a self,
+        index: usize,
+        counters: &'a Block,
+    ) -> Registered<'a> {
         let stack = AlternateStack::install().expect("memory for an alternate signal stack");
         let slot = &*self.shared.slots[index];
         slot.set_thread(Some(counters));

@@ -1,4 +1,5 @@
-//! What the handler and the monitor know of one worker: which coroutine runs, whether in a region, since when.
+//! What the handler and the monitor know of one worker: which coroutine runs, whether in a region,
+//! since when.
 
 use std::cell::Cell;
 use std::ptr;
@@ -25,8 +26,8 @@ thread_local! {
 /// The slot of the calling thread.
 #[inline]
 pub(crate) fn current<'a>() -> Option<&'a Slot> {
-    // SAFETY: whoever sets it keeps the slot alive until it is null again (`Registered`), and code that runs on a
-    // worker's thread while it is set does not outlive the worker.
+    // SAFETY: whoever sets it keeps the slot alive until it is null again (`Registered`), and code
+    // that runs on a worker's thread while it is set does not outlive the worker.
     unsafe { CURRENT.get().as_ref() }
 }
 
@@ -39,7 +40,8 @@ pub(super) fn set_current(slot: *const Slot) -> *const Slot {
 pub(crate) struct Slot {
     /// The worker's number.
     index: usize,
-    /// The coroutine that may be preempted: the body of the running task. Null between tasks, and on other stacks.
+    /// The coroutine that may be preempted: the body of the running task. Null between tasks, and
+    /// on other stacks.
     fiber: Cell<*const Header>,
     /// Addresses of that coroutine's stack.
     lowest: Cell<usize>,
@@ -52,7 +54,8 @@ pub(crate) struct Slot {
     /// Set by the coroutine when it is suspended by force; cleared by its resumer.
     preempted: Cell<bool>,
 
-    /// What it shares with the monitor. The recipient is the thread, while one is registered, and its counters.
+    /// What it shares with the monitor. The recipient is the thread, while one is registered, and
+    /// its counters.
     words: Words<(Pid, *const Block)>,
     /// The same counters, for the handler.
     counters: Cell<*const Block>,
@@ -64,24 +67,27 @@ pub(crate) struct Slot {
     pub(super) overrun_ns: Recorder,
 }
 
-/// After a turn of a task that was preempted, or that had been: keeps the task on this worker, due to run, or lets it go.
+/// After a turn of a task that was preempted, or that had been: keeps the task on this worker, due
+/// to run, or lets it go.
 ///
 /// # Safety
-/// `waker` is that of the engine's task that this thread, a worker, is polling, and the coroutine is its whole body.
-pub(crate) unsafe fn hold_or_release(waker: &Waker, preempted: bool) {
+/// `waker` is that of the engine's task that this thread, a worker, is polling, and the coroutine
+/// is its whole body.
+pub(crate) unsafe fn mark_or_clear(waker: &Waker, preempted: bool) {
     match current() {
         Some(slot) if preempted => {
             // SAFETY: the caller's.
-            unsafe { task::hold(waker, slot.index) };
+            unsafe { task::mark_preempted(waker, slot.index) };
             waker.wake_by_ref();
         }
         // SAFETY: the caller's.
-        _ => unsafe { task::release(waker) },
+        _ => unsafe { task::clear_preempted(waker) },
     }
 }
 
-// SAFETY: cells are touched on the registered thread alone (by its code and by handlers that interrupt it), one thread
-// at a time; the pointer in `words` is valid while it is there and only used while it cannot go.
+// SAFETY: cells are touched on the registered thread alone (by its code and by handlers that
+// interrupt it), one thread at a time; the pointer in `words` is valid while it is there and only
+// used while it cannot go.
 unsafe impl Send for Slot {}
 // SAFETY: as above; everything else is atomic or locked.
 unsafe impl Sync for Slot {}
@@ -141,8 +147,8 @@ impl Slot {
         self.words.forget_signal();
     }
 
-    // What the worker's own code does. Between two of its steps a handler may run: nothing is armed unless all the cells
-    // are right.
+    // What the worker's own code does. Between two of its steps a handler may run: nothing is armed
+    // unless all the cells are right.
 
     #[inline]
     pub(super) fn open(&self) {
@@ -195,7 +201,8 @@ impl Slot {
         }
     }
 
-    /// Begins a turn of `fiber`, which may be preempted, or of another coroutine (`None`), which may not.
+    /// Begins a turn of `fiber`, which may be preempted, or of another coroutine (`None`), which
+    /// may not.
     pub(crate) fn enter(&self, fiber: Option<&Header>) -> Outer {
         let aside = self.put_aside();
         let bounds = fiber.map_or((0, 0), Header::bounds);
@@ -243,7 +250,9 @@ impl Slot {
     /// Decides whether to preempt what was interrupted, and diverts it.
     pub(super) fn interrupt(&self, mut interrupted: Interrupted<'_>) {
         self.count(Counter::SignalsDelivered);
-        let taken = self.words.take(|| safe_point::check(&interrupted, self.lowest.get()..self.highest.get()));
+        let taken = self
+            .words
+            .take(|| safe_point::check(&interrupted, self.lowest.get()..self.highest.get()));
         match taken {
             Ok(()) => {
                 self.count(Counter::Preemptions);
@@ -254,8 +263,8 @@ impl Slot {
     }
 
     fn count(&self, counter: Counter) {
-        // SAFETY: set while the thread is registered, and valid for as long. This thread is the writer of these
-        // counters: the ones that the handler counts are counted by nobody else.
+        // SAFETY: set while the thread is registered, and valid for as long. This thread is the
+        // writer of these counters: the ones that the handler counts are counted by nobody else.
         if let Some(counters) = unsafe { self.counters.get().as_ref() } {
             counters.add(counter, 1);
         }
@@ -273,7 +282,8 @@ impl Slot {
         self.words.send(slice, now_ns(), |(thread, counters)| {
             let sent = monitor::tgkill(thread);
             if sent {
-                // SAFETY: valid while it is there, and this thread is the only one that counts signals sent.
+                // SAFETY: valid while it is there, and this thread is the only one that counts
+                // signals sent.
                 unsafe { &*counters }.add(Counter::SignalsSent, 1);
             }
             sent

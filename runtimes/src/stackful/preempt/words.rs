@@ -1,14 +1,18 @@
-//! The words through which a worker, the handler that interrupts it, and the monitor agree on one signal.
+//! The words through which a worker, the handler that interrupts it, and the monitor agree on one
+//! signal.
 //!
-//! `armed` is the number of the current slice while the worker is in a region, else 0. Slice numbers are never used again.
-//! The monitor reads it, writes `target`, sets `pending`, sends. The handler swaps `armed` with 0 *first*: from then on
-//! no second signal can take the same slice, not even one that arrives on the first instruction of the trampoline. It
-//! clears `pending` and compares with `target`, so a signal that was on its way while the coroutine suspended hits
-//! nobody else. If it refuses it puts `armed` back; if it accepts, 0 stays until the coroutine is resumed.
+//! `armed` is the number of the current slice while the worker is in a region, else 0. Slice
+//! numbers are never used again. The monitor reads it, writes `target`, sets `pending`, sends. The
+//! handler swaps `armed` with 0 *first*: from then on no second signal can take the same slice, not
+//! even one that arrives on the first instruction of the trampoline. It clears `pending` and
+//! compares with `target`, so a signal that was on its way while the coroutine suspended hits
+//! nobody else. If it refuses it puts `armed` back; if it accepts, 0 stays until the coroutine is
+//! resumed.
 //!
-//! The handler runs on the worker's thread: between two steps of the worker, never beside one. What they share is therefore
-//! ordered by the program, as long as the compiler keeps the order (`compiler_fence`). The orderings below are for the monitor.
-//! The models (`models.rs`) run these very words, with the handler as a call between any two of the worker's steps.
+//! The handler runs on the worker's thread: between two steps of the worker, never beside one. What
+//! they share is therefore ordered by the program, as long as the compiler keeps the order
+//! (`compiler_fence`). The orderings below are for the monitor. The models (`models.rs`) run these
+//! very words, with the handler as a call between any two of the worker's steps.
 
 use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -84,7 +88,8 @@ impl<T: Copy> Words<T> {
     /// From here on `slice` may be preempted.
     #[inline]
     pub(super) fn arm(&self, slice: u64) {
-        // Release pairs with the Acquire load in `running`: the monitor then reads this slice's beginning, or a later one's.
+        // Release pairs with the Acquire load in `running`: the monitor then reads this slice's
+        // beginning, or a later one's.
         self.armed.store(slice, Release);
         compiler_fence(SeqCst);
     }
@@ -98,16 +103,19 @@ impl<T: Copy> Words<T> {
 
     // What the handler does.
 
-    /// A signal has come. Takes the slice that it was sent for, if that is the current one and `check` has nothing against it.
+    /// A signal has come. Takes the slice that it was sent for, if that is the current one and
+    /// `check` has nothing against it.
     pub(super) fn take(&self, check: impl FnOnce() -> Result<(), Refusal>) -> Result<(), Refusal> {
         // Relaxed: this thread wrote it.
         let armed = self.armed.swap(0, Relaxed);
         compiler_fence(SeqCst);
-        // Acquire pairs with the Release store in `send`: `target` is this signal's or a later one's.
+        // Acquire pairs with the Release store in `send`: `target` is this signal's or a later
+        // one's.
         self.pending.swap(false, Acquire);
         let verdict = match armed {
             0 => Err(Refusal::NoRegion),
-            // Acquire pairs with the Release store in `send`: `sent_ns` is this target's or a later one's.
+            // Acquire pairs with the Release store in `send`: `sent_ns` is this target's or a later
+            // one's.
             slice if slice != self.target.load(Acquire) => Err(Refusal::Stale),
             _ => check(),
         };
@@ -129,7 +137,8 @@ impl<T: Copy> Words<T> {
         }
     }
 
-    /// Sends the signal for `slice` with `send`, which says whether it could, unless one is on its way.
+    /// Sends the signal for `slice` with `send`, which says whether it could, unless one is on its
+    /// way.
     pub(super) fn send(&self, slice: u64, now_ns: u64, send: impl FnOnce(T) -> bool) {
         // Held until the signal is sent: the recipient is there for as long.
         let recipient = self.recipient.lock();
@@ -139,7 +148,8 @@ impl<T: Copy> Words<T> {
             return;
         }
         self.sent_ns.store(now_ns, Relaxed);
-        // Release pairs with the Acquire load in `take`, which may be that of a signal sent earlier.
+        // Release pairs with the Acquire load in `take`, which may be that of a signal sent
+        // earlier.
         self.target.store(slice, Release);
         // Release pairs with the Acquire swap in `take`.
         self.pending.store(true, Release);

@@ -1,4 +1,5 @@
-//! What the handler reads and edits of the interrupted registers, and the trampoline that it diverts to.
+//! What the handler reads and edits of the interrupted registers, and the trampoline that it
+//! diverts to.
 //!
 //! ```text
 //!   interrupted code's frames
@@ -14,8 +15,9 @@
 //! | frames of `preempted`     |    which suspends the coroutine, and returns when it is resumed
 //! ```
 //!
-//! RBX and R12 to R15 need no slot: the called function preserves them. The segment bases belong to the thread, which
-//! stays the same. Shadow stacks (CET) are not supported; Linux enables them only for programs built for them.
+//! RBX and R12 to R15 need no slot: the called function preserves them. The segment bases belong to
+//! the thread, which stays the same. Shadow stacks (CET) are not supported; Linux enables them only
+//! for programs built for them.
 
 use std::arch::global_asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count};
@@ -25,8 +27,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use super::{signal, slot};
 
-/// State components by their bits in XCR0: x87, SSE, AVX, and the three of AVX-512. Not the protection keys, which are the
-/// thread's, and not AMX, whose 8 KiB do not fit small stacks.
+/// State components by their bits in XCR0: x87, SSE, AVX, and the three of AVX-512. Not the
+/// protection keys, which are the thread's, and not AMX, whose 8 KiB do not fit small stacks.
 const SAVED: u64 = 0b1110_0111;
 
 /// The component of AMX tile data.
@@ -157,8 +159,9 @@ impl Interrupted<'_> {
 
     /// Whether all floating-point and vector state in use is among what the trampoline saves.
     pub(super) fn registers_can_be_saved(&self) -> bool {
-        // SAFETY: as above. The kernel's frame holds an XSAVE area here, whose header at byte 512 begins with the
-        // components that are in use; `prepare` has seen that the processor has XSAVE.
+        // SAFETY: as above. The kernel's frame holds an XSAVE area here, whose header at byte 512
+        // begins with the components that are in use; `prepare` has seen that the processor has
+        // XSAVE.
         let in_use = unsafe {
             let area = (*self.0).uc_mcontext.fpregs.cast::<u8>();
             if area.is_null() { 0 } else { ptr::read_unaligned(area.add(512).cast::<u64>()) }
@@ -170,7 +173,9 @@ impl Interrupted<'_> {
     pub(super) fn divert(&mut self) {
         let at = self.stack_pointer() - RED_ZONE - size_of::<usize>();
         // SAFETY: below the red zone of a stack with room, as `check` found; nothing else is there.
-        unsafe { ptr::with_exposed_provenance_mut::<usize>(at).write_unaligned(self.instruction()) };
+        unsafe {
+            ptr::with_exposed_provenance_mut::<usize>(at).write_unaligned(self.instruction())
+        };
         *self.register(libc::REG_RSP) = at as i64;
         *self.register(libc::REG_RIP) = (&raw const stampede_preempt_trampoline).addr() as i64;
     }
@@ -183,11 +188,15 @@ impl Interrupted<'_> {
 pub(super) fn prepare() -> Result<(), &'static str> {
     const OSXSAVE: u32 = 1 << 27;
     if __cpuid(1).ecx & OSXSAVE == 0 {
-        return Err("this processor or kernel has no XSAVE, with which interrupted registers are kept");
+        return Err(
+            "this processor or kernel has no XSAVE, with which interrupted registers are kept",
+        );
     }
     let (low, high): (u32, u32);
     // SAFETY: XGETBV of register 0 exists where OSXSAVE is set, and changes nothing else.
-    unsafe { std::arch::asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack)) };
+    unsafe {
+        std::arch::asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack))
+    };
     let mask = (u64::from(high) << 32 | u64::from(low)) & SAVED;
     // The legacy area and the header, then the components at places of the processor's choice.
     let bytes = (2..64)

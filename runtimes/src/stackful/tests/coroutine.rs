@@ -217,10 +217,15 @@ fn recursion_may_use_most_of_the_stack() {
     /// Uses more than 256 bytes a level.
     fn descend(levels: usize) -> usize {
         let filler = std::hint::black_box([levels as u8; 256]);
-        if levels == 0 { 0 } else { 1 + descend(levels - 1) + usize::from(filler[7]) - levels % 256 }
+        if levels == 0 {
+            0
+        } else {
+            1 + descend(levels - 1) + usize::from(filler[7]) - levels % 256
+        }
     }
     let size = 256 * 1024;
-    let mut coroutine = pin!(Coroutine::new(Pool::new(size), async move { descend(size / 2 / 384) }));
+    let mut coroutine =
+        pin!(Coroutine::new(Pool::new(size), async move { descend(size / 2 / 384) }));
     assert_eq!(poll(coroutine.as_mut()), Poll::Ready(size / 2 / 384));
 }
 

@@ -31,7 +31,11 @@ impl Drop for Named<'_> {
 }
 
 fn message(payload: Box<dyn std::any::Any + Send>) -> String {
-    payload.downcast_ref::<String>().cloned().or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap()
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string()))
+        .unwrap()
 }
 
 #[test]
@@ -342,7 +346,8 @@ fn code_that_catches_everything_is_given_up_when_its_owner_unwinds() {
 fn block_on_is_not_suspended<R: Runtime>() {
     let runtime = R::start(&Config::new(1)).unwrap();
     let mut code = pin!(direct(Pool::new(0), || {
-        let refused = catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { wait(Pending(1)) })));
+        let refused =
+            catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { wait(Pending(1)) })));
         assert!(message(refused.unwrap_err()).contains("was called outside direct-style code"));
         wait(Pending(1));
         runtime.block_on(async { 1 })

@@ -70,7 +70,9 @@ fn figures() {
     spin("poll and suspend: direct style, wait", direct(pool.clone(), || wait(forever())));
     for n in [10, 100, 1_000, 10_000] {
         round_robin(&format!("round robin over {n}: future"), n, forever);
-        round_robin(&format!("round robin over {n}: coroutine"), n, || Coroutine::new(&**pool, forever()));
+        round_robin(&format!("round robin over {n}: coroutine"), n, || {
+            Coroutine::new(&**pool, forever())
+        });
         round_robin(&format!("round robin over {n}: direct"), n, || {
             direct(pool.clone(), || {
                 loop {
@@ -81,7 +83,9 @@ fn figures() {
     }
     time("make, run, drop: boxed future", ROUNDS, || {
         for _ in 0..ROUNDS {
-            let _ = black_box(poll(black_box(Box::pin(Pending(0)) as Pin<Box<dyn Future<Output = ()>>>).as_mut()));
+            let _ = black_box(poll(
+                black_box(Box::pin(Pending(0)) as Pin<Box<dyn Future<Output = ()>>>).as_mut(),
+            ));
         }
     });
     time("make, run, drop: coroutine on a pooled stack", ROUNDS, || {
@@ -115,7 +119,8 @@ fn figures() {
     });
     time("make, run, drop: 20,000 stacks from the system", 20_000, || {
         let pool = Pool::new(64 * 1024);
-        let mut all: Vec<_> = (0..20_000).map(|_| Coroutine::new(&*pool, Pending(usize::MAX))).collect();
+        let mut all: Vec<_> =
+            (0..20_000).map(|_| Coroutine::new(&*pool, Pending(usize::MAX))).collect();
         for coroutine in &mut all {
             let _ = poll(Pin::new(coroutine));
         }

@@ -79,7 +79,11 @@ fn without_pooling_every_stack_is_mapped_and_unmapped() {
             });
         });
         let stats = pool.stats();
-        assert_eq!((stats.out, stats.ready, stats.discarded, stats.mapped_bytes), (0, 0, 0, 0), "{stats:?}");
+        assert_eq!(
+            (stats.out, stats.ready, stats.discarded, stats.mapped_bytes),
+            (0, 0, 0, 0),
+            "{stats:?}"
+        );
     }
     // A stack that is left when the pool goes keeps what it needs.
     let mut last = suspended(pool.clone());
@@ -103,7 +107,11 @@ fn stacks_given_back_on_another_thread_come_round() {
     finisher.join().unwrap();
     // One magazine on the other thread, its batches in the depot, and what was on the way.
     assert!(pool.stats().made <= 64 + 32 + 16 + 3, "{:?}", pool.stats());
-    assert!(pool.stats().out <= 64, "the thread that ended gave back what it kept: {:?}", pool.stats());
+    assert!(
+        pool.stats().out <= 64,
+        "the thread that ended gave back what it kept: {:?}",
+        pool.stats()
+    );
 }
 
 #[test]
@@ -272,8 +280,8 @@ fn a_hundred_thousand_live_coroutines_fit_the_default_number_of_areas() {
     let mut all: Vec<_> = (0..100_000).map(|_| suspended(&*pool)).collect();
     assert_eq!(pool.stats().made, 100_000);
     assert!(pool.stats().out >= 100_000);
-    // Other tests map things meanwhile, but nothing near two areas a stack. (Kernels before 6.13 have no guard
-    // markers; there this number of stacks is refused, and this test rightly fails.)
+    // Other tests map things meanwhile, but nothing near two areas a stack. (Kernels before 6.13
+    // have no guard markers; there this number of stacks is refused, and this test rightly fails.)
     assert!(areas().saturating_sub(before) < 10_000);
     for coroutine in &mut all {
         assert_eq!(poll(Pin::new(coroutine)), Poll::Ready(()));

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard};
 
 use contestant::Entry;
-use runtimes::scheduler::{Cause, Found, Notify, Origin, Scheduler, Site};
-use runtimes::{Body, Card, Executor, Runnable, Workers};
+use runtimes::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
+use runtimes::{Descriptor, Executor, Runnable, TaskKind, Workers};
 
 /// What lists, filters and the page show. `name` is the name of this file.
-const CARD: Card = Card {
+const DESCRIPTOR: Descriptor = Descriptor {
     name: Policy::NAME,
     summary: "A first-in-first-out queue under a lock for each worker, and a shared one; idle workers steal.",
     isolates: "What own queues are worth: the same locks as global-queue, less often contended.",
@@ -17,7 +17,7 @@ const CARD: Card = Card {
     relatives: &["global-queue", "work-stealing"],
     origin: runtimes::Origin::Ours,
     workers: Workers::Many,
-    body: Body::Stackless,
+    task: TaskKind::Stackless,
 };
 
 /// What all workers share. The engine drops it after the last worker, and its tasks with it.
@@ -49,8 +49,8 @@ impl Scheduler for Policy {
     }
 
     /// A task has become runnable: put it somewhere, and say whom to wake for it.
-    fn schedule(&self, at: Site<'_, Local>, task: Runnable, cause: Cause) -> Notify {
-        let Site::Worker(local) = at else {
+    fn schedule(&self, at: Caller<'_, Local>, task: Runnable, cause: Cause) -> Notify {
+        let Caller::Worker(local) = at else {
             self.shared.push(task);
             return Notify::One;
         };
@@ -66,18 +66,22 @@ impl Scheduler for Policy {
     }
 
     /// What this worker runs next. Oldest first is fair by itself; `tick` grows with every task.
-    fn next(&self, local: &mut Local, tick: u32) -> Option<Found> {
-        let own = || Some(Found::new(self.queues[local.index].pop()?, Origin::Local));
-        let shared = || Some(Found::new(self.shared.pop()?, Origin::Shared));
-        if tick.is_multiple_of(SHARED_FIRST) { shared().or_else(own) } else { own().or_else(shared) }
+    fn next(&self, local: &mut Local, tick: u32) -> Option<NextTask> {
+        let own = || Some(NextTask::new(self.queues[local.index].pop()?, TaskSource::Local));
+        let shared = || Some(NextTask::new(self.shared.pop()?, TaskSource::Shared));
+        if tick.is_multiple_of(SHARED_FIRST) {
+            shared().or_else(own)
+        } else {
+            own().or_else(shared)
+        }
     }
 
     /// What this worker can take from others, asked when `next` had nothing.
-    fn search(&self, local: &mut Local) -> Option<Found> {
+    fn search(&self, local: &mut Local) -> Option<NextTask> {
         // It begins with its neighbour, so that not all thieves go to the same victim.
         let others = (1..self.queues.len()).map(|i| (local.index + i) % self.queues.len());
         let task = others.map(|other| &self.queues[other]).find_map(Queue::pop)?;
-        Some(Found::new(task, Origin::Stolen { moved: 1 }))
+        Some(NextTask::new(task, TaskSource::Stolen { moved: 1 }))
     }
 
     /// How many tasks `next` would return: how tasks that are bound to this worker get their share.
@@ -116,5 +120,5 @@ impl Queue {
 
 /// The whole program: this policy on the shared engine, asked by the harness.
 fn main() -> ExitCode {
-    contestant::main::<Executor<Policy>>(&[Entry::new(&CARD)])
+    contestant::main::<Executor<Policy>>(&[Entry::new(&DESCRIPTOR)])
 }

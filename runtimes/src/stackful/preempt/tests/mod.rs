@@ -1,4 +1,5 @@
-//! That the rule about foreign code is needed: without it the C library's allocator is entered twice.
+//! That the rule about foreign code is needed: without it the C library's allocator is entered
+//! twice.
 
 use std::env;
 use std::process::{Command, Output};
@@ -65,7 +66,8 @@ fn allocate_in_regions() {
                 let mut kept: Vec<Vec<u8>> = vec![Vec::new(); 64];
                 let mut n = own;
                 while !done.load(Relaxed) {
-                    // SAFETY: the allocator is in a shared library. (Without that rule it is wrong: that is the test.)
+                    // SAFETY: the allocator is in a shared library. (Without that rule it is wrong:
+                    // that is the test.)
                     unsafe {
                         preemptible(|| {
                             for _ in 0..1_000 {

@@ -1,5 +1,5 @@
-//! What the handler decides about an interrupted instruction, and what it counts: on registers of our making, because one of the
-//! states (AMX tiles in use) needs a processor that few have.
+//! What the handler decides about an interrupted instruction, and what it counts: on registers of
+//! our making, because one of the states (AMX tiles in use) needs a processor that few have.
 
 use std::mem;
 
@@ -17,7 +17,7 @@ const TILES: u64 = 1 << 18;
 
 /// What a signal interrupts.
 #[derive(Clone, Copy)]
-struct Found {
+struct NextTask {
     /// The slice that it was sent for.
     target: u64,
     instruction: usize,
@@ -35,7 +35,7 @@ struct Bed {
 
 impl Bed {
     /// The handler runs. Returns where the thread goes on.
-    fn interrupt(&mut self, found: Found) -> usize {
+    fn interrupt(&mut self, found: NextTask) -> usize {
         let lowest = self.stack.as_mut_ptr().expose_provenance();
         self.slot.lowest.set(lowest);
         self.slot.highest.set(lowest + STACK_BYTES);
@@ -65,23 +65,29 @@ fn each_refusal_is_counted_as_what_it_is() {
     bed.slot.set_thread(Some(&counters));
 
     let own = each_refusal_is_counted_as_what_it_is as fn() as usize;
-    let fine = Found { target: SLICE, instruction: own, left: STACK_BYTES / 2, components: 0b111 };
+    let fine =
+        NextTask { target: SLICE, instruction: own, left: STACK_BYTES / 2, components: 0b111 };
     let diverted = bed.interrupt(fine);
     assert!(trampoline::holds(diverted));
     assert_eq!(counters.get(Counter::Preemptions), 1);
 
     let foreign = libc::getpid as unsafe extern "C" fn() -> libc::pid_t as usize;
     let refused = [
-        (Counter::RefusedStale, Found { target: SLICE - 1, ..fine }),
-        (Counter::RefusedForeignCode, Found { instruction: foreign, ..fine }),
-        (Counter::RefusedForeignCode, Found { instruction: diverted, ..fine }),
-        (Counter::RefusedForeignStack, Found { left: STACK_BYTES, ..fine }),
-        (Counter::RefusedLowStack, Found { left: 6 * 1024 - 1, ..fine }),
-        (Counter::RefusedRegisters, Found { components: fine.components | TILES, ..fine }),
+        (Counter::RefusedStale, NextTask { target: SLICE - 1, ..fine }),
+        (Counter::RefusedForeignCode, NextTask { instruction: foreign, ..fine }),
+        (Counter::RefusedForeignCode, NextTask { instruction: diverted, ..fine }),
+        (Counter::RefusedForeignStack, NextTask { left: STACK_BYTES, ..fine }),
+        (Counter::RefusedLowStack, NextTask { left: 6 * 1024 - 1, ..fine }),
+        (Counter::RefusedRegisters, NextTask { components: fine.components | TILES, ..fine }),
     ];
     for (counter, found) in refused {
         let before = counters.get(counter);
-        assert_eq!(bed.interrupt(found), found.instruction, "{}: it goes on as if nothing were", counter.name());
+        assert_eq!(
+            bed.interrupt(found),
+            found.instruction,
+            "{}: it goes on as if nothing were",
+            counter.name()
+        );
         assert_eq!(counters.get(counter), before + 1, "{}", counter.name());
     }
     let guard = NoPreempt::new();
@@ -89,6 +95,9 @@ fn each_refusal_is_counted_as_what_it_is() {
     assert_eq!(counters.get(Counter::RefusedGuarded), 1);
     drop(guard);
 
-    assert_eq!((counters.get(Counter::SignalsDelivered), counters.get(Counter::Preemptions)), (8, 1));
+    assert_eq!(
+        (counters.get(Counter::SignalsDelivered), counters.get(Counter::Preemptions)),
+        (8, 1)
+    );
     bed.slot.set_thread(None);
 }

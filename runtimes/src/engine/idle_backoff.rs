@@ -1,41 +1,43 @@
 //! When a worker that ran out of tasks should look for more: how eager it is, learnt from how long
 //! tasks have run.
 //!
-//! Fetching work from another worker costs both of them: the tasks, and whatever they touch, move to
-//! another core's cache; a push that finds a sleeper pays for a system call. That is well spent on
-//! tasks that last, and wasted on a burst of short ones that their owner would have finished before
-//! the thief was up. From the moment a worker got work until it runs dry again it is **busy**.
+//! Fetching work from another worker costs both of them: the tasks, and whatever they touch, move
+//! to another core's cache; a push that finds a sleeper pays for a system call. That is well spent
+//! on tasks that last, and wasted on a burst of short ones that their owner would have finished
+//! before the thief was up. From the moment a worker got work until it runs dry again it is
+//! **busy**.
 //!
 //! - After a busy time it searches at once, lingers a few microseconds in case more comes, and goes
 //!   to sleep, if the time was worth while (8 µs or more), or if polls are long.
-//! - Otherwise it first takes a **nap**, deaf to what other workers push (not to threads outside, nor
-//!   to work that it alone can do). A burst is over then; a backlog is still there. Naps grow while
-//!   busy times stay short.
+//! - Otherwise it first takes a **nap**, deaf to what other workers push (not to threads outside,
+//!   nor to work that it alone can do). A burst is over then; a backlog is still there. Naps grow
+//!   while busy times stay short.
 //!
-//! **Polls are long** for some time after any worker of the runtime has seen it ([`Pace`]): in a busy
-//! time of its own, or while it napped and others ran, polls took a microsecond or more on
+//! **Polls are long** for some time after any worker of the runtime has seen it ([`Pace`]): in a
+//! busy time of its own, or while it napped and others ran, polls took a microsecond or more on
 //! average. Then a task that waits for a napper would wait in vain, however short the napper's own
-//! tasks were. One thing weighs more: a **batch** of stolen tasks that was done in a short time. Who
-//! is in a long poll may be spawning short tasks by the thousand, and a thief that comes back for each
-//! batch takes more of its time than it saves. So then there is a nap all the same.
+//! tasks were. One thing weighs more: a **batch** of stolen tasks that was done in a short time.
+//! Who is in a long poll may be spawning short tasks by the thousand, and a thief that comes back
+//! for each batch takes more of its time than it saves. So then there is a nap all the same.
 //!
 //! A nap ends by itself and is followed by the look round and the sleep that every idle worker goes
-//! through, so no wake-up hides behind it; what it costs is at most its length, once, when work that
-//! lasts begins in the middle of one. There is no nap when nobody else runs, or when the reactor has
-//! sources and nobody waits for them. Lingering is the only spinning that a worker does.
+//! through, so no wake-up hides behind it; what it costs is at most its length, once, when work
+//! that lasts begins in the middle of one. There is no nap when nobody else runs, or when the
+//! reactor has sources and nobody waits for them. Lingering is the only spinning that a worker
+//! does.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Busy times from here on were worth the trouble: some times what a steal costs both sides, or what
-/// waking a thread costs the one who wakes it.
+/// Busy times from here on were worth the trouble: some times what a steal costs both sides, or
+/// what waking a thread costs the one who wakes it.
 const WORTH_WHILE: Duration = Duration::from_micros(8);
 /// How long a worker lingers before it goes to sleep: about what going to sleep costs.
 pub(super) const LINGER: Duration = Duration::from_micros(5);
-/// The first nap, and the longest: long against the few microseconds that a useless wake-up costs the
-/// one who pushes.
+/// The first nap, and the longest: long against the few microseconds that a useless wake-up costs
+/// the one who pushes.
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_micros(200);
 /// Polls that take this long on average are worth a steal each, about a microsecond for both sides.
@@ -95,7 +97,7 @@ struct Busy {
 
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
-pub(super) struct Temper {
+pub(super) struct IdleBackoff {
     /// It is the only worker: there is nobody to leave work to, so it need not look at the clock.
     alone: bool,
     busy: Cell<Option<Busy>>,
@@ -105,9 +107,14 @@ pub(super) struct Temper {
     tired: Cell<bool>,
 }
 
-impl Temper {
+impl IdleBackoff {
     pub(super) fn new(alone: bool) -> Self {
-        Self { alone, busy: Cell::new(None), nap: Cell::new(Duration::ZERO), tired: Cell::new(false) }
+        Self {
+            alone,
+            busy: Cell::new(None),
+            nap: Cell::new(Duration::ZERO),
+            tired: Cell::new(false),
+        }
     }
 
     /// It got work after it had none: so many tasks of another worker's, if it stole them.
@@ -131,7 +138,11 @@ impl Temper {
         };
         let tired = short && (batch || !pace.is_long(now));
         self.tired.set(tired);
-        self.nap.set(if tired { (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP) } else { Duration::ZERO });
+        self.nap.set(if tired {
+            (2 * self.nap.get()).clamp(SHORTEST_NAP, LONGEST_NAP)
+        } else {
+            Duration::ZERO
+        });
         Some(now)
     }
 

@@ -7,11 +7,11 @@ use futures_channel::oneshot;
 
 use crate::Failure;
 
-/// One slot per task. The ledger is complete when its last [`Entry`] is dropped: the reference count of
-/// the `Arc` is the count of tasks that are still to finish, so a task that is dropped unfinished closes
-/// its entry too, and leaves its slot empty.
+/// One slot per task. The completions is complete when its last [`Entry`] is dropped: the reference
+/// count of the `Arc` is the count of tasks that are still to finish, so a task that is dropped
+/// unfinished closes its entry too, and leaves its slot empty.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Completions {
     slots: Vec<AtomicU64>,
     /// Taken by the drop.
     close: Option<oneshot::Sender<Vec<u64>>>,
@@ -20,15 +20,15 @@ pub(crate) struct Ledger {
 /// The right to fill one slot.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    ledger: Arc<Ledger>,
+    completions: Arc<Completions>,
     slot: usize,
 }
 
-/// What the ledger holds in the end.
+/// What the completions holds in the end.
 #[derive(Debug)]
 pub(crate) struct Closed(oneshot::Receiver<Vec<u64>>);
 
-impl Ledger {
+impl Completions {
     pub(crate) fn new(slots: usize) -> (Arc<Self>, Closed) {
         let (close, closed) = oneshot::channel();
         let slots = (0..slots).map(|_| AtomicU64::new(0)).collect();
@@ -36,7 +36,7 @@ impl Ledger {
     }
 
     pub(crate) fn entry(self: &Arc<Self>, slot: usize) -> Entry {
-        Entry { ledger: Arc::clone(self), slot }
+        Entry { completions: Arc::clone(self), slot }
     }
 }
 
@@ -44,15 +44,15 @@ impl Entry {
     /// Fills the slot with `value`, which must not be 0.
     pub(crate) fn fill(self, value: u64) {
         // Relaxed: dropping the Arc releases it to whoever drops the last one.
-        self.ledger.slots[self.slot].store(value, Ordering::Relaxed);
+        self.completions.slots[self.slot].store(value, Ordering::Relaxed);
     }
 }
 
-impl Drop for Ledger {
+impl Drop for Completions {
     fn drop(&mut self) {
         let values = self.slots.drain(..).map(AtomicU64::into_inner).collect();
         if let Some(close) = self.close.take() {
-            // Fails only when nobody waits for the ledger any more.
+            // Fails only when nobody waits for the completions any more.
             let _ = close.send(values);
         }
     }
@@ -61,7 +61,7 @@ impl Drop for Ledger {
 impl Closed {
     /// Waits until every entry is gone and returns the slots; 0 stands for one that nobody filled.
     pub(crate) async fn wait(self) -> Result<Vec<u64>, Failure> {
-        self.0.await.map_err(|_| Failure::Lost("the ledger of completions"))
+        self.0.await.map_err(|_| Failure::Lost("the completions of completions"))
     }
 }
 
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn it_closes_with_its_last_entry_and_shows_what_was_not_filled() {
-        let (ledger, closed) = Ledger::new(3);
-        let entries = [ledger.entry(0), ledger.entry(1), ledger.entry(2)];
-        drop(ledger);
+        let (completions, closed) = Completions::new(3);
+        let entries = [completions.entry(0), completions.entry(1), completions.entry(2)];
+        drop(completions);
         let mut closed = Box::pin(closed.wait());
         let [zero, one, two] = entries;
         two.fill(7);

@@ -2,7 +2,7 @@
 
 /// Identity and description of one registered runtime.
 #[derive(Clone, Copy, Debug)]
-pub struct Card {
+pub struct Descriptor {
     /// Registered name: lower case, digits and hyphens; what filters and results use.
     pub name: &'static str,
     /// One sentence: the policy, and the queue or crate it stands on.
@@ -17,7 +17,7 @@ pub struct Card {
     /// Which worker counts it accepts.
     pub workers: Workers,
     /// What a task is made of.
-    pub body: Body,
+    pub task: TaskKind,
 }
 
 /// Where a runtime's code comes from.
@@ -43,15 +43,15 @@ pub enum Workers {
 
 /// What a task is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum TaskKind {
     /// A future, polled on the worker's stack.
     Stackless,
     /// A coroutine with a stack of its own.
     Stackful,
-    /// The same, preempted in its regions when its time slice is over. Elsewhere it differs in nothing, so workloads
-    /// without regions are not measured on it unless it is named.
+    /// The same, preempted in its regions when its time slice is over. Elsewhere it differs in
+    /// nothing, so workloads without regions are not measured on it unless it is named.
     Sliced,
-    /// The same on a stack that is not used again. It says what the pool is worth, where stacks are made, and is measured only there unless it
-    /// is named.
+    /// The same on a stack that is not used again. It says what the pool is worth, where stacks are
+    /// made, and is measured only there unless it is named.
     Unpooled,
 }
