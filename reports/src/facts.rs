@@ -84,7 +84,8 @@ fn warnings(runs: &[&Run]) -> Vec<String> {
     match runs.iter().filter(|run| run.quick).count() {
         0 => {}
         all if all == runs.len() => warnings.push(
-            "This is a quick run: few samples per cell. It shows that everything works and roughly where things stand; \
+            "This is a quick run: few samples per cell. It shows that everything works and \
+             roughly where things stand; \
              do not quote its figures."
                 .to_owned(),
         ),

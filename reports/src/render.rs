@@ -15,7 +15,8 @@ use results::text::{chain, visible};
 #[non_exhaustive]
 pub enum RenderError {
     /// Nothing has been measured yet.
-    #[error("there are no results in {}: measure some with `cargo bench`, or name their place with --results", dir.display())]
+    #[error("there are no results in {}: measure some with `cargo bench`, or name their place \
+     with --results", dir.display())]
     NoResults {
         /// Where results were looked for.
         dir: PathBuf,

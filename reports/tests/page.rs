@@ -151,9 +151,12 @@ fn cells_without_a_result_stay_visible_with_their_reason() {
     assert_eq!(
         list,
         [
-            "skynet on futures-pool with 2 workers: failed, wrong result: sum is 4999949999, must be 4999950000",
-            "accept_storm on stackful with 2 workers: skipped, the runtime has no stacks left for 1,000 connections",
-            "open_loop on async-executor with 2 workers: void, generator lateness p99.9 was 14 % of the mean service \
+            "skynet on futures-pool with 2 workers: failed, wrong result: sum is 4999949999, must \
+             be 4999950000",
+            "accept_storm on stackful with 2 workers: skipped, the runtime has no stacks left for \
+             1,000 connections",
+            "open_loop on async-executor with 2 workers: void, generator lateness p99.9 was 14 % \
+             of the mean service \
              time, must be below 5 %",
         ]
     );

@@ -22,8 +22,10 @@ pub(crate) fn enter(runtime: &'static str) -> Entered {
     if let Some(outer) = INSIDE.replace(Some(runtime)) {
         INSIDE.set(Some(outer));
         panic!(
-            "block_on of runtime `{runtime}` was called from inside runtime `{outer}`: it would block a thread \
-             that has tasks to run; await the future instead, or call block_on from a thread of your own"
+            "block_on of runtime `{runtime}` was called from inside runtime `{outer}`: it would \
+             block a thread \
+             that has tasks to run; await the future instead, or call block_on from a thread of \
+             your own"
         );
     }
     Entered(Unsuspended::new())

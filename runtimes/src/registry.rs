@@ -20,7 +20,8 @@ macro_rules! registry {
         $($(#[$meta])* pub mod $module;)*
 
         /// The descriptors of this list, in order.
-        #[allow(unused_mut, clippy::vec_init_then_push, reason = "a line may be compiled out, or all")]
+        #[allow(unused_mut, clippy::vec_init_then_push, reason = "a line may be compiled out, or \
+         all")]
         pub fn descriptors() -> Vec<&'static $crate::Descriptor> {
             let mut descriptors = Vec::new();
             $($(#[$meta])* descriptors.push(&$module::DESCRIPTOR);)*

@@ -97,7 +97,8 @@ impl fmt::Display for StartError {
             Self::SharedWorkers { runtime, requested, running } => {
                 write!(
                     f,
-                    "{runtime} cannot run with {requested} workers: this process has {running} of it already"
+                    "{runtime} cannot run with {requested} workers: this process has {running} of \
+                     it already"
                 )
             }
             Self::Slicing { why } => {

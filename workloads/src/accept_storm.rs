@@ -11,7 +11,7 @@ use runtimes::{Join, JoinError, Runtime, Spawner};
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// HTTP without keep-alive, in small: 16 clients open 25 connections each, one after another, for
 /// one request of 64 bytes. The server is one task that accepts and one task per connection.
@@ -24,8 +24,10 @@ pub struct AcceptStorm;
 impl Workload for AcceptStorm {
     const DEFINITION: Definition = Definition {
         name: "accept_storm",
-        summary: "Client tasks connect over loopback, send one request, read the answer and close; each connection gets a server task.",
-        shows: "the cost of a connection's life: accept, registration with epoll, a new task, two wakes",
+        summary: "Client tasks connect over loopback, send one request, read the answer and \
+         close; each connection gets a server task.",
+        shows: "the cost of a connection's life: accept, registration with epoll, a new task, two \
+         wakes",
         unit: "connections",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
@@ -38,7 +40,14 @@ impl Workload for AcceptStorm {
                 max: 1_000_000,
                 help: "connections of each client in one iteration, one after another",
             },
-            Param { name: "bytes", default: 64, min: 8, max: 65_536, help: "bytes in a request and in its answer" },
+            Param {
+                name: "bytes",
+                default: 64,
+                min: 8,
+                max: 65_536,
+                help: "bytes in a request \
+             and in its answer",
+            },
         ],
         small: &[("clients", 4), ("connections", 10)],
     };
@@ -50,14 +59,20 @@ impl Workload for AcceptStorm {
         let spawner = runtime.spawner().clone();
         let elapsed = drive(runtime, async move {
             let reactor = spawner.reactor().clone();
-            let listener = TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
+            let listener =
+                TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
             let address = listener.local_addr().map_err(io("asking for the listener's address"))?;
             let mut server = spawner.spawn(accept_all(spawner.clone(), listener, bytes));
             let mut running = Vec::with_capacity(tasks);
             let start = Instant::now();
             running.extend((0..clients).map(|client| {
                 let first = client * connections;
-                spawner.spawn(connect_all(reactor.clone(), address, first..first + connections, bytes))
+                spawner.spawn(connect_all(
+                    reactor.clone(),
+                    address,
+                    first..first + connections,
+                    bytes,
+                ))
             }));
             let answered = count(&mut running).await;
             let elapsed = start.elapsed();
@@ -97,7 +112,12 @@ async fn serve(stream: TcpStream, bytes: usize) -> std::io::Result<()> {
 
 /// Opens one connection for each of `numbers`, one after another, and returns how many were
 /// answered.
-async fn connect_all(reactor: Handle, address: SocketAddr, numbers: Range<u64>, bytes: usize) -> Result<u64, Failure> {
+async fn connect_all(
+    reactor: Handle,
+    address: SocketAddr,
+    numbers: Range<u64>,
+    bytes: usize,
+) -> Result<u64, Failure> {
     let mut answered = 0;
     let mut message = vec![0; bytes];
     for number in numbers {

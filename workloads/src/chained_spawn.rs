@@ -8,7 +8,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `chained_spawn` (benches/rt_multi_threaded.rs, 1,000 links): nobody joins a link; the
 /// last one reports over a one-shot channel. Each link counts itself, so that a link left out or
@@ -52,7 +52,11 @@ impl Workload for ChainedSpawn {
 }
 
 /// The task that has `left` links to go, itself included, after `run` that have run.
-#[expect(clippy::manual_async_fn, reason = "the bound Send must be stated: the body spawns its own kind")]
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the bound Send must be stated: the body spawns its \
+ own kind"
+)]
 fn link<S: Spawner>(
     spawner: S,
     report: oneshot::Sender<u64>,

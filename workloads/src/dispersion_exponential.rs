@@ -3,7 +3,7 @@
 use runtimes::Runtime;
 
 use crate::arrivals::Shape;
-use crate::dispersion::{RUNTIMES, PARAMS, sweep};
+use crate::dispersion::{PARAMS, RUNTIMES, sweep};
 use crate::{Definition, Failure, Kind, Params, Sample, Workload};
 
 /// The M/M/1 queue: one request in seven computes for longer than 200 µs, hardly one in 20,000 for
@@ -14,13 +14,19 @@ pub struct DispersionExponential;
 impl Workload for DispersionExponential {
     const DEFINITION: Definition = Definition {
         name: "dispersion_exponential",
-        summary: "Requests arrive at random times and compute for exponentially distributed times, at a load of 70 %.",
+        summary: "Requests arrive at random times and compute for exponentially distributed \
+         times, at a load of 70 %.",
         shows: "what time slices change where service times differ moderately",
         unit: "requests",
         kind: Kind::Latency,
         runtimes: RUNTIMES,
         params: &PARAMS,
-        small: &[("requests", 300), ("service_us", 20), ("load_percent", 20), ("max_drift_percent", 100)],
+        small: &[
+            ("requests", 300),
+            ("service_us", 20),
+            ("load_percent", 20),
+            ("max_drift_percent", 100),
+        ],
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {

@@ -12,7 +12,7 @@ use crate::histogram::histogram;
 use crate::pair_compute::compute;
 use crate::spin::{Calibration, spin};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// tokio#4730 in small: one worker waits for the reactor, on behalf of all. An event comes, the
 /// worker runs the task that it woke, and that task computes. Unless somebody else waits for the
@@ -32,8 +32,10 @@ pub struct DriverGap;
 impl Workload for DriverGap {
     const DEFINITION: Definition = Definition {
         name: "driver_gap",
-        summary: "A timer wakes a task that computes for 5 ms; another task's event becomes due 1 ms later.",
-        shows: "how late an event is noticed when the worker that waited for it has gone to work, although another is idle",
+        summary: "A timer wakes a task that computes for 5 ms; another task's event becomes due 1 \
+         ms later.",
+        shows: "how late an event is noticed when the worker that waited for it has gone to work, \
+         although another is idle",
         unit: "events",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
@@ -52,7 +54,14 @@ impl Workload for DriverGap {
                 max: 10_000_000,
                 help: "microseconds from the first event to the second",
             },
-            Param { name: "rounds", default: 80, min: 1, max: 1_000_000, help: "pairs of events in one iteration" },
+            Param {
+                name: "rounds",
+                default: 80,
+                min: 1,
+                max: 1_000_000,
+                help: "pairs of events \
+             in one iteration",
+            },
         ],
         small: &[("rounds", 6), ("compute_us", 500), ("gap_us", 100)],
     };
@@ -77,7 +86,8 @@ impl Workload for DriverGap {
             }
             Ok((start.elapsed(), events))
         })?;
-        let late_ns = |by| events.iter().filter(move |(b, _)| *b == by).map(|(_, late_ns)| *late_ns);
+        let late_ns =
+            |by| events.iter().filter(move |(b, _)| *b == by).map(|(_, late_ns)| *late_ns);
         let worst_ns = |by| late_ns(by).max().unwrap_or(0) as f64;
         Ok(Sample {
             histograms: vec![("lateness", histogram(events.iter().map(|(_, late_ns)| *late_ns)))],

@@ -8,7 +8,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Fork–join in its smallest form, as in the Cilk papers and in most work-stealing suites since:
 /// fib(n) spawns fib(n − 1) and fib(n − 2) and awaits both, with no cut-off. The plain recursion's
@@ -24,7 +24,14 @@ impl Workload for Fib {
         unit: "tasks",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
-        params: &[Param { name: "n", default: 20, min: 2, max: 35, help: "which Fibonacci number is computed" }],
+        params: &[Param {
+            name: "n",
+            default: 20,
+            min: 2,
+            max: 35,
+            help: "which Fibonacci number \
+         is computed",
+        }],
         small: &[("n", 11)],
     };
 
@@ -50,8 +57,15 @@ impl Workload for Fib {
 }
 
 /// The task for fib(`n`). A leaf (`n` < 2) spawns nothing, so it is given no spawner.
-#[expect(clippy::manual_async_fn, reason = "the bound Send must be stated: the body spawns its own kind")]
-fn node<S: Spawner>(spawner: Option<S>, n: u64) -> impl Future<Output = Result<u64, JoinError>> + Send + 'static {
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the bound Send must be stated: the body spawns its \
+ own kind"
+)]
+fn node<S: Spawner>(
+    spawner: Option<S>,
+    n: u64,
+) -> impl Future<Output = Result<u64, JoinError>> + Send + 'static {
     async move {
         let Some(spawner) = spawner else { return Ok(n) };
         let inner = |n: u64| (n >= 2).then(|| spawner.clone());

@@ -18,7 +18,7 @@ use crate::histogram::histogram;
 use crate::reset::reset_on_close;
 use crate::tcp_echo::echo;
 use crate::workload::{check, io};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// An echo server whose one client never stops sending: its task finds bytes to read, and room to
 /// write, whenever it looks. A task that leaves its worker only when there is nothing left to do
@@ -40,14 +40,28 @@ pub struct Flood;
 impl Workload for Flood {
     const DEFINITION: Definition = Definition {
         name: "flood",
-        summary: "One connection floods an echo server from outside the runtime, while four client tasks send a small message now and then.",
+        summary: "One connection floods an echo server from outside the runtime, while four \
+         client tasks send a small message now and then.",
         shows: "whether a source that is always ready leaves others their turn",
         unit: "pings",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "clients", default: 4, min: 1, max: 1_000, help: "connections that ping" },
-            Param { name: "pings", default: 60, min: 1, max: 1_000_000, help: "pings of each in one iteration" },
+            Param {
+                name: "clients",
+                default: 4,
+                min: 1,
+                max: 1_000,
+                help: "connections that ping",
+            },
+            Param {
+                name: "pings",
+                default: 60,
+                min: 1,
+                max: 1_000_000,
+                help: "pings of each in \
+             one iteration",
+            },
             Param {
                 name: "interval_us",
                 default: 4_000,
@@ -82,7 +96,8 @@ impl Workload for Flood {
         let spawner = runtime.spawner().clone();
         let observed = drive(runtime, async move {
             let reactor = spawner.reactor();
-            let listener = TcpListener::bind(reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
+            let listener =
+                TcpListener::bind(reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
             let (flooding, server) = connect(reactor, &listener).await?;
             let flooded = spawner.spawn(echo(server, vec![0; SIP]));
             let mut pinging = Vec::new();
@@ -116,7 +131,11 @@ impl Workload for Flood {
             for server in pinged {
                 echoed += server.await??;
             }
-            check("the bytes of the pings that the server returned", echoed, clients * pings * PING as u64)?;
+            check(
+                "the bytes of the pings that the server returned",
+                echoed,
+                clients * pings * PING as u64,
+            )?;
             check("the pings that were answered", times.len() as u64, clients * pings)?;
             Ok(Observed { start, elapsed, times, flood })
         })?;
@@ -142,7 +161,10 @@ const DROP: u8 = 0xA5;
 const LEAD: Duration = Duration::from_millis(5);
 
 /// A connection's two ends: the client's, and the server's.
-async fn connect(reactor: &Handle, listener: &TcpListener) -> Result<(TcpStream, TcpStream), Failure> {
+async fn connect(
+    reactor: &Handle,
+    listener: &TcpListener,
+) -> Result<(TcpStream, TcpStream), Failure> {
     let address = listener.local_addr().map_err(io("asking for the listener's address"))?;
     let client = TcpStream::connect(reactor, address).await.map_err(io("connecting"))?;
     let (server, _) = listener.accept().await.map_err(io("accepting"))?;
@@ -161,7 +183,11 @@ struct Times {
 }
 
 /// A client: sends a ping when it is due, or when the one before has come back if that is later.
-async fn ping_all(reactor: Handle, stream: TcpStream, due: Vec<Instant>) -> Result<Vec<Times>, Failure> {
+async fn ping_all(
+    reactor: Handle,
+    stream: TcpStream,
+    due: Vec<Instant>,
+) -> Result<Vec<Times>, Failure> {
     let mut times = Vec::with_capacity(due.len());
     let mut answer = [0; PING];
     for (due, number) in due.into_iter().zip(0_u64..) {
@@ -202,7 +228,8 @@ impl Source {
         let stop = Stop(Arc::default());
         let stopped = Arc::clone(&stop.0);
         // Relaxed, here and in the drop: nothing is read behind it.
-        let go_on = move |sent| sent < most && Instant::now() < until && !stopped.load(Ordering::Relaxed);
+        let go_on =
+            move |sent| sent < most && Instant::now() < until && !stopped.load(Ordering::Relaxed);
         let written = outside(move || write_flood(&stream, go_on))?;
         let read = outside(move || read_flood(&reading))?;
         Ok(Self { stop, written, read })
@@ -230,7 +257,9 @@ impl Drop for Stop {
 
 /// Does `work` on a thread of its own. Nobody joins it: sending its result is the last that it
 /// does.
-fn outside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>, Failure> {
+fn outside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, Failure> {
     let (done, result) = oneshot::channel();
     let body = move || {
         // Fails only when the run has failed, and nobody waits.
@@ -263,7 +292,9 @@ fn read_flood(mut stream: &TcpStreamStd) -> io::Result<u64> {
         match stream.read(&mut chunk)? {
             0 => return Ok(bytes),
             n if chunk[..n].iter().all(|byte| *byte == DROP) => bytes += n as u64,
-            _ => return Err(io::Error::other("the server returned something that it was not sent")),
+            _ => {
+                return Err(io::Error::other("the server returned something that it was not sent"));
+            }
         }
     }
 }
@@ -286,7 +317,10 @@ impl Observed {
         Ok(Sample {
             histograms: vec![
                 ("latency", histogram(self.times.iter().map(|times| ns(times.due, times.done)))),
-                ("uncorrected", histogram(self.times.iter().map(|times| ns(times.sent, times.done)))),
+                (
+                    "uncorrected",
+                    histogram(self.times.iter().map(|times| ns(times.sent, times.done))),
+                ),
             ],
             figures: vec![
                 ("beside_percent", beside as f64 * 100.0 / self.times.len().max(1) as f64),

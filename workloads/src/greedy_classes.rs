@@ -9,7 +9,7 @@ use runtimes::spin::spin_from_pot;
 use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
-use crate::hogs::{RUNTIMES, ROUND_STEPS};
+use crate::hogs::{ROUND_STEPS, RUNTIMES};
 use crate::workload::check;
 use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
 
@@ -26,13 +26,22 @@ pub struct GreedyClasses;
 impl Workload for GreedyClasses {
     const DEFINITION: Definition = Definition {
         name: "greedy_classes",
-        summary: "Tasks that yield every 30 µs and tasks that compute for 20 ms at a time draw on one pot of work.",
-        shows: "how evenly the scheduler divides a worker between those who give way and those who do not, and what that costs",
+        summary: "Tasks that yield every 30 µs and tasks that compute for 20 ms at a time draw on \
+         one pot of work.",
+        shows: "how evenly the scheduler divides a worker between those who give way and those \
+         who do not, and what that costs",
         unit: "rounds",
         kind: Kind::Throughput,
         runtimes: RUNTIMES,
         params: &[
-            Param { name: "rounds", default: 5_000, min: 1, max: 10_000_000, help: "rounds of work in the pot" },
+            Param {
+                name: "rounds",
+                default: 5_000,
+                min: 1,
+                max: 10_000_000,
+                help: "rounds of \
+             work in the pot",
+            },
             Param { name: "tasks", default: 2, min: 1, max: 1_000, help: "tasks of each class" },
             Param {
                 name: "turn",
@@ -46,7 +55,8 @@ impl Workload for GreedyClasses {
     };
 
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
-        let (rounds, tasks, turn) = (params.get("rounds"), params.size("tasks"), params.get("turn"));
+        let (rounds, tasks, turn) =
+            (params.get("rounds"), params.size("tasks"), params.get("turn"));
         let spawner = runtime.spawner().clone();
         let (elapsed, shares) = drive(runtime, async move {
             let mut elapsed = Duration::ZERO;
@@ -56,7 +66,8 @@ impl Workload for GreedyClasses {
                 let start = Instant::now();
                 let classes = [1, turn];
                 // In turn, so that neither class begins before the other.
-                let greedy = (0..2 * tasks).map(|task| spawner.spawn(draw(Arc::clone(&pot), classes[task % 2])));
+                let greedy = (0..2 * tasks)
+                    .map(|task| spawner.spawn(draw(Arc::clone(&pot), classes[task % 2])));
                 let handles: Vec<_> = greedy.collect();
                 let mut had = [0; 2];
                 for (task, handle) in handles.into_iter().enumerate() {
@@ -68,9 +79,13 @@ impl Workload for GreedyClasses {
             }
             Ok((elapsed, shares))
         })?;
-        let mean = |of: fn(&[f64; 2]) -> f64| shares.iter().map(of).sum::<f64>() / shares.len() as f64;
+        let mean =
+            |of: fn(&[f64; 2]) -> f64| shares.iter().map(of).sum::<f64>() / shares.len() as f64;
         Ok(Sample {
-            figures: vec![("jain_index", mean(jain)), ("polite_percent", mean(|shares| shares[0] * 100.0))],
+            figures: vec![
+                ("jain_index", mean(jain)),
+                ("polite_percent", mean(|shares| shares[0] * 100.0)),
+            ],
             ..Sample::work(elapsed, rounds * iterations)
         })
     }

@@ -25,8 +25,10 @@ pub struct HogLatency;
 impl Workload for HogLatency {
     const DEFINITION: Definition = Definition {
         name: "hog_latency",
-        summary: "Short requests arrive at random times beside two tasks that compute for 50 ms at a time without yielding.",
-        shows: "how long a task that computes keeps the others waiting, and what stepping in costs it",
+        summary: "Short requests arrive at random times beside two tasks that compute for 50 ms \
+         at a time without yielding.",
+        shows: "how long a task that computes keeps the others waiting, and what stepping in \
+         costs it",
         unit: "requests",
         kind: Kind::Latency,
         runtimes: RUNTIMES,
@@ -44,11 +46,24 @@ const fn param(name: &'static str, default: u64, min: u64, max: u64, help: &'sta
 }
 
 const RATE: Param = param("rate_per_s", 500, 1, 1_000_000, "requests per second");
-const SERVICE: Param =
-    param("service_us", 20, 1, 100_000, "mean service time of a request in microseconds, exponential");
+const SERVICE: Param = param(
+    "service_us",
+    20,
+    1,
+    100_000,
+    "mean service time of a request in microseconds, \
+     exponential",
+);
 const REQUESTS: Param = param("requests", 800, 100, 10_000_000, "requests per iteration");
 const HOGS: Param = param("hogs", 2, 1, 1_000, "tasks that compute");
-const HOG: Param = param("hog_ms", 50, 1, 10_000, "how long a hog computes in one turn, in milliseconds");
+const HOG: Param = param(
+    "hog_ms",
+    50,
+    1,
+    10_000,
+    "how long a hog computes in one turn, in \
+ milliseconds",
+);
 const SEED: Param = param("seed", 1, 0, u64::MAX, "seed of arrivals and service times");
 
 /// The parameters of both workloads.

@@ -4,7 +4,7 @@ use runtimes::Runtime;
 
 use crate::hog_latency::PARAMS;
 use crate::hogs::beside_hogs;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// The same with hogs that pause of their own accord: what a task can do that cannot be preempted.
 ///
@@ -17,11 +17,16 @@ pub struct HogLatencyBudget;
 impl Workload for HogLatencyBudget {
     const DEFINITION: Definition = Definition {
         name: "hog_latency_budget",
-        summary: "The requests and hogs of hog_latency, but each hog counts its work and pauses when a budget is used up.",
-        shows: "what tasks that cooperate reach without preemption, if somebody has put a budget into every loop",
+        summary: "The requests and hogs of hog_latency, but each hog counts its work and pauses \
+         when a budget is used up.",
+        shows: "what tasks that cooperate reach without preemption, if somebody has put a budget \
+         into every loop",
         unit: "requests",
         kind: Kind::Latency,
-        runtimes: DefaultRuntimes::Only { runtimes: &["work-stealing", "stackful", "tokio-mt"], workers: 1 },
+        runtimes: DefaultRuntimes::Only {
+            runtimes: &["work-stealing", "stackful", "tokio-mt"],
+            workers: 1,
+        },
         params: &{
             let [rate, service, requests, hogs, hog, seed] = PARAMS;
             [rate, service, requests, hogs, hog, seed, BUDGET]

@@ -4,7 +4,7 @@ use runtimes::Runtime;
 
 use crate::hog_latency::PARAMS;
 use crate::hogs::beside_hogs;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// `hog_latency` with one hog: from two workers on, one more than there are hogs, and no request
 /// need wait for a turn of 50 ms to end.
@@ -22,8 +22,10 @@ pub struct HogLatencySpare;
 impl Workload for HogLatencySpare {
     const DEFINITION: Definition = Definition {
         name: "hog_latency_spare",
-        summary: "Short requests arrive at random times beside one task that computes for 50 ms at a time; from two workers on one is to spare.",
-        shows: "whether work still waits for a task that computes, although another worker has nothing to do",
+        summary: "Short requests arrive at random times beside one task that computes for 50 ms \
+         at a time; from two workers on one is to spare.",
+        shows: "whether work still waits for a task that computes, although another worker has \
+         nothing to do",
         unit: "requests",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::Only {
@@ -40,7 +42,14 @@ impl Workload for HogLatencySpare {
         },
         params: &{
             let [rate, service, requests, hogs, hog, seed] = PARAMS;
-            [rate, service, Param { default: 400, ..requests }, Param { default: 1, ..hogs }, hog, seed]
+            [
+                rate,
+                service,
+                Param { default: 400, ..requests },
+                Param { default: 1, ..hogs },
+                hog,
+                seed,
+            ]
         },
         // Two hogs, so that the third task is one of them for the tests of faults.
         small: &[("requests", 100), ("hog_ms", 5), ("hogs", 2)],

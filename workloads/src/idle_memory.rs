@@ -12,7 +12,7 @@ use crate::drive::{drive, require_room};
 use crate::event::Event;
 use crate::memory::Memory;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Idle tasks with the same future of 64 bytes on every runtime, and what they add to the process's
 /// memory.
@@ -42,8 +42,11 @@ const BATCH: usize = 1_000;
 const WARM_UP: usize = 64;
 
 /// Where the memory is read on the way up.
-const STEPS: [(usize, &str); 3] =
-    [(1_000, "bytes_per_task_at_1000"), (10_000, "bytes_per_task_at_10000"), (100_000, "bytes_per_task_at_100000")];
+const STEPS: [(usize, &str); 3] = [
+    (1_000, "bytes_per_task_at_1000"),
+    (10_000, "bytes_per_task_at_10000"),
+    (100_000, "bytes_per_task_at_100000"),
+];
 
 /// What the tasks of a crowd hold when all wait, and the figures of the steps up to there.
 struct Held {
@@ -55,11 +58,19 @@ impl Workload for IdleMemory {
     const DEFINITION: Definition = Definition {
         name: "idle_memory",
         summary: "Many tasks of 64 bytes wait for an event; then it comes, and all of them end.",
-        shows: "the memory that a task takes while it has nothing to do: its cell, its place in the runtime's tables, its stack",
+        shows: "the memory that a task takes while it has nothing to do: its cell, its place in \
+         the runtime's tables, its stack",
         unit: "tasks",
         kind: Kind::Memory,
         runtimes: DefaultRuntimes::All,
-        params: &[Param { name: "tasks", default: 100_000, min: 1, max: 10_000_000, help: "tasks that wait at once" }],
+        params: &[Param {
+            name: "tasks",
+            default: 100_000,
+            min: 1,
+            max: 10_000_000,
+            help: "tasks \
+         that wait at once",
+        }],
         small: &[("tasks", 2_500)],
     };
 
@@ -97,7 +108,11 @@ struct Crowd<'a, S: Spawner> {
 impl<'a, S: Spawner> Crowd<'a, S> {
     /// No task yet, but every place that the measurement itself needs, touched.
     fn new(spawner: &'a S, tasks: usize) -> Self {
-        Self { spawner, event: Arc::new(Event::new(tasks)), handles: (0..tasks).map(|_| None).collect() }
+        Self {
+            spawner,
+            event: Arc::new(Event::new(tasks)),
+            handles: (0..tasks).map(|_| None).collect(),
+        }
     }
 
     /// Spawns the tasks, reads what they hold while all of them wait, and lets them end.
@@ -177,7 +192,9 @@ impl Drop for Idle {
 
 /// What a task holds: different words in each.
 fn contents(slot: usize) -> [u64; 6] {
-    std::array::from_fn(|word| (slot as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(word as u32 * 11))
+    std::array::from_fn(|word| {
+        (slot as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(word as u32 * 11)
+    })
 }
 
 fn digest(contents: &[u64; 6]) -> u64 {

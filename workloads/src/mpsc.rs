@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `contention_bounded` (benches/sync_mpsc.rs: 5 producers × 1,000 messages, capacity 100;
 /// its `contention_bounded_full` and unbounded cases are other capacities, up to 1,000,000). The
@@ -26,8 +26,22 @@ impl Workload for Mpsc {
         runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "producers", default: 5, min: 1, max: 1_000, help: "tasks that send" },
-            Param { name: "messages", default: 1_000, min: 1, max: 1_000_000, help: "messages of each producer" },
-            Param { name: "capacity", default: 100, min: 1, max: 1_000_000, help: "messages the channel holds" },
+            Param {
+                name: "messages",
+                default: 1_000,
+                min: 1,
+                max: 1_000_000,
+                help: "messages of \
+             each producer",
+            },
+            Param {
+                name: "capacity",
+                default: 100,
+                min: 1,
+                max: 1_000_000,
+                help: "messages the \
+             channel holds",
+            },
         ],
         small: &[("messages", 100), ("capacity", 7)],
     };

@@ -9,7 +9,7 @@ use crate::drive::drive;
 use crate::pair_compute::{STEPS, compute};
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// `pair_compute` after a prelude that misleads: 100 short polls, from which a scheduler may
 /// conclude that nothing here is worth sharing, and then 200 µs of work twice. The task that
@@ -23,13 +23,21 @@ pub struct NestedCompute;
 impl Workload for NestedCompute {
     const DEFINITION: Definition = Definition {
         name: "nested_compute",
-        summary: "A task yields 100 times, spawns a task that computes for 200 µs, computes as long itself, and awaits it.",
+        summary: "A task yields 100 times, spawns a task that computes for 200 µs, computes as \
+         long itself, and awaits it.",
         shows: "whether idle workers still come at once for long work after many short polls",
         unit: "pairs",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "yields", default: 100, min: 0, max: 1_000_000, help: "yields before the work" },
+            Param {
+                name: "yields",
+                default: 100,
+                min: 0,
+                max: 1_000_000,
+                help: "yields before \
+             the work",
+            },
             STEPS,
         ],
         small: &[("steps", 1_000)],

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// The smallest job that two workers can share: `join(a, b)` of rayon's, as tasks.
 ///

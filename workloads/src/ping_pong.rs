@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `ping_pong` (benches/rt_multi_threaded.rs, 1,000 pairs): a task makes two one-shot
 /// channels, spawns its partner, sends, and awaits the answer. The channels are futures-channel's,
@@ -18,7 +18,8 @@ pub struct PingPong;
 impl Workload for PingPong {
     const DEFINITION: Definition = Definition {
         name: "ping_pong",
-        summary: "Each task spawns a partner, sends it a message over a one-shot channel and awaits the answer.",
+        summary: "Each task spawns a partner, sends it a message over a one-shot channel and \
+         awaits the answer.",
         shows: "the cost of handing control from one task to another and back",
         unit: "round trips",
         kind: Kind::Throughput,

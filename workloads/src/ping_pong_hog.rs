@@ -10,7 +10,7 @@ use runtimes::{Join, Runtime, Spawner};
 use crate::alarm::monotonic_ns;
 use crate::drive::{drive, sum_below};
 use crate::histogram::histogram;
-use crate::hogs::{RUNTIMES, ROUND_STEPS, rounds};
+use crate::hogs::{ROUND_STEPS, RUNTIMES, rounds};
 use crate::spin::Calibration;
 use crate::workload::check;
 use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
@@ -32,13 +32,22 @@ pub struct PingPongHog;
 impl Workload for PingPongHog {
     const DEFINITION: Definition = Definition {
         name: "ping_pong_hog",
-        summary: "A task computes for 100 ms without yielding, while two others pass a message to and fro.",
-        shows: "how the scheduler divides a worker between a task that never lets go and two that always do",
+        summary: "A task computes for 100 ms without yielding, while two others pass a message to \
+         and fro.",
+        shows: "how the scheduler divides a worker between a task that never lets go and two that \
+         always do",
         unit: "round trips",
         kind: Kind::Latency,
         runtimes: RUNTIMES,
         params: &[
-            Param { name: "trips", default: 500_000, min: 1, max: 10_000_000, help: "round trips of the pair" },
+            Param {
+                name: "trips",
+                default: 500_000,
+                min: 1,
+                max: 10_000_000,
+                help: "round trips \
+             of the pair",
+            },
             Param {
                 name: "hog_ms",
                 default: 100,
@@ -67,7 +76,8 @@ impl Workload for PingPongHog {
             Ok((monotonic_ns() - start_ns, contests))
         })?;
         let gaps = || contests.iter().flat_map(Contest::gaps_ns);
-        let mean = |of: fn(&Contest) -> f64| contests.iter().map(of).sum::<f64>() / contests.len() as f64;
+        let mean =
+            |of: fn(&Contest) -> f64| contests.iter().map(of).sum::<f64>() / contests.len() as f64;
         Ok(Sample {
             histograms: vec![("latency", histogram(gaps()))],
             figures: vec![
@@ -102,7 +112,8 @@ impl Contest {
 
     /// 0 when none was left.
     fn after_per_ms(&self) -> f64 {
-        (self.at_ns.len() - self.beside()) as f64 * 1e6 / self.last_ns().saturating_sub(self.end_ns).max(1) as f64
+        (self.at_ns.len() - self.beside()) as f64 * 1e6
+            / self.last_ns().saturating_sub(self.end_ns).max(1) as f64
     }
 
     /// When the last round trip was over.
@@ -169,7 +180,11 @@ mod tests {
 
     fn rates(at_ms: &[u64]) -> (f64, f64) {
         let ms = 1_000_000;
-        let contest = Contest { start_ns: 10 * ms, end_ns: 20 * ms, at_ns: at_ms.iter().map(|at| at * ms).collect() };
+        let contest = Contest {
+            start_ns: 10 * ms,
+            end_ns: 20 * ms,
+            at_ns: at_ms.iter().map(|at| at * ms).collect(),
+        };
         (contest.beside_per_ms(), contest.after_per_ms())
     }
 

@@ -4,11 +4,11 @@ use runtimes::{Runtime, Spawner};
 
 use crate::alarm::{Alarm, monotonic_ns};
 use crate::arrivals::{Request, Shape, poisson};
-use crate::drive::drive;
 use crate::completions::Completions;
+use crate::drive::drive;
 use crate::queueing::Observed;
 use crate::spin::{Calibration, spin};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Poisson arrivals of tasks that compute for a drawn time: response times at a load below
 /// saturation.
@@ -35,8 +35,10 @@ pub struct Poisson;
 impl Workload for Poisson {
     const DEFINITION: Definition = Definition {
         name: "poisson",
-        summary: "Requests arrive at random times, each a task that computes for a random time; nothing waits for answers.",
-        shows: "response time under load, from the intended arrival on: queueing, wake-up latency, reactor lateness",
+        summary: "Requests arrive at random times, each a task that computes for a random time; \
+         nothing waits for answers.",
+        shows: "response time under load, from the intended arrival on: queueing, wake-up \
+         latency, reactor lateness",
         unit: "requests",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
@@ -48,7 +50,14 @@ impl Workload for Poisson {
                 max: 200,
                 help: "offered load, in percent of `workers`",
             },
-            Param { name: "service_us", default: 20, min: 1, max: 100_000, help: "mean service time in microseconds" },
+            Param {
+                name: "service_us",
+                default: 20,
+                min: 1,
+                max: 100_000,
+                help: "mean service \
+             time in microseconds",
+            },
             Param {
                 name: "shape",
                 default: 1,
@@ -56,15 +65,36 @@ impl Workload for Poisson {
                 max: 2,
                 help: "service times: 0 all equal, 1 exponential, 2 bimodal",
             },
-            Param { name: "requests", default: 100_000, min: 100, max: 10_000_000, help: "requests per iteration" },
-            Param { name: "workers", default: 1, min: 1, max: 1_024, help: "workers whose capacity is 100 percent" },
-            Param { name: "seed", default: 1, min: 0, max: u64::MAX, help: "seed of arrivals and service times" },
+            Param {
+                name: "requests",
+                default: 100_000,
+                min: 100,
+                max: 10_000_000,
+                help: "requests per iteration",
+            },
+            Param {
+                name: "workers",
+                default: 1,
+                min: 1,
+                max: 1_024,
+                help: "workers whose \
+             capacity is 100 percent",
+            },
+            Param {
+                name: "seed",
+                default: 1,
+                min: 0,
+                max: u64::MAX,
+                help: "seed of arrivals and \
+             service times",
+            },
             Param {
                 name: "max_drift_percent",
                 default: 5,
                 min: 1,
                 max: 100,
-                help: "change of the processor's speed above which the run is void; its calibration may misfit by twice as much",
+                help: "change of the processor's speed above which the run is void; its \
+                 calibration may misfit by twice as much",
             },
         ],
         // At 20 %, so that the run is short of overload even when all tests share two cores.
@@ -106,8 +136,13 @@ pub(crate) struct Load {
 
 /// Offers `load`, each request a task that does `work` for so many steps. Returns what happened,
 /// and by how much the processor's speed changed, in percent.
-pub(crate) fn open_loop<R: Runtime>(runtime: &R, load: &Load, work: fn(u64)) -> Result<(Observed, f64), Failure> {
-    let &Load { service_ns, percent, workers, shape, requests, seed, max_drift_percent: limit } = load;
+pub(crate) fn open_loop<R: Runtime>(
+    runtime: &R,
+    load: &Load,
+    work: fn(u64),
+) -> Result<(Observed, f64), Failure> {
+    let &Load { service_ns, percent, workers, shape, requests, seed, max_drift_percent: limit } =
+        load;
     let utilisation = percent / 100.0;
     let gap_ns = service_ns / (utilisation * workers);
     let warm_up = (warm_up_ns(service_ns, utilisation) / gap_ns).ceil() as usize;
@@ -115,13 +150,15 @@ pub(crate) fn open_loop<R: Runtime>(runtime: &R, load: &Load, work: fn(u64)) -> 
 
     let before = calibrate(limit)?;
     let spawner = runtime.spawner().clone();
-    let observed = drive(runtime, async move { serve(&spawner, requests, warm_up, before, work).await })?;
+    let observed =
+        drive(runtime, async move { serve(&spawner, requests, warm_up, before, work).await })?;
     let after = calibrate(limit)?;
 
     let drift_percent = before.drift(&after) * 100.0;
     if drift_percent > limit {
         return Err(Failure::Void(format!(
-            "the processor's speed changed by {drift_percent:.1} % during the run; the limit is {limit} %"
+            "the processor's speed changed by {drift_percent:.1} % during the run; the limit is \
+             {limit} %"
         )));
     }
     Ok((observed, drift_percent))
@@ -152,7 +189,10 @@ fn calibrate(max_drift_percent: f64) -> Result<Calibration, Failure> {
     let calibration = Calibration::measure();
     if calibration.misfit * 100.0 > max_drift_percent * MISFIT_PER_DRIFT {
         let percent = calibration.misfit * 100.0;
-        return Err(Failure::Void(format!("the calibration of the work is off its straight line by {percent:.1} %")));
+        return Err(Failure::Void(format!(
+            "the calibration of the work is off its straight line by \
+         {percent:.1} %"
+        )));
     }
     Ok(calibration)
 }
@@ -168,7 +208,8 @@ pub(crate) async fn serve<S: Spawner>(
     /// Time to get from here to the first wait for the alarm.
     const LEAD_NS: u64 = 1_000_000;
 
-    let steps: Vec<u64> = requests.iter().map(|request| calibration.steps(request.service_ns)).collect();
+    let steps: Vec<u64> =
+        requests.iter().map(|request| calibration.steps(request.service_ns)).collect();
     let (completions, closed) = Completions::new(requests.len());
     let mut spawned_ns = Vec::with_capacity(requests.len());
     let alarm = Alarm::new(spawner.reactor())?;
@@ -177,7 +218,10 @@ pub(crate) async fn serve<S: Spawner>(
         alarm.wait_until(start_ns + next.at_ns).await?;
         // Only what is due now: under overload the tasks must get their turn between two batches.
         let now_ns = monotonic_ns();
-        let due = requests[spawned_ns.len()..].iter().take_while(|request| start_ns + request.at_ns <= now_ns).count();
+        let due = requests[spawned_ns.len()..]
+            .iter()
+            .take_while(|request| start_ns + request.at_ns <= now_ns)
+            .count();
         for _ in 0..due {
             let slot = spawned_ns.len();
             let (entry, steps) = (completions.entry(slot), steps[slot]);

@@ -10,7 +10,7 @@ use runtimes::Runtime;
 use crate::crowd::{self, Event};
 use crate::drive::drive_from_outside;
 use crate::workload::io;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// After Glommio's `foreign_wake`, in bursts.
 ///
@@ -28,14 +28,30 @@ pub struct RemoteWake;
 impl Workload for RemoteWake {
     const DEFINITION: Definition = Definition {
         name: "remote_wake",
-        summary: "Threads outside the runtime each wake a crowd of tasks, block until the last one has answered, and wake them again.",
-        shows: "the cost of a wake that comes from outside: the waker, the shared queue, and rousing sleeping workers",
+        summary: "Threads outside the runtime each wake a crowd of tasks, block until the last \
+         one has answered, and wake them again.",
+        shows: "the cost of a wake that comes from outside: the waker, the shared queue, and \
+         rousing sleeping workers",
         unit: "wakes",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "threads", default: 1, min: 1, max: 64, help: "threads outside the runtime" },
-            Param { name: "tasks", default: 1_000, min: 1, max: 100_000, help: "tasks that each thread wakes" },
+            Param {
+                name: "threads",
+                default: 1,
+                min: 1,
+                max: 64,
+                help: "threads outside the \
+             runtime",
+            },
+            Param {
+                name: "tasks",
+                default: 1_000,
+                min: 1,
+                max: 100_000,
+                help: "tasks that each \
+             thread wakes",
+            },
             Param {
                 name: "bursts",
                 default: 10,
@@ -63,7 +79,10 @@ impl Workload for RemoteWake {
             }
             // From the first thread's start to the last one's end.
             let (start, end) =
-                spans.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).expect("one thread at least");
+                spans.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).expect(
+                    "one thread \
+                 at least",
+                );
             Ok(end - start)
         })?;
         Ok(Sample::work(elapsed, (threads * tasks) as u64 * bursts))

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// The ring of Armstrong's exercise for Erlang (N processes, M times round), with 300 tasks × 300
 /// laps over channels of capacity 1, as smol's and glommio's users measure it. The tasks and
@@ -25,7 +25,14 @@ impl Workload for Ring {
         runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "tasks", default: 300, min: 2, max: 100_000, help: "tasks in the ring" },
-            Param { name: "laps", default: 300, min: 1, max: 1_000_000, help: "times round in one iteration" },
+            Param {
+                name: "laps",
+                default: 300,
+                min: 1,
+                max: 1_000_000,
+                help: "times round in one \
+             iteration",
+            },
         ],
         small: &[("tasks", 20), ("laps", 20)],
     };

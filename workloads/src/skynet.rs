@@ -7,7 +7,7 @@ use runtimes::{JoinError, Runtime, Spawner};
 
 use crate::drive::{drive, require_room, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 const FANOUT: u64 = 10;
 
@@ -19,7 +19,8 @@ pub struct Skynet;
 impl Workload for Skynet {
     const DEFINITION: Definition = Definition {
         name: "skynet",
-        summary: "A task spawns ten children, each of them ten more, down to leaves that return their number; sums travel up.",
+        summary: "A task spawns ten children, each of them ten more, down to leaves that return \
+         their number; sums travel up.",
         shows: "fork–join in a wide tree: how spawning, queues and stealing bear a burst of work",
         unit: "tasks",
         kind: Kind::Throughput,
@@ -54,7 +55,11 @@ impl Workload for Skynet {
 }
 
 /// The inner task above the leaves `first .. first + leaves`, of which there are at least ten.
-#[expect(clippy::manual_async_fn, reason = "the bound Send must be stated: the body spawns its own kind")]
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the bound Send must be stated: the body spawns its \
+ own kind"
+)]
 fn node<S: Spawner>(
     spawner: S,
     first: u64,
@@ -65,13 +70,15 @@ fn node<S: Spawner>(
         let mut sum = 0;
         if below == 1 {
             // A leaf spawns nothing, so it is given no spawner.
-            let mut children: [_; FANOUT as usize] = std::array::from_fn(|i| spawner.spawn(leaf(first + i as u64)));
+            let mut children: [_; FANOUT as usize] =
+                std::array::from_fn(|i| spawner.spawn(leaf(first + i as u64)));
             for child in &mut children {
                 sum += child.await?;
             }
         } else {
-            let mut children: [_; FANOUT as usize] =
-                std::array::from_fn(|i| spawner.spawn(node(spawner.clone(), first + i as u64 * below, below)));
+            let mut children: [_; FANOUT as usize] = std::array::from_fn(|i| {
+                spawner.spawn(node(spawner.clone(), first + i as u64 * below, below))
+            });
             for child in &mut children {
                 sum += child.await??;
             }

@@ -10,7 +10,7 @@ use crate::drive::{drive, sum_below};
 use crate::histogram::histogram;
 use crate::spin::{Calibration, spin};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// tokio#4941: many schedulers keep the task that was woken last in a slot of its own, to be run
 /// next by the same worker, for the sake of its cache. Where nobody can steal from the slot, the
@@ -26,8 +26,10 @@ pub struct SlotPair;
 impl Workload for SlotPair {
     const DEFINITION: Definition = Definition {
         name: "slot_pair",
-        summary: "A task wakes another and then computes for 2 ms, again and again; other workers have nothing to do.",
-        shows: "how long a task that was woken waits behind the one that woke it, although a worker is idle",
+        summary: "A task wakes another and then computes for 2 ms, again and again; other workers \
+         have nothing to do.",
+        shows: "how long a task that was woken waits behind the one that woke it, although a \
+         worker is idle",
         unit: "wakes",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
@@ -39,7 +41,14 @@ impl Workload for SlotPair {
                 max: 10_000_000,
                 help: "microseconds of work after each wake",
             },
-            Param { name: "rounds", default: 100, min: 1, max: 1_000_000, help: "wakes in one iteration" },
+            Param {
+                name: "rounds",
+                default: 100,
+                min: 1,
+                max: 1_000_000,
+                help: "wakes in one \
+             iteration",
+            },
         ],
         small: &[("rounds", 10), ("compute_us", 100)],
     };
@@ -50,7 +59,8 @@ impl Workload for SlotPair {
         let spawner = runtime.spawner().clone();
         let (elapsed_ns, waits_ns) = drive(runtime, async move {
             let start_ns = monotonic_ns();
-            let waits_ns = spawner.spawn(wake_and_compute(spawner.clone(), rounds, steps)).await??;
+            let waits_ns =
+                spawner.spawn(wake_and_compute(spawner.clone(), rounds, steps)).await??;
             Ok((monotonic_ns() - start_ns, waits_ns))
         })?;
         check("the wakes that were answered", waits_ns.len() as u64, rounds)?;
@@ -62,7 +72,11 @@ impl Workload for SlotPair {
 }
 
 /// A. Returns how long B waited each time.
-async fn wake_and_compute<S: Spawner>(spawner: S, rounds: u64, steps: u64) -> Result<Vec<u64>, Failure> {
+async fn wake_and_compute<S: Spawner>(
+    spawner: S,
+    rounds: u64,
+    steps: u64,
+) -> Result<Vec<u64>, Failure> {
     let lost = || Failure::Lost("the task that is woken");
     let (to, from) = (bounded(1), bounded(1));
     let woken = spawner.spawn(note_when_woken(to.1, from.0));

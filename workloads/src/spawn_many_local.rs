@@ -6,7 +6,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_local` (benches/rt_multi_threaded.rs, 10,000 tasks), with one difference:
 /// the parent awaits each handle instead of a count, so that joining is part of the cost.

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive_from_outside, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_remote_idle` (benches/rt_multi_threaded.rs, 10,000 tasks). The spawning
 /// thread awaits the handles itself, parked by futures-lite's `block_on`, which no runtime takes
@@ -18,8 +18,10 @@ pub struct SpawnManyRemote;
 impl Workload for SpawnManyRemote {
     const DEFINITION: Definition = Definition {
         name: "spawn_many_remote",
-        summary: "A thread outside an idle runtime spawns many tasks that return at once, and awaits them all.",
-        shows: "the cost of a task that comes from outside: shared queue, waking sleeping workers, join across threads",
+        summary: "A thread outside an idle runtime spawns many tasks that return at once, and \
+         awaits them all.",
+        shows: "the cost of a task that comes from outside: shared queue, waking sleeping \
+         workers, join across threads",
         unit: "tasks",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,

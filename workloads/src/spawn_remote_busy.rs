@@ -11,7 +11,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::{drive_from_outside, sum_below};
 use crate::spin::spin;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `spawn_many_remote_busy1` (benches/rt_multi_threaded.rs): `spawn_many_remote` beside
 /// tasks that compute for 10 µs and yield, two for each worker.
@@ -33,13 +33,22 @@ pub struct SpawnRemoteBusy;
 impl Workload for SpawnRemoteBusy {
     const DEFINITION: Definition = Definition {
         name: "spawn_remote_busy",
-        summary: "A thread outside spawns many tasks that return at once, and awaits them, while four others compute for 10 µs and yield.",
-        shows: "how soon busy workers take in what comes from outside, and how much of it at a time",
+        summary: "A thread outside spawns many tasks that return at once, and awaits them, while \
+         four others compute for 10 µs and yield.",
+        shows: "how soon busy workers take in what comes from outside, and how much of it at a \
+         time",
         unit: "tasks",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "tasks", default: 100, min: 1, max: 10_000_000, help: "tasks spawned in one iteration" },
+            Param {
+                name: "tasks",
+                default: 100,
+                min: 1,
+                max: 10_000_000,
+                help: "tasks spawned in \
+             one iteration",
+            },
             Param {
                 name: "hogs",
                 default: 4,
@@ -100,7 +109,11 @@ impl Workload for SpawnRemoteBusy {
             for hog in hogs {
                 turns += block_on(hog)?;
             }
-            check("the turns that the hogs say they had", turns, shared.turns.load(Ordering::Relaxed))?;
+            check(
+                "the turns that the hogs say they had",
+                turns,
+                shared.turns.load(Ordering::Relaxed),
+            )?;
             Ok(elapsed)
         })?;
         Ok(Sample::work(elapsed, tasks * iterations))
@@ -156,7 +169,10 @@ impl Shared {
     /// Why a task did not begin.
     fn why_lost(&self) -> Failure {
         if self.unfair.load(Ordering::Relaxed) {
-            return Failure::NotOffered("here a task from outside never gets in beside tasks that compute and yield");
+            return Failure::NotOffered(
+                "here a task from outside never gets in beside tasks that \
+             compute and yield",
+            );
         }
         Failure::Lost("a hog")
     }

@@ -7,7 +7,7 @@ use futures_lite::future::yield_now;
 use runtimes::{Config, Runtime, Spawner};
 
 use crate::switching::{Member, PARAMS, config, sizes, switch_cost};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Params, Sample, Workload};
 
 /// Tasks that yield at the bottom of `depth` futures, each in a box of its own, as recursion needs
 /// them.
@@ -25,11 +25,16 @@ pub struct SwitchCost;
 impl Workload for SwitchCost {
     const DEFINITION: Definition = Definition {
         name: "switch_cost",
-        summary: "A crowd of tasks yields again and again, each from the bottom of a chain of nested futures.",
-        shows: "the cost of suspending and resuming a future, and how it grows with the depth of calls",
+        summary: "A crowd of tasks yields again and again, each from the bottom of a chain of \
+         nested futures.",
+        shows: "the cost of suspending and resuming a future, and how it grows with the depth of \
+         calls",
         unit: "switches",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::Only { runtimes: &["local", "work-stealing", "stackful", "tokio-mt", "may"], workers: 1 },
+        runtimes: DefaultRuntimes::Only {
+            runtimes: &["local", "work-stealing", "stackful", "tokio-mt", "may"],
+            workers: 1,
+        },
         params: &PARAMS,
         small: &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
     };
@@ -42,7 +47,10 @@ impl Workload for SwitchCost {
         switch_cost(runtime, params, iterations, spawn)
     }
 
-    fn figures<R: Runtime>(runtime: &R, params: &Params) -> Result<Vec<(&'static str, f64)>, Failure> {
+    fn figures<R: Runtime>(
+        runtime: &R,
+        params: &Params,
+    ) -> Result<Vec<(&'static str, f64)>, Failure> {
         sizes(runtime, params, spawn)
     }
 }

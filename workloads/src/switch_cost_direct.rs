@@ -6,7 +6,7 @@ use std::pin::pin;
 use runtimes::{Config, Runtime, Spawner, Suspend};
 
 use crate::switching::{Member, PARAMS, config, sizes, switch_cost};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Params, Sample, Workload};
 
 /// The same as `switch_cost` in direct style: plain function calls, `depth` of them, and at the
 /// bottom a call that suspends the whole stack. Resuming goes to the bottom at once, however deep
@@ -19,7 +19,8 @@ pub struct SwitchCostDirect;
 impl Workload for SwitchCostDirect {
     const DEFINITION: Definition = Definition {
         name: "switch_cost_direct",
-        summary: "A crowd of tasks in direct style yields again and again, each from the bottom of nested function calls.",
+        summary: "A crowd of tasks in direct style yields again and again, each from the bottom \
+         of nested function calls.",
         shows: "the cost of suspending and resuming a whole stack, however deep the calls on it",
         unit: "switches",
         kind: Kind::Throughput,
@@ -36,14 +37,20 @@ impl Workload for SwitchCostDirect {
         switch_cost(runtime, params, iterations, spawn)
     }
 
-    fn figures<R: Runtime>(runtime: &R, params: &Params) -> Result<Vec<(&'static str, f64)>, Failure> {
+    fn figures<R: Runtime>(
+        runtime: &R,
+        params: &Params,
+    ) -> Result<Vec<(&'static str, f64)>, Failure> {
         sizes(runtime, params, spawn)
     }
 }
 
 fn spawn<S: Spawner>(spawner: &S, member: Member, depth: usize) -> Result<S::Join<u64>, Failure> {
     let task = spawner.go(move |stack| call(member, depth, stack));
-    task.ok_or(Failure::NotOffered("its tasks have no stack to suspend, or none that stays on its thread"))
+    task.ok_or(Failure::NotOffered(
+        "its tasks have no stack to suspend, or none that stays on its \
+     thread",
+    ))
 }
 
 /// `depth` calls, and the switches at the bottom. Returns the switches, and one for each level but

@@ -9,7 +9,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// The echo of most comparisons of network runtimes (monoio's and glommio's among them), in a
 /// closed loop: 64 connections × 64 bytes. Connections are made and servers started before the
@@ -20,13 +20,22 @@ pub struct TcpEcho;
 impl Workload for TcpEcho {
     const DEFINITION: Definition = Definition {
         name: "tcp_echo",
-        summary: "Each client task sends a message over loopback, a server task returns it, and the client sends the next.",
-        shows: "the path from epoll to the task and back: reactor turns, wakes and system calls per message",
+        summary: "Each client task sends a message over loopback, a server task returns it, and \
+         the client sends the next.",
+        shows: "the path from epoll to the task and back: reactor turns, wakes and system calls \
+         per message",
         unit: "round trips",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
+            Param {
+                name: "connections",
+                default: 64,
+                min: 1,
+                max: 10_000,
+                help: "connections, \
+             two tasks for each",
+            },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },
             Param {
                 name: "round_trips",
@@ -45,12 +54,14 @@ impl Workload for TcpEcho {
         let spawner = runtime.spawner().clone();
         let elapsed = drive(runtime, async move {
             let reactor = spawner.reactor().clone();
-            let listener = TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
+            let listener =
+                TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0)).map_err(io("listening"))?;
             let address = listener.local_addr().map_err(io("asking for the listener's address"))?;
             let mut clients = Vec::new();
             let mut servers = Vec::new();
             for _ in 0..connections {
-                let client = TcpStream::connect(&reactor, address).await.map_err(io("connecting"))?;
+                let client =
+                    TcpStream::connect(&reactor, address).await.map_err(io("connecting"))?;
                 let (server, _) = listener.accept().await.map_err(io("accepting"))?;
                 for stream in [&client, &server] {
                     stream.set_nodelay(true).map_err(io("setting TCP_NODELAY"))?;
@@ -58,11 +69,20 @@ impl Workload for TcpEcho {
                 // The client closes first; the server's reset then frees the port.
                 reset_on_close(&server)?;
                 servers.push(spawner.spawn(echo(server, vec![0; bytes])));
-                clients.push(Client { stream: client, sent: vec![0; bytes], received: vec![0; bytes] });
+                clients.push(Client {
+                    stream: client,
+                    sent: vec![0; bytes],
+                    received: vec![0; bytes],
+                });
             }
             let mut running = Vec::with_capacity(clients.len());
             let start = Instant::now();
-            running.extend(clients.into_iter().zip(0..).map(|(client, i)| spawner.spawn(client.talk(i, round_trips))));
+            running.extend(
+                clients
+                    .into_iter()
+                    .zip(0..)
+                    .map(|(client, i)| spawner.spawn(client.talk(i, round_trips))),
+            );
             for client in running {
                 client.await??;
             }
@@ -71,7 +91,11 @@ impl Workload for TcpEcho {
             for server in servers {
                 echoed += server.await??;
             }
-            check("the bytes that the servers returned", echoed, connections * round_trips * bytes as u64)?;
+            check(
+                "the bytes that the servers returned",
+                echoed,
+                connections * round_trips * bytes as u64,
+            )?;
             Ok(elapsed)
         })?;
         Ok(Sample::work(elapsed, connections * round_trips))

@@ -11,7 +11,7 @@ use rustix::net::sockopt::set_tcp_nodelay;
 use crate::drive::drive;
 use crate::reset::reset_on_close;
 use crate::workload::{check, io};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// The other echo isolates the scheduler: all runtimes wait for the same epoll loop. Here each has
 /// what its users have: tokio its I/O driver, async-executor async-io, monoio and may their own
@@ -23,13 +23,22 @@ pub struct TcpEchoOwn;
 impl Workload for TcpEchoOwn {
     const DEFINITION: Definition = Definition {
         name: "tcp_echo_own",
-        summary: "Own reactor: the echo of tcp_echo, each runtime on the sockets and the reactor of its own authors.",
-        shows: "own reactor: what its users get from a whole runtime; beside tcp_echo, what the shared reactor costs a peer",
+        summary: "Own reactor: the echo of tcp_echo, each runtime on the sockets and the reactor \
+         of its own authors.",
+        shows: "own reactor: what its users get from a whole runtime; beside tcp_echo, what the \
+         shared reactor costs a peer",
         unit: "round trips",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "connections", default: 64, min: 1, max: 10_000, help: "connections, two tasks for each" },
+            Param {
+                name: "connections",
+                default: 64,
+                min: 1,
+                max: 10_000,
+                help: "connections, \
+             two tasks for each",
+            },
             Param { name: "bytes", default: 64, min: 1, max: 1 << 20, help: "bytes in a message" },
             Param {
                 name: "round_trips",
@@ -51,7 +60,10 @@ impl Workload for TcpEchoOwn {
     fn run<R: Runtime>(runtime: &R, params: &Params, iterations: u64) -> Result<Sample, Failure> {
         let (connections, bytes) = (params.get("connections"), params.size("bytes"));
         let round_trips = params.get("round_trips") * iterations;
-        let sockets = runtime.sockets().ok_or(Failure::NotOffered("this runtime has no sockets of its own"))?;
+        let sockets = runtime.sockets().ok_or(Failure::NotOffered(
+            "this runtime has no sockets of \
+         its own",
+        ))?;
         let spawner = runtime.spawner().clone();
         let elapsed = drive(runtime, async move {
             let any_port = (Ipv4Addr::LOCALHOST, 0).into();
@@ -63,7 +75,8 @@ impl Workload for TcpEchoOwn {
                 let client = sockets.connect(address).await.map_err(io("connecting"))?;
                 let server = listener.accept().await.map_err(io("accepting"))?;
                 for socket in [client.descriptor(), server.descriptor()] {
-                    set_tcp_nodelay(socket, true).map_err(|e| io("setting TCP_NODELAY")(e.into()))?;
+                    set_tcp_nodelay(socket, true)
+                        .map_err(|e| io("setting TCP_NODELAY")(e.into()))?;
                 }
                 // The client closes first; the server's reset then frees the port.
                 reset_on_close(server.descriptor())?;
@@ -72,7 +85,12 @@ impl Workload for TcpEchoOwn {
             }
             let mut running = Vec::with_capacity(clients.len());
             let start = Instant::now();
-            running.extend(clients.into_iter().zip(0..).map(|(client, i)| spawner.spawn(client.talk(i, round_trips))));
+            running.extend(
+                clients
+                    .into_iter()
+                    .zip(0..)
+                    .map(|(client, i)| spawner.spawn(client.talk(i, round_trips))),
+            );
             for client in running {
                 client.await??;
             }
@@ -81,7 +99,11 @@ impl Workload for TcpEchoOwn {
             for server in servers {
                 echoed += server.await??;
             }
-            check("the bytes that the servers returned", echoed, connections * round_trips * bytes as u64)?;
+            check(
+                "the bytes that the servers returned",
+                echoed,
+                connections * round_trips * bytes as u64,
+            )?;
             Ok(elapsed)
         })?;
         Ok(Sample::work(elapsed, connections * round_trips))

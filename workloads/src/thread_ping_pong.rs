@@ -8,7 +8,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::{drive_from_outside, sum_below};
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// What a program with one foot in threads does all day: a blocking call into the runtime, and
 /// the answer.
@@ -26,8 +26,10 @@ pub struct ThreadPingPong;
 impl Workload for ThreadPingPong {
     const DEFINITION: Definition = Definition {
         name: "thread_ping_pong",
-        summary: "A thread outside the runtime and a task answer each other over two channels of capacity 1.",
-        shows: "the way into a runtime that has nothing else to do, and out of it: two wake-ups across threads",
+        summary: "A thread outside the runtime and a task answer each other over two channels of \
+         capacity 1.",
+        shows: "the way into a runtime that has nothing else to do, and out of it: two wake-ups \
+         across threads",
         unit: "round trips",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
@@ -48,7 +50,11 @@ impl Workload for ThreadPingPong {
             let (to, from) = (bounded(1), bounded(1));
             let task = spawner.spawn(answer(to.1, from.0));
             let elapsed = ask(round_trips, to.0, from.1)?;
-            check("the sum of the numbers that the task had", block_on(task)?, sum_below(round_trips))?;
+            check(
+                "the sum of the numbers that the task had",
+                block_on(task)?,
+                sum_below(round_trips),
+            )?;
             Ok(elapsed)
         })?;
         Ok(Sample::work(elapsed, round_trips))
@@ -56,7 +62,11 @@ impl Workload for ThreadPingPong {
 }
 
 /// The thread: sends each number and waits for the next higher one. Returns how long that took.
-fn ask(round_trips: u64, to: Sender<u64>, from: Receiver<u64>) -> Result<std::time::Duration, Failure> {
+fn ask(
+    round_trips: u64,
+    to: Sender<u64>,
+    from: Receiver<u64>,
+) -> Result<std::time::Duration, Failure> {
     let lost = || Failure::Lost("the task that answers the thread");
     let mut trip = |number| {
         to.send_blocking(number).map_err(|_| lost())?;

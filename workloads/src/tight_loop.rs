@@ -6,10 +6,10 @@ use runtimes::spin::spin_preemptible;
 use runtimes::{Runtime, Spawner};
 
 use crate::alarm::monotonic_ns;
+use crate::completions::{Closed, Completions};
 use crate::drive::drive;
 use crate::histogram::histogram;
-use crate::hogs::{RUNTIMES, ROUND_STEPS, rounds};
-use crate::completions::{Closed, Completions};
+use crate::hogs::{ROUND_STEPS, RUNTIMES, rounds};
 use crate::spin::Calibration;
 use crate::workload::check;
 use crate::{Definition, Failure, Kind, Param, Params, Sample, Workload};
@@ -27,14 +27,29 @@ pub struct TightLoop;
 impl Workload for TightLoop {
     const DEFINITION: Definition = Definition {
         name: "tight_loop",
-        summary: "A task spawns others and then computes for 300 ms in a loop without a yield point.",
-        shows: "whether the scheduler can step in where a task does not let it: without preemption the others wait for the loop's end",
+        summary: "A task spawns others and then computes for 300 ms in a loop without a yield \
+         point.",
+        shows: "whether the scheduler can step in where a task does not let it: without \
+         preemption the others wait for the loop's end",
         unit: "tasks",
         kind: Kind::Latency,
         runtimes: RUNTIMES,
         params: &[
-            Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "tasks that wait" },
-            Param { name: "loop_ms", default: 300, min: 1, max: 60_000, help: "milliseconds of work in the loop" },
+            Param {
+                name: "tasks",
+                default: 1_000,
+                min: 1,
+                max: 1_000_000,
+                help: "tasks that wait",
+            },
+            Param {
+                name: "loop_ms",
+                default: 300,
+                min: 1,
+                max: 60_000,
+                help: "milliseconds of \
+             work in the loop",
+            },
         ],
         small: &[("tasks", 50), ("loop_ms", 10)],
     };

@@ -11,7 +11,7 @@ use runtimes::{Runtime, Spawner};
 use crate::drive::drive;
 use crate::histogram::histogram;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// 10,000 timers that really fire (a known peer's benchmark drops its timers unexpired). Deadlines
 /// are spread evenly and armed in shuffled order, so that neither a heap nor a wheel meets its best
@@ -27,13 +27,28 @@ impl Workload for Timers {
     const DEFINITION: Definition = Definition {
         name: "timers",
         summary: "Each task sleeps until a deadline of its own; deadlines lie close together.",
-        shows: "how late a runtime resumes a task whose time has come, and what arming and firing cost",
+        shows: "how late a runtime resumes a task whose time has come, and what arming and firing \
+         cost",
         unit: "expiries",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "timers", default: 10_000, min: 1, max: 1_000_000, help: "timers armed in one iteration" },
-            Param { name: "lead_ms", default: 50, min: 0, max: 60_000, help: "milliseconds before the first deadline" },
+            Param {
+                name: "timers",
+                default: 10_000,
+                min: 1,
+                max: 1_000_000,
+                help: "timers armed \
+             in one iteration",
+            },
+            Param {
+                name: "lead_ms",
+                default: 50,
+                min: 0,
+                max: 60_000,
+                help: "milliseconds before \
+             the first deadline",
+            },
             Param {
                 name: "spread_ms",
                 default: 100,
@@ -70,7 +85,9 @@ impl Workload for Timers {
         let early = expiries.iter().filter(|expiry| expiry.lateness.is_none()).count();
         check("the timers that fired early", early, 0)?;
         let armed_late = expiries.iter().filter(|expiry| expiry.armed_late).count();
-        let lateness = histogram(expiries.iter().filter_map(|expiry| expiry.lateness).map(|l| l.as_nanos() as u64));
+        let lateness = histogram(
+            expiries.iter().filter_map(|expiry| expiry.lateness).map(|l| l.as_nanos() as u64),
+        );
         Ok(Sample {
             histograms: vec![("lateness", lateness)],
             figures: vec![("armed_late", armed_late as f64)],
@@ -81,7 +98,11 @@ impl Workload for Timers {
 
 /// `count` offsets from zero to just below `width`, at equal distances.
 fn spread(count: u64, width: Duration) -> Vec<Duration> {
-    (0..count).map(|i| Duration::from_nanos((width.as_nanos() * u128::from(i) / u128::from(count)) as u64)).collect()
+    (0..count)
+        .map(|i| {
+            Duration::from_nanos((width.as_nanos() * u128::from(i) / u128::from(count)) as u64)
+        })
+        .collect()
 }
 
 /// How one timer went.

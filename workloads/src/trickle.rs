@@ -13,7 +13,7 @@ use crate::metronome::Metronome;
 use crate::sleepers::{self, Sleepers};
 use crate::usage::Usage;
 use crate::workload::{check, io};
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// What an idle runtime costs, and what it takes to rouse it.
 ///
@@ -37,14 +37,30 @@ pub struct Trickle;
 impl Workload for Trickle {
     const DEFINITION: Definition = Definition {
         name: "trickle",
-        summary: "A thread outside the runtime wakes one of many sleeping tasks every millisecond; in between there is nothing to do.",
-        shows: "how long an idle runtime takes to run a task that is woken, and what being idle and waking up cost the machine",
+        summary: "A thread outside the runtime wakes one of many sleeping tasks every \
+         millisecond; in between there is nothing to do.",
+        shows: "how long an idle runtime takes to run a task that is woken, and what being idle \
+         and waking up cost the machine",
         unit: "wakes",
         kind: Kind::Latency,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "tasks", default: 1_000, min: 1, max: 1_000_000, help: "sleeping tasks, woken in turn" },
-            Param { name: "wakes", default: 500, min: 1, max: 1_000_000, help: "wakes in one iteration" },
+            Param {
+                name: "tasks",
+                default: 1_000,
+                min: 1,
+                max: 1_000_000,
+                help: "sleeping tasks, \
+             woken in turn",
+            },
+            Param {
+                name: "wakes",
+                default: 500,
+                min: 1,
+                max: 1_000_000,
+                help: "wakes in one \
+             iteration",
+            },
             Param {
                 name: "interval_us",
                 default: 1_000,
@@ -52,7 +68,14 @@ impl Workload for Trickle {
                 max: 1_000_000,
                 help: "microseconds from one wake to the next",
             },
-            Param { name: "idle_ms", default: 200, min: 1, max: 60_000, help: "milliseconds of idleness before" },
+            Param {
+                name: "idle_ms",
+                default: 200,
+                min: 1,
+                max: 60_000,
+                help: "milliseconds of \
+             idleness before",
+            },
         ],
         small: &[("tasks", 10), ("wakes", 25), ("interval_us", 200), ("idle_ms", 2)],
     };

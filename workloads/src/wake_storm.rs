@@ -6,7 +6,7 @@ use runtimes::Runtime;
 
 use crate::crowd;
 use crate::drive::drive;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `notify_waiters` (benches/sync_notify.rs: 10, 50, 100, 200 or 500 waiters). The event
 /// here is one waker slot per waiter, with no lock and no list, so that the wakes are all there is
@@ -18,14 +18,23 @@ pub struct WakeStorm;
 impl Workload for WakeStorm {
     const DEFINITION: Definition = Definition {
         name: "wake_storm",
-        summary: "One task fires an event on which a crowd of tasks waits; the last one to wake answers.",
-        shows: "a burst of wakes from one place: herd effects, and how the burst is spread over the workers",
+        summary: "One task fires an event on which a crowd of tasks waits; the last one to wake \
+         answers.",
+        shows: "a burst of wakes from one place: herd effects, and how the burst is spread over \
+         the workers",
         unit: "wakes",
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
             Param { name: "waiters", default: 100, min: 1, max: 100_000, help: "tasks that wait" },
-            Param { name: "storms", default: 100, min: 1, max: 1_000_000, help: "events fired in one iteration" },
+            Param {
+                name: "storms",
+                default: 100,
+                min: 1,
+                max: 1_000_000,
+                help: "events fired in \
+             one iteration",
+            },
         ],
         small: &[("waiters", 20), ("storms", 10)],
     };

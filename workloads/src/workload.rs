@@ -130,7 +130,8 @@ impl fmt::Display for ParamError {
                 let Range { name, min, max } = range;
                 write!(
                     f,
-                    "parameter {name} of workload {workload} is {value}: it must lie in {min} to {max}"
+                    "parameter {name} of workload {workload} is {value}: it must lie in {min} to \
+                     {max}"
                 )
             }
         }

@@ -7,7 +7,7 @@ use runtimes::{Runtime, Spawner};
 
 use crate::drive::drive;
 use crate::workload::check;
-use crate::{Definition, Failure, DefaultRuntimes, Kind, Param, Params, Sample, Workload};
+use crate::{DefaultRuntimes, Definition, Failure, Kind, Param, Params, Sample, Workload};
 
 /// Tokio's `yield_many` (benches/rt_multi_threaded.rs: 200 tasks × 1,000 yields). The yield is
 /// futures-lite's: it wakes itself and returns pending, so the order in which tasks run next is the
@@ -24,8 +24,22 @@ impl Workload for YieldMany {
         kind: Kind::Throughput,
         runtimes: DefaultRuntimes::All,
         params: &[
-            Param { name: "tasks", default: 200, min: 1, max: 1_000_000, help: "tasks that yield side by side" },
-            Param { name: "yields", default: 1_000, min: 1, max: 1_000_000, help: "yields of each task" },
+            Param {
+                name: "tasks",
+                default: 200,
+                min: 1,
+                max: 1_000_000,
+                help: "tasks that yield \
+             side by side",
+            },
+            Param {
+                name: "yields",
+                default: 1_000,
+                min: 1,
+                max: 1_000_000,
+                help: "yields of each \
+             task",
+            },
         ],
         small: &[("tasks", 20), ("yields", 50)],
     };

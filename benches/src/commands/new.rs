@@ -73,8 +73,10 @@ pub(super) struct New {
 pub(crate) enum NewError {
     /// Not a name at all.
     #[error(
-        "`{name}` cannot name a scheduler: {reason}; a name has 1 to {LONGEST} lower-case letters, digits and \
-         hyphens, and begins with a letter{}", .hint.as_ref().map_or_else(String::new, |hint| format!(": try {hint}"))
+        "`{name}` cannot name a scheduler: {reason}; a name has 1 to {LONGEST} lower-case \
+         letters, digits and \
+         hyphens, and begins with a letter{}", .hint.as_ref().map_or_else(
+            String::new, |hint| format!(": try {hint}"))
     )]
     Form {
         /// The text given.
@@ -122,13 +124,16 @@ impl New {
         let name = &self.name;
         say!("wrote {shown}: a policy that works. Change it, and then");
         say!(
-            "  cargo stampede try {name}                  build, check, verify and compare it: a minute"
+            "  cargo stampede try {name}                  build, check, verify and compare it: a \
+             minute"
         );
         say!(
-            "  cargo stampede conform {name} contract     what every policy promises, checked in seconds"
+            "  cargo stampede conform {name} contract     what every policy promises, checked in \
+             seconds"
         );
         say!(
-            "  cargo bench -- /{name}/                    measure it on every workload, for the page"
+            "  cargo bench -- /{name}/                    measure it on every workload, for the \
+             page"
         );
         say!("What a policy must keep to stands in runtimes/ADDING.md.");
         Ok(ExitCode::SUCCESS)

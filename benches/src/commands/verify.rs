@@ -122,7 +122,8 @@ fn left_out(selection: &Selection, roster: &Roster, taken: usize) -> Option<Stri
     let all = everywhere.cells(roster, machine::cores()).map_or(0, |cells| cells.len());
     let more = all.checked_sub(taken).filter(|&more| more > 0)?;
     Some(format!(
-        "{more} more cells are run only where their runtime is named: `cargo stampede verify NAME` runs all of its"
+        "{more} more cells are run only where their runtime is named: `cargo stampede verify \
+         NAME` runs all of its"
     ))
 }
 

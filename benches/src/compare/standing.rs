@@ -35,7 +35,8 @@ pub fn standing(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
         better += usize::from(mean > 1.0);
         let Against { faster, slower, tie, undecided, .. } = against;
         lines.push(format!(
-            "  against {}: {mean:.2} of its time; {faster} faster, {slower} slower, {tie} tied, {undecided} undecided",
+            "  against {}: {mean:.2} of its time; {faster} faster, {slower} slower, {tie} tied, \
+             {undecided} undecided",
             rival.label
         ));
     }

@@ -90,7 +90,8 @@ fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
                 [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
             let (style, name) = (style(verdict), verdict.word(kind));
             format!(
-                "{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  {rounds:6}"
+                "{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  \
+                 {rounds:6}"
             )
         }
         (Some(_), None) => {
@@ -205,7 +206,8 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
     );
     let _ = writeln!(
         text,
-        "{HEADING}Noise{HEADING:#}, median and worst round: steal {} and {}, other processes {} and {} of the machine, \
+        "{HEADING}Noise{HEADING:#}, median and worst round: steal {} and {}, other processes {} \
+         and {} of the machine, \
          {switches} and {worst_switches} involuntary switches a run",
         percent(steal),
         percent(worst_steal),
@@ -215,7 +217,8 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
     if others > BUSY {
         let _ = writeln!(
             text,
-            "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the times."
+            "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the \
+             times."
         );
     }
     rejections(text, sheets);
@@ -304,7 +307,8 @@ mod tests {
         other.endpoint.workers = 2;
         let verdicts = [Verdict::Tie, Verdict::Slower, Verdict::Tie, Verdict::Undecided];
         let text = text(&[finished(), other], &verdicts);
-        let mean = "1.50 over 2 of 2 cells, from 0.750 (ping_pong, 2 workers) to 3.00 (ping_pong, 1 worker)";
+        let mean = "1.50 over 2 of 2 cells, from 0.750 (ping_pong, 2 workers) to 3.00 (ping_pong, \
+         1 worker)";
         assert!(text.contains(&format!("{mean}; 1 slower, 1 undecided")), "{text}");
         assert!(
             text.contains("Geometric mean of the ratios to work-stealing, time per operation"),

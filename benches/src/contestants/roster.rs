@@ -219,7 +219,8 @@ fn describe(place: &Path, program: &Program) -> Result<Description, String> {
             other.name.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'));
         if !within || other.configuration.is_empty() {
             return Err(format!(
-                "it has a runtime `{}`, and further ones must be called `{own}-…` and say how they are configured",
+                "it has a runtime `{}`, and further ones must be called `{own}-…` and say how \
+                 they are configured",
                 other.name
             ));
         }

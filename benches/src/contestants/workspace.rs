@@ -60,7 +60,8 @@ pub struct Workspace {
 pub enum FindError {
     /// Cargo did not start.
     #[error(
-        "contestants are programs that Cargo builds, and {} does not start; put cargo on the PATH, or its place into the \
+        "contestants are programs that Cargo builds, and {} does not start; put cargo on the \
+         PATH, or its place into the \
          environment variable CARGO",
         cargo.display()
     )]

@@ -120,7 +120,12 @@ struct LibtestArgs {
     nocapture: bool,
     #[arg(long, hide = true)]
     show_output: bool,
-    #[arg(long, hide = true, value_parser = ["pretty", "terse", "json", "junit"], default_value = "pretty")]
+    #[arg(
+        long,
+        hide = true,
+        value_parser = ["pretty", "terse", "json", "junit"],
+        default_value = "pretty"
+    )]
     format: String,
     /// Cells run one after the other: what else would disturb them most?
     #[arg(long, hide = true, value_parser = clap::value_parser!(u16).range(1..))]
@@ -284,16 +289,19 @@ mod tests {
     #[test]
     fn criterions_command_line_is_accepted() {
         parse(
-            "ping --bench -v -n -s before --sample-size 10 --color always --plotting-backend plotters",
+            "ping --bench -v -n -s before --sample-size 10 --color always --plotting-backend \
+             plotters",
         );
         parse(
             "--bench --baseline before --noise-threshold 0.05 --output-format bencher --nocapture",
         );
         parse(
-            "--bench --warm-up-time 0.5 --measurement-time 2 --nresamples 5000 --confidence-level 0.9",
+            "--bench --warm-up-time 0.5 --measurement-time 2 --nresamples 5000 --confidence-level \
+             0.9",
         );
         parse(
-            "--bench --discard-baseline --significance-level 0.1 --quiet --show-output --include-ignored",
+            "--bench --discard-baseline --significance-level 0.1 --quiet --show-output \
+             --include-ignored",
         );
     }
 
@@ -301,7 +309,8 @@ mod tests {
     fn what_users_of_libtest_pass_is_accepted() {
         parse("--test-threads 1 --skip timers --skip=ring -q --format json --color never");
         parse(
-            "--test-threads=4 ping ring --exact --nocapture --report-time --shuffle --shuffle-seed 3",
+            "--test-threads=4 ping ring --exact --nocapture --report-time --shuffle \
+             --shuffle-seed 3",
         );
         parse(
             "-Zunstable-options --format=junit --logfile log --ensure-time --exclude-should-panic",

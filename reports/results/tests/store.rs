@@ -93,7 +93,8 @@ fn a_failed_write_leaves_the_old_result_and_no_temporary_file() {
     }
     let error = store.write(&record).expect_err("JSON has no NaN");
     assert!(
-        matches!(&error, WriteError::Unfit(Unfit::Number { what, .. }) if what == "the figure `ratio`"),
+        matches!(&error, WriteError::Unfit(Unfit::Number { what, .. }) if what == "the figure \
+         `ratio`"),
         "{error}"
     );
     assert_eq!(fs::read(&obstacle).expect("readable"), before);

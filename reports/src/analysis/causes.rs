@@ -117,7 +117,8 @@ pub(super) fn stealing<R: Ranked>(entries: &[Entry<'_, R>]) -> Option<Finding> {
         format!("{STEALING} takes {} times as long as {QUEUE}", stealing.times(queue))
     };
     let text = format!(
-        "With {} workers {outcome}; per 1,000 operations it moves {stolen} tasks in {steals} steals, \
+        "With {} workers {outcome}; per 1,000 operations it moves {stolen} tasks in {steals} \
+         steals, \
          and {failed} searches find nothing.",
         stealing.column.workers,
     );
@@ -134,11 +135,13 @@ pub(super) fn hidden_queueing(entries: &[Entry<'_, Tail>], p: f64, at: &str) -> 
     let (entry, uncorrected, times) = hidden.max_by(|a, b| a.2.total_cmp(&b.2))?;
     let text = if times < TIE_RATIO {
         format!(
-            "Counted from the actual instead of the intended start, {at} would read the same for every runtime."
+            "Counted from the actual instead of the intended start, {at} would read the same for \
+             every runtime."
         )
     } else {
         format!(
-            "Counted from the actual instead of the intended start, {at} of {} would read {} instead of {}: \
+            "Counted from the actual instead of the intended start, {at} of {} would read {} \
+             instead of {}: \
              the rest is queueing that such a clock does not see.",
             entry.name(),
             format::duration(uncorrected.value),

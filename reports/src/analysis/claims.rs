@@ -74,7 +74,8 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
         _ => "It is about as fast",
     };
     let mut text = format!(
-        "{verdict}: {STACKFUL} takes {} times as long as {STACKLESS}, the same policy without stacks, in the geometric mean \
+        "{verdict}: {STACKFUL} takes {} times as long as {STACKLESS}, the same policy without \
+         stacks, in the geometric mean \
          of {} with one worker ({} to {} times)",
         format::ratio(mean),
         format::count(ratios.len(), "workload"),
@@ -108,7 +109,8 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
         && let Some(without) = cell(matrix, "tight_loop", STACKLESS).map(polled_beside)
     {
         text += &format!(
-            " What it alone can do is to leave a loop without a yield point: with slices of {} it polled {} of the waiting \
+            " What it alone can do is to leave a loop without a yield point: with slices of {} it \
+             polled {} of the waiting \
              tasks before the loop's end, {STACKLESS} {}.",
             SHORT.1,
             format::percent(beside),
@@ -122,7 +124,8 @@ fn more_powerful_but_slower(matrix: &Matrix<'_>) -> Option<Finding> {
 fn pooling(matrix: &Matrix<'_>) -> Option<String> {
     let cost = |runtime| Some(cell(matrix, "spawn_many_local", runtime)?.cost?.median);
     Some(format!(
-        " A task that is spawned, run and joined takes {} with a pooled stack, {} with a new one and {} without.",
+        " A task that is spawned, run and joined takes {} with a pooled stack, {} with a new one \
+         and {} without.",
         format::duration(cost(STACKFUL)?),
         format::duration(cost(UNPOOLED)?),
         format::duration(cost(STACKLESS)?),
@@ -165,7 +168,8 @@ fn switches_by_depth(matrix: &Matrix<'_>) -> Option<String> {
         _ => "which is cheaper does not depend on the depth alone",
     };
     Some(format!(
-        " But a switch in direct style takes up the stack where it was left, and in futures it passes through all of them, \
+        " But a switch in direct style takes up the stack where it was left, and in futures it \
+         passes through all of them, \
          each in a box of its own: {}. So {pays}.",
         told.join("; ")
     ))
@@ -202,8 +206,10 @@ fn weaker_but_enough(matrix: &Matrix<'_>) -> Option<Finding> {
         )
     };
     let text = format!(
-        "{weaker} where nobody cooperates: beside hogs that never yield {} of short requests is {} on \
-         {STACKLESS} and {} with slices of {}. If the hogs pause by themselves after each {} of work, {STACKLESS} comes to {}, and \
+        "{weaker} where nobody cooperates: beside hogs that never yield {} of short requests is \
+         {} on \
+         {STACKLESS} and {} with slices of {}. If the hogs pause by themselves after each {} of \
+         work, {STACKLESS} comes to {}, and \
          {enough}. The price is a budget in every loop that might be long.",
         TAIL.words,
         show(alone),
@@ -253,7 +259,8 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         && !indices.is_empty()
     {
         text += &format!(
-            " Two classes that want all they can get, one that yields after every 30\u{a0}µs and one that never does within 20\u{a0}ms, share the worker \
+            " Two classes that want all they can get, one that yields after every 30\u{a0}µs and \
+             one that never does within 20\u{a0}ms, share the worker \
              with a Jain index of {} without slices, {} (1 is even, 0.5 is all for one).",
             format::ratio(off),
             format::list(&indices),
@@ -270,7 +277,8 @@ fn steps_in_evenly(matrix: &Matrix<'_>) -> Option<Finding> {
         && !silences.is_empty()
     {
         text += &format!(
-            " The longest time for which a hog silences a pair that talks is {} without slices, {}.",
+            " The longest time for which a hog silences a pair that talks is {} without slices, \
+             {}.",
             format::duration(off),
             format::list(&silences),
         );

@@ -80,7 +80,8 @@ fn ours_ahead_of_peers_and_ties_with_them() {
     let tie = said(&[cell("a", 1, 100.0), cell("peer-x", 1, 101.0)]);
     assert_eq!(
         tie[1],
-        "Ours, peers: Between the best of ours, a, and the best peer, peer-x, there is no clear difference."
+        "Ours, peers: Between the best of ours, a, and the best peer, peer-x, there is no clear \
+         difference."
     );
 }
 
@@ -90,9 +91,8 @@ fn failed_cells_win_nothing() {
     let only = said(&[cell("a", 1, 100.0), ended(cell("b", 1, 1.0), failed.clone())]);
     assert_eq!(
         only,
-        [
-            "Alone: Only a has a comparable result: 100 ns per operation (middle half 99.0 ns to 101 ns)."
-        ]
+        ["Alone: Only a has a comparable result: 100 ns per operation (middle half 99.0 ns to \
+             101 ns)."]
     );
     assert!(said(&[ended(cell("a", 1, 1.0), failed)]).is_empty());
 }
@@ -121,7 +121,8 @@ fn the_herd_is_explained_by_its_wake_ups() {
         counted(cell("global-herd", 2, 200.0), &[("unparks", 1_900), ("useless_unparks", 950)]);
     let queue =
         counted(cell("global-queue", 2, 100.0), &[("unparks", 400), ("useless_unparks", 0)]);
-    let expected = "Herd: With 2 workers global-herd takes 2.00 times as long as global-queue; global-herd sends \
+    let expected = "Herd: With 2 workers global-herd takes 2.00 times as long as global-queue; \
+     global-herd sends \
                     1.90 wake-ups per operation (50 % useless), global-queue 0.400 (0 % useless).";
     assert_eq!(said(&[herd.clone(), queue.clone()]).last().map(String::as_str), Some(expected));
 
@@ -141,7 +142,8 @@ fn a_herd_that_costs_nothing_is_said_to_cost_nothing() {
     let said = said(&[herd, queue]);
     assert!(
         said.iter().any(|text| text
-            == "Herd: With 2 workers global-herd and global-queue show no clear difference; global-herd sends 0 \
+            == "Herd: With 2 workers global-herd and global-queue show no clear difference; \
+             global-herd sends 0 \
                 wake-ups per operation, global-queue 0."),
         "{said:?}"
     );
@@ -155,7 +157,8 @@ fn stealing_is_explained_by_its_steals() {
     assert_eq!(
         said.last().map(String::as_str),
         Some(
-            "Stealing: With 2 workers work-stealing takes 3.00 times as long as global-queue; per 1,000 operations it moves \
+            "Stealing: With 2 workers work-stealing takes 3.00 times as long as global-queue; per \
+             1,000 operations it moves \
              31.0 tasks in 2.00 steals, and 18.0 searches find nothing."
         )
     );
@@ -175,7 +178,8 @@ fn latency_tells_what_a_late_clock_would_hide() {
     );
     assert!(
         said[2].starts_with(
-            "Clock: Counted from the actual instead of the intended start, the 99th percentile of a would read"
+            "Clock: Counted from the actual instead of the intended start, the 99th percentile of \
+             a would read"
         ),
         "{said:?}"
     );

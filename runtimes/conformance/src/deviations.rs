@@ -46,37 +46,44 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         runtime: "async-executor",
         property: Property::ContainsDestructorPanics,
-        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics \
+         ends the process",
     },
     Deviation {
         runtime: "async-static",
         property: Property::ContainsDestructorPanics,
-        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics \
+         ends the process",
     },
     Deviation {
         runtime: "async-static",
         property: Property::DropsUnwokenTasks,
-        reason: "a StaticExecutor has no Drop and no list of tasks: those left over \"will not be cancelled\"",
+        reason: "a StaticExecutor has no Drop and no list of tasks: those left over \"will not be \
+         cancelled\"",
     },
     Deviation {
         runtime: "async-local",
         property: Property::ContainsDestructorPanics,
-        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics ends the process",
+        reason: "async-task drops futures under its `abort_on_panic`: a destructor that panics \
+         ends the process",
     },
     Deviation {
         runtime: "futures-local",
         property: Property::AbortWaitsForDrop,
-        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be woken up to be dropped\"",
+        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be \
+         woken up to be dropped\"",
     },
     Deviation {
         runtime: "futures-pool",
         property: Property::AbortWaitsForDrop,
-        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be woken up to be dropped\"",
+        reason: "dropping a RemoteHandle is the only way to cancel: \"the remote future will be \
+         woken up to be dropped\"",
     },
     Deviation {
         runtime: "futures-pool",
         property: Property::DropsBeforeJoin,
-        reason: "futures-util's Remote sends the output while it still owns the future; the pool drops both afterwards",
+        reason: "futures-util's Remote sends the output while it still owns the future; the pool \
+         drops both afterwards",
     },
     Deviation {
         runtime: "futures-local",
@@ -91,22 +98,26 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         runtime: "futures-pool",
         property: Property::DropsUnwokenTasks,
-        reason: "a ThreadPool's pending task and its WakeHandle own each other, and the pool keeps no list of them",
+        reason: "a ThreadPool's pending task and its WakeHandle own each other, and the pool \
+         keeps no list of them",
     },
     Deviation {
         runtime: "futures-pool",
         property: Property::YieldLetsOthersRun,
-        reason: "a ThreadPool polls a task that woke itself again at once, without putting it back into the channel",
+        reason: "a ThreadPool polls a task that woke itself again at once, without putting it \
+         back into the channel",
     },
     Deviation {
         runtime: "futures-local",
         property: Property::OffspringLetsOthersRun,
-        reason: "LocalPool takes new tasks in, and polls on, until none is new: only then is run_until's future polled",
+        reason: "LocalPool takes new tasks in, and polls on, until none is new: only then is \
+         run_until's future polled",
     },
     Deviation {
         runtime: "tokio-mt",
         property: Property::BlockedWorkerStrandsNobody,
-        reason: "the task in a worker's LIFO slot cannot be stolen; tokio's documentation forbids blocking a worker",
+        reason: "the task in a worker's LIFO slot cannot be stolen; tokio's documentation forbids \
+         blocking a worker",
     },
     Deviation {
         runtime: "tokio-ct",
@@ -126,32 +137,38 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         runtime: "monoio",
         property: Property::DropsInsideTasks,
-        reason: "its tasks are ended by another block_on: \"Can not start a runtime inside a runtime\"",
+        reason: "its tasks are ended by another block_on: \"Can not start a runtime inside a \
+         runtime\"",
     },
     Deviation {
         runtime: "may",
         property: Property::OwnsItsThreads,
-        reason: "one static scheduler serves the process, with the workers set before the first coroutine, and never ends",
+        reason: "one static scheduler serves the process, with the workers set before the first \
+         coroutine, and never ends",
     },
     Deviation {
         runtime: "may",
         property: Property::FreeWorkerRunsWokenTask,
-        reason: "schedule_global gives a coroutine to the workers in turn; only that worker empties its global queue",
+        reason: "schedule_global gives a coroutine to the workers in turn; only that worker \
+         empties its global queue",
     },
     Deviation {
         runtime: "may",
         property: Property::BlockedWorkerStrandsNobody,
-        reason: "schedule_global gives a coroutine to the workers in turn; only that worker empties its global queue",
+        reason: "schedule_global gives a coroutine to the workers in turn; only that worker \
+         empties its global queue",
     },
     Deviation {
         runtime: "may",
         property: Property::BusyWorkerTakesNewTasks,
-        reason: "run_queued_tasks looks at its global queue, and then at epoll, only when the local queue is empty",
+        reason: "run_queued_tasks looks at its global queue, and then at epoll, only when the \
+         local queue is empty",
     },
     Deviation {
         runtime: "may",
         property: Property::KeepsStacksOnTheirThreads,
-        reason: "schedule pushes a coroutine to the queue of whichever worker wakes it; direct style is offered with one worker \
+        reason: "schedule pushes a coroutine to the queue of whichever worker wakes it; direct \
+         style is offered with one worker \
                  alone (`tests/may_direct.rs`)",
     },
 ];

@@ -89,7 +89,8 @@ impl Rule {
                 "whoever `schedule` names, or the worker that called it, gets the task it was given"
             }
             Self::Rescues => {
-                "a task pushed with Notify::Later comes out of the pusher's `next`, or out of `rescue` for any other worker"
+                "a task pushed with Notify::Later comes out of the pusher's `next`, or out of \
+                 `rescue` for any other worker"
             }
             Self::Conserves => "every task that goes in comes out, once",
             Self::Serves => "the oldest task comes out within a bound while others keep coming",

@@ -59,13 +59,16 @@ fn announces_to<S: Scheduler>(workers: usize, push: Push, count: usize, looker: 
         match found {
             Some(_) if !announced => {
                 return Err(format!(
-                    "{scene}, then `has_work` told it that there was nothing, though it finds a task: it \
-                     would sleep beside it, for ever if nobody else comes. `has_work` forgets a queue"
+                    "{scene}, then `has_work` told it that there was nothing, though it finds a \
+                     task: it \
+                     would sleep beside it, for ever if nobody else comes. `has_work` forgets a \
+                     queue"
                 ));
             }
             None if announced => {
                 return Err(format!(
-                    "{scene}, then `has_work` told it that there was work, though it finds none: it \
+                    "{scene}, then `has_work` told it that there was work, though it finds none: \
+                     it \
                      would look round without end instead of sleeping"
                 ));
             }
@@ -116,8 +119,10 @@ fn notifies_whom<S: Scheduler>(workers: usize, push: Push, count: usize, woken: 
         return Ok(());
     }
     Err(format!(
-        "{push} {count} times ({workers} workers), it answered Notify::{last:?}, and the workers that are \
-         awake then ({awake:?}) find {ran} of the {count} tasks: the others wait although all else sleeps"
+        "{push} {count} times ({workers} workers), it answered Notify::{last:?}, and the workers \
+         that are \
+         awake then ({awake:?}) find {ran} of the {count} tasks: the others wait although all \
+         else sleeps"
     ))
 }
 
@@ -172,8 +177,10 @@ fn keeps_for_itself<S: Scheduler>(
     match waiting(&bench, &kept) {
         0 => Ok(()),
         left => Err(format!(
-            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and the pusher's `next` \
-             returned nothing more while {left} of those waited: `Later` is for what that worker runs next",
+            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and the \
+             pusher's `next` \
+             returned nothing more while {left} of those waited: `Later` is for what that worker \
+             runs next",
             kept.len()
         )),
     }
@@ -195,7 +202,8 @@ fn rescues_from<S: Scheduler>(
             return Ok(());
         }
         let scene = format!(
-            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and worker {rescuer} came \
+            "{push} {count} times ({workers} workers), it answered Notify::Later for {}, and \
+             worker {rescuer} came \
              for what worker {pusher} keeps (time {time})",
             kept.len()
         );
@@ -213,7 +221,8 @@ fn rescues_from<S: Scheduler>(
         let left = waiting(&bench, &kept);
         if left > 0 {
             return Err(format!(
-                "{scene}: `rescue` left {left} of them, which wait for as long as worker {pusher} computes, though \
+                "{scene}: `rescue` left {left} of them, which wait for as long as worker {pusher} \
+                 computes, though \
                  others are idle. A policy that wraps another must pass `rescue` on"
             ));
         }
@@ -222,7 +231,8 @@ fn rescues_from<S: Scheduler>(
         }
         if bench.has_work(pusher) {
             return Err(format!(
-                "{scene}: it got {rescued}, and then `has_work` still told worker {pusher} that there was work, though \
+                "{scene}: it got {rescued}, and then `has_work` still told worker {pusher} that \
+                 there was work, though \
                  it finds none: it would look round without end instead of sleeping"
             ));
         }
@@ -270,7 +280,8 @@ pub(super) fn conserves<S: Scheduler>() -> Verdict {
                 "they were dropped with the policy".to_owned()
             };
             return Err(format!(
-                "of {TASKS} tasks {left} never came out, though all {workers} workers looked until they \
+                "of {TASKS} tasks {left} never came out, though all {workers} workers looked \
+                 until they \
                  found nothing; {end}"
             ));
         }
@@ -326,7 +337,8 @@ fn serves_beside<S: Scheduler>(workers: usize, old: Push, crowd: &[Push]) -> Ver
     }
     let crowd: Vec<_> = crowd.iter().map(Push::to_string).collect();
     Err(format!(
-        "{old}, and the task had not run after {TURNS} turns of worker {worker} ({workers} workers), in each of \
+        "{old}, and the task had not run after {TURNS} turns of worker {worker} ({workers} \
+         workers), in each of \
          which one more came ({}): it starves",
         crowd.join("; ")
     ))

@@ -80,14 +80,17 @@ fn tasks(counters: &Snapshot) -> String {
     let unfinished = get(Counter::Spawned).saturating_sub(ended);
     match scheduled.saturating_sub(taken) {
         0 => format!(
-            "all {scheduled} tasks that were scheduled have been taken; {unfinished} tasks wait to be woken"
+            "all {scheduled} tasks that were scheduled have been taken; {unfinished} tasks wait \
+             to be woken"
         ),
         1 => format!(
-            "1 task of {scheduled} that were scheduled lies in the policy, and no worker has taken it"
+            "1 task of {scheduled} that were scheduled lies in the policy, and no worker has \
+             taken it"
         ),
         left => {
             format!(
-                "{left} tasks of {scheduled} that were scheduled lie in the policy, and no worker has taken them"
+                "{left} tasks of {scheduled} that were scheduled lie in the policy, and no worker \
+                 has taken them"
             )
         }
     }

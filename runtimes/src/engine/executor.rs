@@ -148,7 +148,8 @@ impl<S: Scheduler, B: TaskBody> Executor<S, B> {
     fn stop(&mut self) {
         assert!(
             self.core.here().is_none(),
-            "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that task to end",
+            "runtime `{}` was dropped inside one of its own tasks: it cannot wait there for that \
+             task to end",
             self.core.name
         );
         // What is dropped here must not suspend the code that drops the runtime: the rest would be
@@ -198,7 +199,8 @@ impl Drop for Vital {
             // Written past what captures the output of tests.
             let _ = writeln!(
                 io::stderr(),
-                "worker {worker} of runtime `{runtime}` panicked outside of any task: its policy is at fault, or the engine. \
+                "worker {worker} of runtime `{runtime}` panicked outside of any task: its policy \
+                 is at fault, or the engine. \
                  Its tasks cannot go on; aborting."
             );
             process::abort();

@@ -16,13 +16,15 @@ use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Config, Descriptor, Origin, Runtime, Spawner, StartError, TaskKind, Workers, reactor};
 
 /// async-executor as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-executor",
-    summary: "async-executor's Executor: a shared queue, bounded worker queues filled in batches, stealing of halves",
-    isolates: "what queue batches do against a worker that keeps what it wakes, as in `work-stealing`",
+    summary: "async-executor's Executor: a shared queue, bounded worker queues filled in batches, \
+     stealing of halves",
+    isolates: "what queue batches do against a worker that keeps what it wakes, as in \
+     `work-stealing`",
     relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Peer { package: "async-executor" },
     workers: Workers::Many,
@@ -64,8 +66,14 @@ impl Runtime for Variant {
         let driver = Driver::start()?;
         let gate = Arc::new(Gate::new(Executor::new()));
         let shared = Arc::new(Shared { gate, reactor: driver.handle().clone() });
-        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
-        Ok(Self { threads, spawner: ExecutorSpawner { shared }, driver, own_sockets: config.own_sockets })
+        let threads =
+            Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
+        Ok(Self {
+            threads,
+            spawner: ExecutorSpawner { shared },
+            driver,
+            own_sockets: config.own_sockets,
+        })
     }
 
     fn spawner(&self) -> &ExecutorSpawner {

@@ -13,12 +13,13 @@ use super::inbox::{Inbox, LocalJoin};
 use super::own_net::async_net::{self, AsyncNet};
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Config, Descriptor, Origin, Runtime, Spawner, StartError, TaskKind, Workers, reactor};
 
 /// async-executor's local executor as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-local",
-    summary: "async-executor's LocalExecutor on the caller's thread: a lock-free queue and async-task's task cell",
+    summary: "async-executor's LocalExecutor on the caller's thread: a lock-free queue and \
+     async-task's task cell",
     isolates: "against `async-executor`: what the same executor costs without other threads",
     relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "async-executor" },
@@ -67,7 +68,8 @@ impl Runtime for Variant {
         let executor = Rc::new(LocalExecutor::new());
         let inbox = Arc::new(Inbox::new());
         executor.spawn(Arc::clone(&inbox).serve()).detach();
-        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
+        let spawner =
+            LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
         Ok(Self { executor: Some(executor), spawner, driver, own_sockets: config.own_sockets })
     }
 
@@ -81,7 +83,10 @@ impl Runtime for Variant {
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(DESCRIPTOR.name);
-        let executor = self.executor.as_ref().expect("a runtime is stopped only when it is consumed");
+        let executor = self.executor.as_ref().expect(
+            "a runtime is stopped only when it is \
+         consumed",
+        );
         self.spawner.shared.inbox.attend(executor, || {
             let run = executor.run(each_poll(future));
             if self.own_sockets { async_io::block_on(run) } else { block_on(run) }
@@ -120,7 +125,9 @@ impl Spawner for LocalSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.shared.inbox.spawn(future, |executor, future| TaskJoin::new(Some(executor.spawn(each_poll(future)))))
+        self.shared.inbox.spawn(future, |executor, future| {
+            TaskJoin::new(Some(executor.spawn(each_poll(future))))
+        })
     }
 
     #[inline]

@@ -22,12 +22,16 @@ use super::gate::{Gate, Resident};
 use super::own_net::async_net::AsyncNet;
 use crate::budget::{self, each_poll};
 use crate::metrics::Snapshot;
-use crate::{TaskKind, Descriptor, Config, Join, JoinError, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{
+    Config, Descriptor, Join, JoinError, Origin, Runtime, Spawner, StartError, TaskKind, Workers,
+    reactor,
+};
 
 /// async-executor's leaked form as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "async-static",
-    summary: "async-executor's StaticExecutor: the same queues without a list of active tasks. It is never freed, and at \
+    summary: "async-executor's StaticExecutor: the same queues without a list of active tasks. It \
+     is never freed, and at \
               shutdown it cannot drop tasks that wait",
     isolates: "against `async-executor`: what being able to end every task costs",
     relatives: &["async-executor", "work-stealing"],
@@ -77,8 +81,14 @@ impl Runtime for Variant {
         // Leaked like the executor: a task may outlive everything else.
         let closing = Box::leak(Box::new(AtomicBool::new(false)));
         let shared = Arc::new(Shared { gate, closing, reactor: driver.handle().clone() });
-        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
-        Ok(Self { threads, spawner: StaticSpawner { shared }, driver, own_sockets: config.own_sockets })
+        let threads =
+            Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
+        Ok(Self {
+            threads,
+            spawner: StaticSpawner { shared },
+            driver,
+            own_sockets: config.own_sockets,
+        })
     }
 
     fn spawner(&self) -> &StaticSpawner {
@@ -129,7 +139,9 @@ impl Spawner for StaticSpawner {
         F::Output: Send + 'static,
     {
         let closing = self.shared.closing;
-        StaticJoin(TaskJoin::new(self.shared.gate.pass(|executor| executor.spawn(Guarded { future, closing }))))
+        StaticJoin(TaskJoin::new(
+            self.shared.gate.pass(|executor| executor.spawn(Guarded { future, closing })),
+        ))
     }
 
     #[inline]

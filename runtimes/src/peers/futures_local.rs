@@ -13,12 +13,13 @@ use super::remote_join::RemoteJoin;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Config, Descriptor, Origin, Runtime, Spawner, StartError, TaskKind, Workers, reactor};
 
 /// futures-executor's local pool as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "futures-local",
-    summary: "futures-executor's LocalPool on the caller's thread: all tasks in one FuturesUnordered",
+    summary: "futures-executor's LocalPool on the caller's thread: all tasks in one \
+     FuturesUnordered",
     isolates: "what an intrusive ready list of boxed futures costs against one allocation per task",
     relatives: &["local", "tokio-ct"],
     origin: Origin::Peer { package: "futures-executor" },
@@ -63,7 +64,8 @@ impl Runtime for Variant {
         let local = pool.spawner();
         let inbox = Arc::new(Inbox::new());
         local.spawn_local(Arc::clone(&inbox).serve()).expect("the pool exists");
-        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
+        let spawner =
+            LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
         Ok(Self { pool: RefCell::new(Some(pool)), local, spawner, driver })
     }
 
@@ -115,7 +117,9 @@ impl Spawner for LocalSpawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.shared.inbox.spawn(future, |local, future| RemoteJoin::new(local.spawn_local_with_handle(each_poll(future)).ok()))
+        self.shared.inbox.spawn(future, |local, future| {
+            RemoteJoin::new(local.spawn_local_with_handle(each_poll(future)).ok())
+        })
     }
 
     #[inline]

@@ -27,7 +27,7 @@ use crate::enter::Entered;
 use crate::metrics::Snapshot;
 use crate::sockets::NoSockets;
 use crate::threads::WorkerNames;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Config, Descriptor, Origin, Runtime, Spawner, StartError, TaskKind, Workers, reactor};
 
 /// futures-executor's thread pool as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
@@ -171,7 +171,10 @@ impl Shared {
     fn wait_for_threads(&self) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.one_ended.wait_while(ended, |ended| ended.len() < self.workers);
-        ended.unwrap_or_else(PoisonError::into_inner).iter().for_each(|entry| wait_until_gone(entry));
+        ended
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .for_each(|entry| wait_until_gone(entry));
     }
 }
 

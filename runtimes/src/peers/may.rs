@@ -27,13 +27,17 @@ use super::rehearsal;
 use crate::budget::each_poll;
 use crate::metrics::Snapshot;
 use crate::threads::check_room_with_stacks;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Suspend, Workers, reactor};
+use crate::{
+    Config, Descriptor, Origin, Runtime, Spawner, StartError, Suspend, TaskKind, Workers, reactor,
+};
 
 /// may as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "may",
-    summary: "may's coroutines, each polling a future: a queue per worker, new coroutines to the workers in turn. Its \
-              scheduler belongs to the process: one worker count, and its threads outlive the runtime",
+    summary: "may's coroutines, each polling a future: a queue per worker, new coroutines to the \
+     workers in turn. Its \
+              scheduler belongs to the process: one worker count, and its threads outlive the \
+              runtime",
     isolates: "what somebody else's stacks, switches and wake-ups cost, against `stackful`",
     relatives: &["stackful", "tokio-mt"],
     origin: Origin::Peer { package: "may" },
@@ -63,13 +67,20 @@ fn scheduler(config: &Config) -> Result<Started, StartError> {
     if scheduler.is_none() {
         rehearse(config)?;
     }
-    let started = scheduler.get_or_insert_with(|| start_scheduler(config).map_err(|panic| panic.to_string())).clone();
-    let broken = |panic| StartError::Os { what: "scheduler of may", source: io::Error::other(panic) };
+    let started = scheduler
+        .get_or_insert_with(|| start_scheduler(config).map_err(|panic| panic.to_string()))
+        .clone();
+    let broken =
+        |panic| StartError::Os { what: "scheduler of may", source: io::Error::other(panic) };
     let started = started.map_err(broken)?;
     if started.workers == config.workers {
         return Ok(started);
     }
-    Err(StartError::SharedWorkers { runtime: DESCRIPTOR.name, requested: config.workers, running: started.workers })
+    Err(StartError::SharedWorkers {
+        runtime: DESCRIPTOR.name,
+        requested: config.workers,
+        running: started.workers,
+    })
 }
 
 /// Tries what may's scheduler is going to need: it panics when it is refused anything, and stays
@@ -79,7 +90,11 @@ fn rehearse(config: &Config) -> Result<(), StartError> {
     rehearsal::descriptors(2 * config.workers)?;
     rehearsal::threads(config.workers + 1)?;
     // After the threads: the C library has set aside memory for them then, which it keeps.
-    let room = check_room_with_stacks(config.workers + 1, POOLED, stack_words(config) * size_of::<usize>());
+    let room = check_room_with_stacks(
+        config.workers + 1,
+        POOLED,
+        stack_words(config) * size_of::<usize>(),
+    );
     room.map_err(|source| StartError::Os { what: "stacks of may's pool", source })
 }
 
@@ -108,7 +123,9 @@ fn coroutine_limit() -> usize {
     /// For the program, its libraries, threads and heaps, and for coroutines that may keeps in its
     /// pool.
     const OTHER_MAPPINGS: usize = 4_096;
-    let allowed = fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
+    let allowed = fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     allowed.unwrap_or(DEFAULT_MAPPINGS).saturating_sub(OTHER_MAPPINGS) / 2
 }
 
@@ -144,7 +161,12 @@ impl Runtime for Variant {
         let words = stack_words(config);
         let own_stack_words = (words != started.stack_words).then_some(words);
         let one_worker = started.workers == 1;
-        let shared = Shared { live: LiveTasks::new(), reactor: driver.handle().clone(), own_stack_words, one_worker };
+        let shared = Shared {
+            live: LiveTasks::new(),
+            reactor: driver.handle().clone(),
+            own_stack_words,
+            one_worker,
+        };
         Ok(Self { spawner: MaySpawner { shared: Arc::new(shared) }, driver })
     }
 
@@ -213,7 +235,9 @@ impl MaySpawner {
         F::Output: Send + 'static,
     {
         let task = Arc::new(Task::new());
-        let Some(place) = self.shared.live.admit(Arc::clone(&task) as _) else { return MayJoin::new(None) };
+        let Some(place) = self.shared.live.admit(Arc::clone(&task) as _) else {
+            return MayJoin::new(None);
+        };
         let mut builder = Builder::new();
         if let Some(words) = self.shared.own_stack_words {
             builder = builder.stack_size(words);

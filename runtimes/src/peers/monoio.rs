@@ -21,12 +21,13 @@ use super::monoio_root::Root;
 use super::monoio_task::{MonoioJoin, announce, retract, spawn};
 use super::own_net::monoio::MonoioSockets;
 use crate::metrics::Snapshot;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, Spawner, StartError, Workers, reactor};
+use crate::{Config, Descriptor, Origin, Runtime, Spawner, StartError, TaskKind, Workers, reactor};
 
 /// monoio as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "monoio",
-    summary: "monoio on its epoll driver, on the caller's thread: one queue; a task that yields goes to its front and runs \
+    summary: "monoio on its epoll driver, on the caller's thread: one queue; a task that yields \
+     goes to its front and runs \
               again at once",
     isolates: "what a thread-per-core runtime costs on the same reactor as `local`",
     relatives: &["local", "tokio-ct"],
@@ -95,7 +96,8 @@ impl Runtime for Variant {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (live, inbox) = (Rc::new(Live::new(number)), Arc::new(Inbox::new()));
         announce(number, &inbox);
-        let spawner = LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
+        let spawner =
+            LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
         let runtime = RefCell::new(Some(Monoio { runtime, serves: false }));
         Ok(Self { runtime, number, live, spawner, driver })
     }
@@ -111,7 +113,10 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = crate::enter::enter(DESCRIPTOR.name);
         let mut runtime = self.runtime.borrow_mut();
-        let Monoio { runtime, serves } = runtime.as_mut().expect("a runtime is stopped only when it is consumed");
+        let Monoio { runtime, serves } = runtime.as_mut().expect(
+            "a runtime is stopped only when \
+         it is consumed",
+        );
         let inbox = &self.spawner.shared.inbox;
         let root = Root::new(future);
         let output = inbox.attend(&self.live, || {

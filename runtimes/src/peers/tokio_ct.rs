@@ -7,12 +7,13 @@ use tokio::runtime::Builder;
 use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, StartError, Workers};
+use crate::{Config, Descriptor, Origin, Runtime, StartError, TaskKind, Workers};
 
 /// tokio current_thread as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "tokio-ct",
-    summary: "tokio's current_thread scheduler: one queue on the caller's thread, an injector for other threads",
+    summary: "tokio's current_thread scheduler: one queue on the caller's thread, an injector for \
+     other threads",
     isolates: "what a widely used single-threaded executor costs on the same reactor as `local`",
     relatives: &["local", "async-local"],
     origin: Origin::Peer { package: "tokio" },

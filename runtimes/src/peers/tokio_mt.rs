@@ -10,13 +10,15 @@ use super::own_net::tokio::TokioSockets;
 use super::tokio_common::{Tokio, TokioSpawner};
 use crate::metrics::Snapshot;
 use crate::threads::WorkerNames;
-use crate::{TaskKind, Descriptor, Config, Origin, Runtime, StartError, Workers};
+use crate::{Config, Descriptor, Origin, Runtime, StartError, TaskKind, Workers};
 
 /// tokio multi_thread as the registry lists it.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "tokio-mt",
-    summary: "tokio's multi_thread scheduler: bounded worker queues with a LIFO slot, an injector, stealing of halves",
-    isolates: "what the most used work-stealing executor costs on the same reactor as `work-stealing`",
+    summary: "tokio's multi_thread scheduler: bounded worker queues with a LIFO slot, an \
+     injector, stealing of halves",
+    isolates: "what the most used work-stealing executor costs on the same reactor as \
+     `work-stealing`",
     relatives: &["work-stealing", "async-executor"],
     origin: Origin::Peer { package: "tokio" },
     workers: Workers::Many,
@@ -37,7 +39,8 @@ impl Runtime for Variant {
         builder.worker_threads(config.workers);
         // The mark lasts as long as the thread, which runs nothing but tasks.
         builder.on_thread_start(|| mem::forget(crate::enter::enter(DESCRIPTOR.name)));
-        let (names, started) = (WorkerNames::new(DESCRIPTOR.name, config.workers), AtomicUsize::new(0));
+        let (names, started) =
+            (WorkerNames::new(DESCRIPTOR.name, config.workers), AtomicUsize::new(0));
         // Relaxed: only its uniqueness counts.
         builder.thread_name_fn(move || names.of(started.fetch_add(1, Ordering::Relaxed)));
         Tokio::start(&DESCRIPTOR, config, config.workers, builder).map(Self)

@@ -1,15 +1,17 @@
 //! `global-herd`: the global queue, except that every push wakes every sleeping worker.
 
 use super::global_queue::{GlobalQueue, Wakes};
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
 use crate::scheduler::Notify;
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: WakeAll::NAME,
-    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes every sleeper.",
-    isolates: "The thundering herd: same queue, same lock, only the wake-ups differ from global-queue.",
+    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes \
+     every sleeper.",
+    isolates: "The thundering herd: same queue, same lock, only the wake-ups differ from \
+     global-queue.",
     relatives: &["global-queue"],
     origin: Origin::Ours,
     workers: Workers::Many,

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
-use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Scheduler, Caller};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::task::Runnable;
@@ -14,7 +14,8 @@ use crate::task::Runnable;
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: GlobalQueue::<WakeOne>::NAME,
-    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes one sleeper.",
+    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes one \
+     sleeper.",
     isolates: "A shared queue without the herd: its distance to global-herd is the herd's cost.",
     relatives: &["global-herd", "work-stealing"],
     origin: Origin::Ours,
@@ -66,7 +67,8 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
     type Local = Yielded;
 
     fn new(workers: usize) -> (Self, Vec<Yielded>) {
-        let queue = Self { queue: CachePadded::default(), workers, wakes: std::marker::PhantomData };
+        let queue =
+            Self { queue: CachePadded::default(), workers, wakes: std::marker::PhantomData };
         (queue, (0..workers).map(|_| None).collect())
     }
 

@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
 use crate::queue::{Injector, InjectorBatcher};
-use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Placement, Scheduler, Caller};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Placement, Scheduler, TaskSource};
 use crate::task::{JoinHandle, Runnable};
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Local::NAME,
-    summary: "One thread; new tasks newest first, woken tasks in order; an inbox for other threads.",
+    summary: "One thread; new tasks newest first, woken tasks in order; an inbox for other \
+     threads.",
     isolates: "The cost of a task without any synchronisation between workers.",
     relatives: &["tokio-ct", "global-queue"],
     origin: Origin::Ours,

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::runtime::Config;
 use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Length::NAME,
-    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 10 ms in a preemptible region.",
+    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 10 ms in \
+     a preemptible region.",
     isolates: "Go's default slice: its distance to stackful is what slicing changes and costs.",
     relatives: &["stackful"],
     origin: Origin::Ours,

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::runtime::Config;
 use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Length::NAME,
-    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 1 ms in a preemptible region.",
+    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 1 ms in \
+     a preemptible region.",
     isolates: "A short slice: how much more often the scheduler can step in, and for how much.",
     relatives: &["stackful"],
     origin: Origin::Ours,

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::runtime::Config;
 use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Length::NAME,
-    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 200 µs in a preemptible region.",
+    summary: "stackful; a monitor thread preempts by SIGURG a task that has computed for 200 µs \
+     in a preemptible region.",
     isolates: "A very short slice: where the cost of a signal for each begins to show.",
     relatives: &["stackful"],
     origin: Origin::Ours,

@@ -2,15 +2,17 @@
 //! own.
 
 use super::global_queue::{GlobalQueue, WakeOne};
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
 use crate::stackful::Stackful;
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "stackful-global-queue",
-    summary: "The policy of global-queue; each task is a coroutine (corosensei) on a pooled, guarded stack of its own.",
-    isolates: "Stacks that move between workers at nearly every switch: its distance to stackful is what locality is worth to them.",
+    summary: "The policy of global-queue; each task is a coroutine (corosensei) on a pooled, \
+     guarded stack of its own.",
+    isolates: "Stacks that move between workers at nearly every switch: its distance to stackful \
+     is what locality is worth to them.",
     relatives: &["global-queue", "stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,

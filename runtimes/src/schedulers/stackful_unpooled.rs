@@ -1,14 +1,16 @@
 //! `stackful-unpooled`: `stackful` whose tasks each get a new stack from the system.
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::runtime::Config;
 use crate::stackful::{Preconfigured, Preset};
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Unpooled::NAME,
-    summary: "stackful without its pool: each task that starts maps and guards a stack, and unmaps it at its end.",
-    isolates: "What pooling stacks saves: its distance to stackful is a mapping, a guard, a page fault and an unmapping for each task.",
+    summary: "stackful without its pool: each task that starts maps and guards a stack, and \
+     unmaps it at its end.",
+    isolates: "What pooling stacks saves: its distance to stackful is a mapping, a guard, a page \
+     fault and an unmapping for each task.",
     relatives: &["stackful"],
     origin: Origin::Ours,
     workers: Workers::Many,

@@ -10,17 +10,19 @@
 use crossbeam_deque::{Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
 use crate::queue::{Injector, InjectorBatcher, Lookout, Slot};
-use crate::scheduler::{Cause, NextTask, Notify, TaskSource, Scheduler, Caller};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
 use crate::task::Runnable;
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: <WorkStealing>::NAME,
-    summary: "A deques of crossbeam-deque queues and a slot for each worker, an injector, and theft from the far end.",
-    isolates: "Locality against balance: its distance to global-queue is what the shared lock costs.",
+    summary: "A pair of crossbeam-deque queues and a slot for each worker, an injector, and \
+     theft from the far end.",
+    isolates: "Locality against balance: its distance to global-queue is what the shared lock \
+     costs.",
     relatives: &["global-queue", "tokio-mt"],
     origin: Origin::Ours,
     workers: Workers::Many,
@@ -118,7 +120,8 @@ impl<P: Deques> Scheduler for WorkStealing<P> {
 
     fn new(workers: usize) -> (Self, Vec<Queues<P>>) {
         let (deques, victims): (Vec<P>, Vec<P::Victim>) = (0..workers).map(|_| P::new()).unzip();
-        let (slots, lookouts): (Vec<_>, Vec<_>) = (0..workers).map(|_| Slot::new(workers > 1)).unzip();
+        let (slots, lookouts): (Vec<_>, Vec<_>) =
+            (0..workers).map(|_| Slot::new(workers > 1)).unzip();
         let queues = |(index, (deques, slot))| Queues {
             index,
             slot,
@@ -181,7 +184,9 @@ impl<P: Deques> Scheduler for WorkStealing<P> {
             }
         }
         queues.fresh_run = 0;
-        if let Some(task) = queues.deques.pop(Queue::Woken).or_else(|| queues.deques.pop(Queue::Fresh)) {
+        if let Some(task) =
+            queues.deques.pop(Queue::Woken).or_else(|| queues.deques.pop(Queue::Fresh))
+        {
             return Some(NextTask::new(task, TaskSource::Local));
         }
         if let Some(task) = queues.slot.take() {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::work_stealing::{Deques, Queue, WorkStealing};
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
 use crate::queue::Biased;
 use crate::scheduler::Scheduler;
@@ -19,8 +19,10 @@ use crate::task::Runnable;
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: WorkStealing::<Rings>::NAME,
-    summary: "The policy of work-stealing on plain queues under a lock biased to their owner; thieves pay with membarrier.",
-    isolates: "Fences: its distance to work-stealing is what crossbeam-deque's owner pays to be robbed at any moment.",
+    summary: "The policy of work-stealing on plain queues under a lock biased to their owner; \
+     thieves pay with membarrier.",
+    isolates: "Fences: its distance to work-stealing is what crossbeam-deque's owner pays to be \
+     robbed at any moment.",
     relatives: &["work-stealing", "tokio-mt"],
     origin: Origin::Ours,
     workers: Workers::Many,
@@ -76,7 +78,7 @@ impl Rings {
     #[inline]
     fn own<R>(&mut self, f: impl FnOnce(&mut Contents) -> R) -> R {
         let shared = &*self.shared;
-        // SAFETY: a deques has one owner, this value, borrowed mutably; `f` only moves tasks in and
+        // SAFETY: the pair of deques has one owner, this value, borrowed mutably; `f` only moves tasks in and
         // out.
         unsafe {
             shared.queues.own(|contents| {
@@ -94,7 +96,8 @@ impl Deques for Rings {
     type Victim = Arc<Shared>;
 
     fn new() -> (Self, Arc<Shared>) {
-        let shared = Arc::new(Shared { queues: Biased::new(Contents::default()), len: AtomicUsize::new(0) });
+        let shared =
+            Arc::new(Shared { queues: Biased::new(Contents::default()), len: AtomicUsize::new(0) });
         (Self { shared: shared.clone(), stolen: Vec::with_capacity(LARGEST_STEAL) }, shared)
     }
 

@@ -1,16 +1,18 @@
 //! `work-stealing-uncounted`: the policy of `work-stealing` on an engine that counts nothing.
 
 use super::work_stealing::WorkStealing;
-use crate::descriptor::{TaskKind, Descriptor, Origin, Workers};
+use crate::descriptor::{Descriptor, Origin, TaskKind, Workers};
 use crate::engine::Executor;
-use crate::scheduler::{Cause, NextTask, Notify, Scheduler, Caller};
+use crate::scheduler::{Caller, Cause, NextTask, Notify, Scheduler};
 use crate::task::Runnable;
 
 /// What the registry knows.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: Uncounted::NAME,
-    summary: "The policy of work-stealing with the counters compiled out: it has no causes to show, only times.",
-    isolates: "The price of the counters: its distance to work-stealing is what they cost all our other variants.",
+    summary: "The policy of work-stealing with the counters compiled out: it has no causes to \
+     show, only times.",
+    isolates: "The price of the counters: its distance to work-stealing is what they cost all our \
+     other variants.",
     relatives: &["work-stealing"],
     origin: Origin::Ours,
     workers: Workers::Many,

@@ -80,7 +80,8 @@ fn both_ways<S: Scheduler>() {
         // of the two gets.
         assert!(
             fewest_direct.min(fewest_others) >= TURNS / 2,
-            "{}: {direct} direct-style tasks have {fewest_direct} turns at least, {others} others {fewest_others}",
+            "{}: {direct} direct-style tasks have {fewest_direct} turns at least, {others} others \
+             {fewest_others}",
             S::NAME
         );
     }

@@ -65,7 +65,8 @@ impl Entry {
 pub fn main<R: Runtime>(entries: &[Entry]) -> ExitCode {
     if io::stdin().is_terminal() {
         eprintln!(
-            "This program is a contestant: it answers requests on standard input, one a line, as PROTOCOL.md in \
+            "This program is a contestant: it answers requests on standard input, one a line, as \
+             PROTOCOL.md in \
              benches/contestant says. `cargo stampede` asks it."
         );
     }

@@ -24,7 +24,8 @@ pub(super) fn pays(matrix: &Matrix<'_>) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "Judged by {} of short requests (the mean service time or less), at the same load and mean: {}.",
+        "Judged by {} of short requests (the mean service time or less), at the same load and \
+         mean: {}.",
         TAIL.words,
         told.join("; ")
     );

@@ -244,8 +244,10 @@ impl Current<'_> {
         }
         turn.raised.set(turn.raised.get() + u32::from(turn.cancelled));
         panic!(
-            "direct-style code cannot suspend while it unwinds (from a panic, or because its task was aborted): a \
-             destructor called stackful::wait with something that is not ready; call stackful::try_wait there"
+            "direct-style code cannot suspend while it unwinds (from a panic, or because its task \
+             was aborted): a \
+             destructor called stackful::wait with something that is not ready; call \
+             stackful::try_wait there"
         )
     }
 
@@ -284,8 +286,10 @@ impl Current<'_> {
 #[cold]
 fn refuse(function: &str) -> ! {
     panic!(
-        "stackful::{function} was called outside direct-style code: it suspends the stack of a closure started with \
-         stackful::go, and may be called by that closure and what it calls, but not by a future's poll (await there \
+        "stackful::{function} was called outside direct-style code: it suspends the stack of a \
+         closure started with \
+         stackful::go, and may be called by that closure and what it calls, but not by a future's \
+         poll (await there \
          instead), nor within block_on or the end of a runtime"
     )
 }

@@ -333,7 +333,8 @@ impl<C: FnOnce() -> T, T> Future for Direct<C, T> {
                 if thread_end::has_begun() {
                     give_up(fiber);
                     panic!(
-                        "direct-style code cannot go on while the thread's thread-locals are destroyed"
+                        "direct-style code cannot go on while the thread's thread-locals are \
+                         destroyed"
                     );
                 }
                 (fiber, Slot::Empty)

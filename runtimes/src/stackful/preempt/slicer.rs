@@ -60,11 +60,13 @@ impl Slicer {
     pub(crate) fn start(workers: usize, slice: Duration) -> Result<Self, StartError> {
         trampoline::prepare().map_err(|why| StartError::Slicing { why })?;
         if !safe_point::find_own_code() {
-            let why = "this code is part of a shared library, and only the main executable's is known to be safe to preempt";
+            let why = "this code is part of a shared library, and only the main executable's is \
+             known to be safe to preempt";
             return Err(StartError::Slicing { why });
         }
         if cfg!(target_feature = "crt-static") && !super::allocator::is_used() {
-            let why = "with a statically linked C library the global allocator must be wrapped in PreemptSafe";
+            let why = "with a statically linked C library the global allocator must be wrapped in \
+             PreemptSafe";
             return Err(StartError::Slicing { why });
         }
         let os = |what| move |source: io::Error| StartError::Os { what, source };

@@ -95,15 +95,18 @@ fn an_overflow_ends_the_process_with_a_message_that_names_the_task() {
     for (case, task) in [
         (
             "marker",
-            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its stack of 32768 bytes",
+            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its \
+             stack of 32768 bytes",
         ),
         (
             "protection",
-            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its stack of 32768",
+            "task runtimes::stackful::tests::overflow::overflow::{{closure}}, has overflowed its \
+             stack of 32768",
         ),
         (
             "named",
-            "task `deep thought`, runtimes::stackful::tests::overflow::in_the_child::{{closure}}, has overflowed",
+            "task `deep thought`, runtimes::stackful::tests::overflow::in_the_child::{{closure}}, \
+             has overflowed",
         ),
     ] {
         let output = child(case);

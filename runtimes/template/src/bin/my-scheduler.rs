@@ -11,7 +11,8 @@ use runtimes::{Descriptor, Executor, Runnable, TaskKind, Workers};
 /// What lists, filters and the page show. `name` is the name of this file.
 const DESCRIPTOR: Descriptor = Descriptor {
     name: Policy::NAME,
-    summary: "A first-in-first-out queue under a lock for each worker, and a shared one; idle workers steal.",
+    summary: "A first-in-first-out queue under a lock for each worker, and a shared one; idle \
+     workers steal.",
     isolates: "What own queues are worth: the same locks as global-queue, less often contended.",
     // `cargo stampede try` compares it with these. Name those that differ in as little as possible.
     relatives: &["global-queue", "work-stealing"],
