@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 
 use runtimes::reactor::Handle;
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::direct::{TcpListener, TcpStream};
 use runtimes::stackful::{go, wait};
 use runtimes::{Config, Runtime, Spawner};
@@ -38,7 +38,7 @@ fn talk(reactor: &Handle, server: SocketAddr, name: usize) -> io::Result<()> {
 /// # Errors
 /// What sockets and tasks say.
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    let runtime = Variant::start(&Config::new(2))?;
+    let runtime = StackfulExecutor::start(&Config::new(2))?;
     let spawner = runtime.spawner().clone();
     let reactor = spawner.reactor().clone();
     let listener = TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0))?;

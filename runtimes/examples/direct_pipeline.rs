@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::direct::channel::{self, Receiver, Sender};
 use runtimes::stackful::go;
 use runtimes::{Config, Runtime};
@@ -46,7 +46,7 @@ fn collect(lengths: &Receiver<(String, usize)>) -> BTreeMap<String, usize> {
 /// # Errors
 /// What starting the runtime, and its tasks, say.
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    let runtime = Variant::start(&Config::new(2))?;
+    let runtime = StackfulExecutor::start(&Config::new(2))?;
     let spawner = runtime.spawner();
     let (words, more_words) = channel::bounded(2);
     let (lengths, more_lengths) = channel::bounded(2);

@@ -51,7 +51,7 @@ thread_local! {
 
 /// The poll of a task begins on this thread.
 #[inline]
-pub(crate) fn refill() {
+pub fn refill() {
     LEFT.set(BUDGET);
 }
 

@@ -12,13 +12,13 @@ thread_local! {
 /// a runtime cannot be suspended meanwhile: the thread would stay marked, and the code that runs
 /// next would be told that it is inside.
 #[derive(Debug)]
-pub(crate) struct Entered(#[expect(dead_code, reason = "dropped at the end")] Unsuspended);
+pub struct Entered(#[expect(dead_code, reason = "dropped at the end")] Unsuspended);
 
 /// Marks this thread as running `runtime`.
 ///
 /// # Panics
 /// When the thread is inside a runtime already: blocking it would stop every task it serves.
-pub(crate) fn enter(runtime: &'static str) -> Entered {
+pub fn enter(runtime: &'static str) -> Entered {
     if let Some(outer) = INSIDE.replace(Some(runtime)) {
         INSIDE.set(Some(outer));
         panic!(

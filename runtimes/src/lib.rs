@@ -1,9 +1,10 @@
 //! Interchangeable async executors that differ in their scheduling policy and in nothing else.
 //!
 //! Reading order: [`runtime`] (what a workload may ask of any executor), then `scheduler` (what a
-//! policy answers), `schedulers` (the policies, one a file), `engine` and `task` (the shared
+//! policy answers), [`policies`] (those of our schedulers), `engine` and `task` (the shared
 //! mechanism), [`reactor`] (epoll and timers).
 
+pub mod adapter;
 pub mod budget;
 pub mod contract;
 mod descriptor;
@@ -11,15 +12,11 @@ mod engine;
 mod enter;
 pub mod metrics;
 pub mod net;
-#[cfg(feature = "peers")]
-pub mod peers;
+pub mod policies;
 pub mod queue;
 pub mod reactor;
-mod registry;
 pub mod runtime;
 pub mod scheduler;
-pub mod schedulers;
-
 pub mod sockets;
 pub mod spin;
 pub mod stackful;
@@ -28,8 +25,7 @@ mod task;
 mod threads;
 pub mod time;
 
-pub use descriptor::{Descriptor, Origin, TaskKind, Workers};
+pub use descriptor::{Descriptor, Deviation, Origin, Property, TaskKind, Workers};
 pub use engine::{EngineSpawner, Executor, diagnoses};
-pub use registry::{Visitor, descriptors, visit};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
 pub use task::{JoinError, JoinHandle, Runnable, Stackless, TaskBody};

@@ -16,9 +16,8 @@ use crate::task::JoinError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// What the runtime is called in messages and by its threads; its type's own name when `None`.
-    /// Several configurations of one engine can then be told apart. Only our own runtimes read it.
-    pub name: Option<&'static str>,
+    /// What the runtime is called in messages and by its threads. Only our own runtimes read it.
+    pub name: &'static str,
     /// Threads that run tasks, 1 or more. A runtime that runs on its caller's thread accepts only
     /// 1.
     pub workers: usize,
@@ -42,7 +41,7 @@ impl Config {
     /// The default configuration with `workers` worker threads.
     pub fn new(workers: usize) -> Self {
         Self {
-            name: None,
+            name: "executor",
             workers,
             stack_size: 64 * 1024,
             pool_stacks: true,
@@ -74,6 +73,11 @@ pub enum StartError {
         /// How many there are.
         running: usize,
     },
+    /// No thread can be called so: [`Config::name`] has a zero byte.
+    Name {
+        /// What [`Config::name`] asked for.
+        name: &'static str,
+    },
     /// Tasks cannot be preempted here, and [`Config::slice`] asks for it.
     Slicing {
         /// What is missing.
@@ -101,6 +105,7 @@ impl fmt::Display for StartError {
                      it already"
                 )
             }
+            Self::Name { name } => write!(f, "no thread can be called {name:?}"),
             Self::Slicing { why } => {
                 write!(f, "tasks cannot be preempted: {why}; start without a slice")
             }
@@ -113,7 +118,10 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Os { source, .. } => Some(source),
-            Self::Workers { .. } | Self::SharedWorkers { .. } | Self::Slicing { .. } => None,
+            Self::Workers { .. }
+            | Self::SharedWorkers { .. }
+            | Self::Name { .. }
+            | Self::Slicing { .. } => None,
         }
     }
 }

@@ -9,9 +9,6 @@ use crate::task::Runnable;
 /// A scheduling policy: its shared state. Dropping it drops (and so cancels) the tasks in its
 /// queues.
 pub trait Scheduler: Send + Sync + Sized + 'static {
-    /// The registered name of the policy.
-    const NAME: &'static str;
-
     /// What one worker owns: its queues that no other thread touches, or its end of those that
     /// others may steal from.
     type Local: Send + 'static;

@@ -74,7 +74,6 @@ trait Kind: Send + Sync + 'static {
 struct Policy<K>(Mutex<VecDeque<Runnable>>, PhantomData<K>);
 
 impl<K: Kind> Scheduler for Policy<K> {
-    const NAME: &'static str = "evil";
     const PLACEMENT: Placement = K::PLACEMENT;
     type Local = ();
 

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Takes one step out of a protocol at a time and checks that a model notices.
 #
-# usage: runtimes/tests/mutations.sh [FILTER]     from the root of a clean checkout; minutes, not part of CI
+# usage: runtimes/tests/mutations.sh [FILTER]     in a clean checkout; minutes, so CI does not
+#        runtimes/tests/mutations.sh --check       only that each entry still applies; seconds
 #
-# Each entry of the table below is: file | Perl substitution | the model that must fail. The file is put
-# back afterwards. Ends with the number of mutations that no model noticed.
+# Each entry of the table below is: file | Perl substitution | the model that must fail. The file is
+# put back afterwards. Ends with the number of mutations that no model noticed.
 set -u
 cd "$(dirname "$0")/../.."
 export RUSTFLAGS="--cfg stampede_loom" CARGO_TARGET_DIR=target/loom
 filter=${1:-.}
-survivors=0 
+survivors=0
 
 mutations() { cat <<'TABLE'
 task/state.rs | s/fetch_or\(SCHEDULED, AcqRel\)/fetch_or(SCHEDULED, Relaxed)/ | a_wake_during_a_poll_is_not_lost
@@ -131,8 +132,28 @@ reactor/slots.rs | s/        if live == 0 \{\n\s+first\(\);\n\s+\}\n\s+drop\(fre
 TABLE
 }
 
-build() { cargo test -q -p runtimes --lib --no-default-features --no-run 2>"$1"; }
-run() { timeout 300 cargo test -q -p runtimes --lib --no-default-features -- "$1" >/dev/null 2>&1; }
+# Whether the entry changes its file, and there are models of that name.
+check() {
+    local file=$1 change=$2 model=$3
+    if perl -0pe "$change" "$file" | cmp -s - "$file"; then
+        echo "$file: does not apply: $change"
+    elif ! grep -rqE "fn (loom_)?\w*${model#loom_}" runtimes/src; then
+        echo "$file: no model $model"
+    fi
+}
+
+if [ "$filter" = --check ]; then
+    stale=$(while IFS= read -r line; do
+        rest=${line#* | }
+        check "runtimes/src/${line%% | *}" "${rest% | *}" "${line##* | }"
+    done < <(mutations))
+    echo "${stale:-all entries apply}"
+    [ -z "$stale" ]
+    exit
+fi
+
+build() { cargo test -q -p runtimes --lib --no-run 2>"$1"; }
+run() { timeout 300 cargo test -q -p runtimes --lib -- "$1" >/dev/null 2>&1; }
 
 log=$(mktemp)
 while IFS= read -r line; do

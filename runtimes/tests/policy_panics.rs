@@ -19,7 +19,6 @@ static IN_SCHEDULE: AtomicBool = AtomicBool::new(false);
 struct Faulty<const CALLER: bool>(Mutex<Vec<Runnable>>);
 
 impl<const CALLER: bool> Scheduler for Faulty<CALLER> {
-    const NAME: &'static str = "faulty";
     const PLACEMENT: Placement = if CALLER { Placement::Caller } else { Placement::Threads };
     type Local = ();
 
@@ -63,7 +62,9 @@ fn in_the_child() {
     let Ok(case) = env::var(CASE) else { return };
     let no_core = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(rustix::process::Resource::Core, no_core).unwrap();
-    let runtime = Executor::<Faulty<false>>::start(&Config::new(2)).unwrap();
+    let mut config = Config::new(2);
+    config.name = "faulty";
+    let runtime = Executor::<Faulty<false>>::start(&config).unwrap();
     match case.as_str() {
         "next" => {
             IN_NEXT.store(true, SeqCst);
@@ -95,7 +96,9 @@ fn a_panic_on_a_workers_thread_ends_the_process_and_names_the_runtime() {
 
 #[test]
 fn on_its_callers_thread_it_panics_out_of_block_on() {
-    let runtime = Executor::<Faulty<true>>::start(&Config::new(1)).unwrap();
+    let mut config = Config::new(1);
+    config.name = "faulty";
+    let runtime = Executor::<Faulty<true>>::start(&config).unwrap();
     let task = runtime.spawner().spawn(async { 7 });
     // The other tests of this process start no runtime, so this one finds the mistake.
     IN_NEXT.store(true, SeqCst);

@@ -59,6 +59,16 @@ pub enum DefaultRuntimes {
     },
 }
 
+impl DefaultRuntimes {
+    /// The runtimes that are named.
+    pub fn names(&self) -> &'static [&'static str] {
+        match *self {
+            Self::All => &[],
+            Self::AllAnd(names) | Self::Only { runtimes: names, .. } => names,
+        }
+    }
+}
+
 /// One parameter of a workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {

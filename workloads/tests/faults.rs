@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use runtimes::metrics::Snapshot;
-use runtimes::{Config, Join, JoinError, Runtime, Spawner, StartError, reactor, schedulers};
+use runtimes::policies::{local::Local, work_stealing::WorkStealing};
+use runtimes::{Config, Executor, Join, JoinError, Runtime, Spawner, StartError, reactor};
 use workloads::{Failure, Sample, Workload};
 
 /// Which task is hit, counted from 1. The body is the first task of most workloads; the third
@@ -177,9 +178,9 @@ fn run<R: Runtime, F: Fault, W: Workload>(
 
 fn loses<W: Workload>() {
     for iterations in [1, 3] {
-        let local = run::<schedulers::local::Variant, Lose, W>(1, iterations);
+        let local = run::<Executor<Local>, Lose, W>(1, iterations);
         local.expect_err("a task was lost on one thread");
-        let stealing = run::<schedulers::work_stealing::Variant, Lose, W>(2, iterations);
+        let stealing = run::<Executor<WorkStealing>, Lose, W>(2, iterations);
         stealing.expect_err("a task was lost among two workers");
     }
 }
@@ -188,12 +189,12 @@ fn loses<W: Workload>() {
 /// numbers go over channels and sockets, a runtime cannot change them; then all that is checked is
 /// false.
 fn falsifies<W: Workload>() {
-    type Local = schedulers::local::Variant;
+    type Ours = Executor<Local>;
     let struck = || STRUCK.get();
     let (result, struck) = if ONE_TASK.contains(&W::DEFINITION.name) {
-        support::run_between::<Faulty<Local, Falsify, 1>, W, _>(1, 2, || {}, struck)
+        support::run_between::<Faulty<Ours, Falsify, 1>, W, _>(1, 2, || {}, struck)
     } else {
-        support::run_between::<Faulty<Local, Falsify, VICTIM>, W, _>(1, 2, || {}, struck)
+        support::run_between::<Faulty<Ours, Falsify, VICTIM>, W, _>(1, 2, || {}, struck)
     };
     match result {
         Err(Failure::NotOffered(_)) => {}
@@ -206,7 +207,7 @@ fn falsifies<W: Workload>() {
 
 /// On its caller's thread, where all tasks of `local` run, everything that is checked is false.
 fn checks<W: Workload>() {
-    let run = support::run_between::<schedulers::local::Variant, W, ()>;
+    let run = support::run_between::<Executor<Local>, W, ()>;
     match run(1, 1, workloads::workload::faults::falsify, || {}).0 {
         Err(Failure::Wrong { .. } | Failure::NotOffered(_)) => {}
         Err(other) => panic!("it was to be a wrong result: {other}"),

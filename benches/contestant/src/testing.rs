@@ -55,6 +55,9 @@ fn trials_of(program: &Path, left_out: LeftOut) -> Result<Vec<Trial>, ClientErro
     let mut client = Client::launch(&program, DEADLINE)?;
     let description = client.description().clone();
     let mut trials = Vec::new();
+    let names: Vec<_> = description.runtimes.iter().map(|runtime| runtime.name.clone()).collect();
+    let main = names.first().cloned().unwrap_or_default();
+    trials.push(Trial::test(format!("{main}::has_what_workloads_name"), move || named(&names)));
     for runtime in description.runtimes {
         let runtime = Arc::new(runtime);
         for behaviour in client.behaviours(&runtime.name)? {
@@ -70,6 +73,30 @@ fn trials_of(program: &Path, left_out: LeftOut) -> Result<Vec<Trial>, ClientErro
         }
     }
     Ok(trials)
+}
+
+/// A workload that is measured on some runtimes only names them. Those that begin with this
+/// program's name are its own.
+fn named(runtimes: &[String]) -> Result<(), Failed> {
+    let Some(main) = runtimes.first() else { return Err("it has no runtime".into()) };
+    for definition in workloads::definitions() {
+        let own = |name: &&&str| {
+            name.strip_prefix(main.as_str()).is_some_and(|rest| rest.starts_with('-'))
+        };
+        for name in definition.runtimes.names().iter().filter(own) {
+            // Another program's name may begin with this one's.
+            let another = programs().keys().any(|program| {
+                program != main
+                    && name
+                        .strip_prefix(program.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            });
+            if !another && !runtimes.iter().any(|runtime| runtime == name) {
+                return Err(format!("{} names {name}, which it has not", definition.name).into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn conforms(program: &Path, runtime: &str, behaviour: String) -> Result<(), Failed> {

@@ -239,7 +239,7 @@ mod tests {
         let place = create(&workspace(dir.path()), "newest-first").expect("nobody is called so");
         assert_eq!(place, bin(dir.path()).join("newest-first.rs"));
         let text = fs::read_to_string(place).expect("it has been written");
-        assert!(text.contains("const NAME: &'static str = \"newest-first\";"), "{text}");
+        assert!(text.contains("name: \"newest-first\","), "{text}");
         assert!(!text.contains(PLACEHOLDER), "{text}");
     }
 

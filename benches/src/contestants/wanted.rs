@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use workloads::DefaultRuntimes;
-
 use super::names::{NameError, NamePattern, unknown};
 use super::workspace::{Program, Workspace};
 use super::{Roster, in_core_set};
@@ -78,12 +76,9 @@ pub fn known_names(workspace: &Workspace) -> Vec<String> {
     let mut names: Vec<_> = workspace.programs.iter().map(|program| program.name.clone()).collect();
     let programs: Vec<_> = workspace.programs.iter().collect();
     let described = Roster::kept(workspace, &programs);
-    let in_fields =
-        workloads::definitions().into_iter().flat_map(|definition| match definition.runtimes {
-            DefaultRuntimes::All => [].as_slice(),
-            DefaultRuntimes::AllAnd(names) | DefaultRuntimes::Only { runtimes: names, .. } => names,
-        });
-    for name in described.names().into_iter().chain(in_fields.copied()) {
+    let in_definitions =
+        workloads::definitions().into_iter().flat_map(|definition| definition.runtimes.names());
+    for name in described.names().into_iter().chain(in_definitions.copied()) {
         if workspace.program_of(name).is_some() && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

@@ -8,8 +8,8 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::{Join, JoinError, Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Launch, Run, Signal, WakerTrap, finish};
+use runtimes::Property;
 
 pub(crate) fn before_the_first_poll<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();

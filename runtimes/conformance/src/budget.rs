@@ -20,8 +20,8 @@ use runtimes::reactor::{Handle, Interest, Source};
 use runtimes::time::{interval, sleep, timeout};
 use runtimes::{Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Count, Launch, Run, Signal, finish};
+use runtimes::Property;
 
 /// Any free port of the loopback interface.
 fn loopback() -> SocketAddr {

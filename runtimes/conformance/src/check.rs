@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use runtimes::{Config, Descriptor, Runtime, StartError, Workers};
 
-use crate::deviations::{self, Property};
 use crate::erased::Erased;
 use crate::suite::{SUITE, TYPED, typed};
 use crate::support::{Case, text_of};
+use runtimes::Property;
 
 /// What a check may take before it counts as hung. The longest takes half a second.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -105,8 +105,7 @@ impl Subject {
     }
 
     fn with_each_count(&self, check: impl Fn(usize) + Copy + Send + 'static) -> Result<(), Broken> {
-        let shares_threads =
-            deviations::find(self.descriptor.name, Property::OwnsItsThreads).is_some();
+        let shares_threads = self.descriptor.deviation(Property::OwnsItsThreads).is_some();
         let counts: &[usize] = match self.descriptor.workers {
             Workers::Caller => &[1],
             Workers::Many if shares_threads => &[2],

@@ -7,8 +7,8 @@ use std::task::Poll;
 use futures_channel::oneshot;
 use runtimes::{Join, JoinError, Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Run, Signal, finish};
+use runtimes::Property;
 
 pub(crate) fn code_suspends_at_any_depth<R: Runtime>(case: &Case<R>) {
     fn deep(depth: u64, suspend: &dyn runtimes::Suspend) -> u64 {

@@ -6,8 +6,8 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::Runtime;
 
-use crate::deviations::Property;
 use crate::support::{Case, Count, Drops, Launch, OnDrop, Run, Signal, finish};
+use runtimes::Property;
 
 pub(crate) fn a_finished_future_is_dropped_once<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();

@@ -7,8 +7,8 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::{Config, Runtime, StartError};
 
-use crate::deviations::Property;
 use crate::support::{Case, Launch, Signal, finish, panic_text};
+use runtimes::Property;
 
 /// The refusal names what was called and what to do instead.
 fn assert_is_refusal(text: &str, name: &str) {

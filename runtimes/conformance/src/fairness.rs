@@ -7,8 +7,8 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::{Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Launch, Run, Signal, finish};
+use runtimes::Property;
 
 /// Keeps every worker busy with tasks that only yield, until `stop` is set.
 fn hog<R: Runtime>(runtime: &R, hogs: usize, stop: &Arc<AtomicBool>) -> Signal {

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use runtimes::{JoinError, Runtime};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Launch, Run, Signal, finish};
+use runtimes::Property;
 
 pub(crate) fn output_arrives<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();

@@ -13,7 +13,6 @@ mod budget;
 mod check;
 mod contract;
 mod counters;
-mod deviations;
 mod direct;
 mod drop_order;
 mod entering;
@@ -32,4 +31,3 @@ mod timers;
 mod wakers;
 
 pub use check::{Broken, Subject, UnknownBehaviour};
-pub use deviations::{DEVIATIONS, Deviation, Property};

@@ -8,8 +8,8 @@ use futures_lite::future::yield_now;
 use runtimes::time::sleep;
 use runtimes::{Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Run, Signal, WakerTrap, finish};
+use runtimes::Property;
 
 pub(crate) fn a_task_moves_away_from_a_blocked_worker<R: Runtime>(case: &Case<R>) {
     if case.workers < 2 || case.deviates(Property::FreeWorkerRunsWokenTask) {

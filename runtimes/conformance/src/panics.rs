@@ -6,8 +6,8 @@ use std::panic::{self, AssertUnwindSafe, panic_any};
 use futures_lite::future::yield_now;
 use runtimes::{Join, JoinError, Runtime};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Launch, OnDrop, Run, Signal, finish, panic_text};
+use runtimes::Property;
 
 pub(crate) fn payload_reaches_the_handle<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();

@@ -9,8 +9,8 @@ use std::thread;
 use futures_lite::future::{block_on, yield_now};
 use runtimes::{Join, JoinError, Runtime};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Launch, OnDrop, Probe, Run, Signal, WakerTrap, finish};
+use runtimes::Property;
 
 pub(crate) fn without_use<R: Runtime>(case: &Case<R>) {
     for _ in 0..20 {

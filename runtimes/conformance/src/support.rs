@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 
 use runtimes::{Config, Descriptor, Runtime, Spawner, StartError, TaskKind, Workers};
 
-use crate::deviations::{self, Property};
+use runtimes::Property;
 
 /// One runtime with one worker count.
 pub(crate) struct Case<R> {
@@ -42,14 +42,14 @@ impl<R: Runtime> Case<R> {
     /// Starts it with a configuration that it may refuse.
     pub(crate) fn try_start(&self, config: &Config) -> Result<R, StartError> {
         let mut config = config.clone();
-        config.name = Some(self.descriptor.name);
+        config.name = self.descriptor.name;
         (self.configure)(&mut config);
         (self.start)(&config)
     }
 
     /// Whether this runtime by its own design does not promise `property`.
     pub(crate) fn deviates(&self, property: Property) -> bool {
-        deviations::find(self.descriptor.name, property).is_some()
+        self.descriptor.deviation(property).is_some()
     }
 
     /// Whether each task has a stack of its own.

@@ -14,8 +14,8 @@ use futures_util::future::join_all;
 use runtimes::time::{interval, sleep, sleep_until, timeout};
 use runtimes::{Runtime, Spawner};
 
-use crate::deviations::Property;
 use crate::support::{Case, Drops, Launch, Run, Signal, finish};
+use runtimes::Property;
 
 /// Long enough to tell a sleep from none, short enough for many of them.
 const SHORT: Duration = Duration::from_millis(5);

@@ -10,8 +10,8 @@ use std::thread;
 use futures_lite::future::yield_now;
 use runtimes::Runtime;
 
-use crate::deviations::Property;
 use crate::support::{Case, Count, Drops, Launch, OnDrop, Run, Signal, WakerTrap, finish};
+use runtimes::Property;
 
 pub(crate) fn from_another_thread<R: Runtime>(case: &Case<R>) {
     let runtime = case.start();

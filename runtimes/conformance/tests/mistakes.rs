@@ -34,7 +34,6 @@ impl<const MISTAKE: u8> Faulty<MISTAKE> {
 }
 
 impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
-    const NAME: &'static str = "faulty";
     type Local = usize;
 
     fn new(workers: usize) -> (Self, Vec<usize>) {

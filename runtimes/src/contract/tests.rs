@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::{Broken, Rule, check};
+use crate::policies::global_queue::{GlobalQueue, WakeOne};
+use crate::policies::local::Local;
+use crate::policies::work_stealing::WorkStealing;
+use crate::policies::work_stealing_biased::Rings;
 use crate::scheduler::{Caller, Cause, NextTask, Notify, Scheduler, TaskSource};
-use crate::schedulers::global_queue::{GlobalQueue, WakeOne};
-use crate::schedulers::local::Local;
-use crate::schedulers::work_stealing::WorkStealing;
-use crate::schedulers::work_stealing_biased::Rings;
-use crate::schedulers::work_stealing_uncounted::Uncounted;
 use crate::task::Runnable;
 
 /// A policy with a queue for each worker, a shared one and a slot, right but for one mistake.
@@ -77,7 +76,6 @@ impl<const MISTAKE: u8> Faulty<MISTAKE> {
 }
 
 impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
-    const NAME: &'static str = "faulty";
     type Local = Own;
 
     fn new(workers: usize) -> (Self, Vec<Own>) {
@@ -207,7 +205,6 @@ impl<const MISTAKE: u8> Scheduler for Faulty<MISTAKE> {
 struct Wrapper(WorkStealing);
 
 impl Scheduler for Wrapper {
-    const NAME: &'static str = "wrapper";
     type Local = <WorkStealing as Scheduler>::Local;
 
     fn new(workers: usize) -> (Self, Vec<Self::Local>) {
@@ -250,7 +247,6 @@ fn our_policies_keep_it() {
     assert_eq!(check::<GlobalQueue<WakeOne>>(), Ok(()));
     assert_eq!(check::<WorkStealing>(), Ok(()));
     assert_eq!(check::<WorkStealing<Rings>>(), Ok(()));
-    assert_eq!(check::<Uncounted>(), Ok(()));
     assert_eq!(check::<Faulty<NONE>>(), Ok(()));
 }
 

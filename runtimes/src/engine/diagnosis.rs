@@ -110,7 +110,6 @@ mod tests {
     struct Forgetful(Mutex<VecDeque<Runnable>>);
 
     impl Scheduler for Forgetful {
-        const NAME: &'static str = "forgetful";
         type Local = ();
 
         fn new(workers: usize) -> (Self, Vec<()>) {
@@ -137,7 +136,9 @@ mod tests {
 
     #[test]
     fn a_hang_says_what_lies_in_the_policy_and_who_sleeps() {
-        let runtime = Executor::<Forgetful>::start(&Config::new(2)).expect("two threads");
+        let mut config = Config::new(2);
+        config.name = "forgetful";
+        let runtime = Executor::<Forgetful>::start(&config).expect("two threads");
         drop(runtime.spawner().spawn(ready(())));
         // Both workers fall asleep sooner or later, since there is nothing that would keep them
         // awake.

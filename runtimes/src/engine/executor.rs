@@ -42,11 +42,6 @@ enum Seats<S: Scheduler> {
 }
 
 impl<S: Scheduler, B: TaskBody> Executor<S, B> {
-    /// The registered name.
-    fn name() -> &'static str {
-        B::runtime_name(S::NAME)
-    }
-
     fn start_threads(
         core: &Arc<Core<S>>,
         body: &Arc<B::Shared>,
@@ -109,40 +104,6 @@ impl<S: Scheduler, B: TaskBody> Executor<S, B> {
     /// A handle that spawns futures which need not be `Send`, for a runtime on its caller's thread.
     pub(crate) fn engine_spawner(&self) -> &EngineSpawner<S, B> {
         &self.spawner
-    }
-
-    /// Starts under a registered name of its own: for a variant that differs in its configuration.
-    pub(crate) fn start_as(name: &'static str, config: &Config) -> Result<Self, StartError> {
-        let limit = match S::PLACEMENT {
-            Placement::Caller => 1,
-            Placement::Threads => MAX_WORKERS,
-        };
-        if !(1..=limit).contains(&config.workers) {
-            return Err(StartError::Workers { runtime: name, requested: config.workers, limit });
-        }
-        if let Placement::Threads = S::PLACEMENT {
-            // One more for the monitor of a runtime that slices.
-            let room = check_room(config.workers + 1);
-            room.map_err(|source| StartError::Os { what: "worker threads", source })?;
-        }
-        barrier::register();
-        let reactor =
-            Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
-        let body = B::shared(config)?;
-        let (core, mut locals) = Core::<S>::new(name, config, reactor, body.clone());
-        let seats = match (S::PLACEMENT, locals.pop()) {
-            (Placement::Caller, Some(local)) => {
-                reactor_thread_setup();
-                Seats::Caller(UnsafeCell::new(Some(Worker::new(core.clone(), 0, local))))
-            }
-            (_, last) => {
-                locals.extend(last);
-                Self::start_threads(&core, &body, locals)?
-            }
-        };
-        let spawner = EngineSpawner::new(core.clone(), body);
-        diagnosis::register(&core);
-        Ok(Self { core, spawner, seats, not_send: PhantomData })
     }
 
     fn stop(&mut self) {
@@ -223,7 +184,40 @@ impl<S: Scheduler, B: TaskBody> Runtime for Executor<S, B> {
     }
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_as(config.name.unwrap_or_else(Self::name), config)
+        let name = config.name;
+        if name.contains('\0') {
+            return Err(StartError::Name { name });
+        }
+        let limit = match S::PLACEMENT {
+            Placement::Caller => 1,
+            Placement::Threads => MAX_WORKERS,
+        };
+        if !(1..=limit).contains(&config.workers) {
+            return Err(StartError::Workers { runtime: name, requested: config.workers, limit });
+        }
+        if let Placement::Threads = S::PLACEMENT {
+            // One more for the monitor of a runtime that slices.
+            let room = check_room(config.workers + 1);
+            room.map_err(|source| StartError::Os { what: "worker threads", source })?;
+        }
+        barrier::register();
+        let reactor =
+            Reactor::new().map_err(|source| StartError::Os { what: "epoll instance", source })?;
+        let body = B::shared(config)?;
+        let (core, mut locals) = Core::<S>::new(name, config, reactor, body.clone());
+        let seats = match (S::PLACEMENT, locals.pop()) {
+            (Placement::Caller, Some(local)) => {
+                reactor_thread_setup();
+                Seats::Caller(UnsafeCell::new(Some(Worker::new(core.clone(), 0, local))))
+            }
+            (_, last) => {
+                locals.extend(last);
+                Self::start_threads(&core, &body, locals)?
+            }
+        };
+        let spawner = EngineSpawner::new(core.clone(), body);
+        diagnosis::register(&core);
+        Ok(Self { core, spawner, seats, not_send: PhantomData })
     }
 
     fn spawner(&self) -> &Self::Spawner {

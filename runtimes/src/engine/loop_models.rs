@@ -11,9 +11,9 @@ use loom::thread;
 
 use super::core::Core;
 use super::worker::{Pause, Worker};
+use crate::policies::global_queue::{GlobalQueue, WakeOne};
 use crate::reactor::Reactor;
 use crate::runtime::Config;
-use crate::schedulers::global_queue::{GlobalQueue, WakeOne};
 use crate::sync::explore_with_barriers;
 use crate::task::JoinHandle;
 

@@ -28,5 +28,5 @@ pub use diagnosis::diagnoses;
 pub use executor::Executor;
 #[cfg(all(test, stampede_loom))]
 pub(crate) use gate::Gate;
-pub(crate) use sleep::MAX_WORKERS;
+pub use sleep::MAX_WORKERS;
 pub use spawner::EngineSpawner;

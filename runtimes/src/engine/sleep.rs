@@ -82,7 +82,7 @@ const DRIVEN: u32 = 1 << 15;
 const WATCHED: u32 = 1 << 31;
 
 /// More workers than this do not fit into the counts.
-pub(crate) const MAX_WORKERS: usize = 1 << 12;
+pub const MAX_WORKERS: usize = 1 << 12;
 
 /// The idle state of all workers of an engine.
 #[derive(Debug)]

@@ -19,11 +19,6 @@ use crate::task::{JoinHandle, TaskBody};
 #[derive(Debug)]
 pub enum Stackful {}
 
-impl Stackful {
-    /// The registered name, with the policy of work stealing.
-    pub const NAME: &'static str = "stackful";
-}
-
 /// A thread while it runs a stackful worker.
 #[derive(Debug)]
 pub struct Seat<'a>(
@@ -66,15 +61,6 @@ unsafe impl PoolRef for RuntimePool {
 unsafe impl TaskBody for Stackful {
     type Shared = Pool;
     type Future<F: Future> = Coroutine<F, RuntimePool>;
-
-    fn runtime_name(policy: &'static str) -> &'static str {
-        match policy {
-            "local" => "stackful-local",
-            "global-herd" => "stackful-global-herd",
-            "global-queue" => "stackful-global-queue",
-            _ => Self::NAME,
-        }
-    }
 
     type Worker<'a> = Seat<'a>;
 

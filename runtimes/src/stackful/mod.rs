@@ -62,7 +62,6 @@ mod fiber;
 mod overflow;
 mod pool;
 pub mod preempt;
-mod preset;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -72,4 +71,6 @@ pub use coroutine::{Coroutine, PoolRef};
 pub use direct::{Cancelled, Direct, Unwinding, go, go_named, suspend, try_wait, wait};
 pub use pool::{Pool, Stats};
 pub use preempt::{NoPreempt, PreemptSafe, SliceStats, preemptible};
-pub use preset::{Preconfigured, Preset};
+
+/// Work stealing among tasks that have a stack of their own: what the examples here start.
+pub type StackfulExecutor = crate::Executor<crate::policies::work_stealing::WorkStealing, Stackful>;

@@ -27,9 +27,6 @@ pub unsafe trait TaskBody: 'static {
     /// What the engine polls.
     type Future<F: Future>: Future<Output = F::Output>;
 
-    /// The registered name of a runtime with this body and `policy`.
-    fn runtime_name(policy: &'static str) -> &'static str;
-
     /// What a worker's thread has while it runs tasks.
     type Worker<'a>;
 
@@ -85,10 +82,6 @@ pub enum Stackless {}
 unsafe impl TaskBody for Stackless {
     type Shared = ();
     type Future<F: Future> = F;
-
-    fn runtime_name(policy: &'static str) -> &'static str {
-        policy
-    }
 
     type Worker<'a> = ();
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use runtimes::metrics::Counter;
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::{go, preemptible};
 use runtimes::{Config, Runtime, Spawner};
 
@@ -58,7 +58,7 @@ fn raise() {
     unsafe { assert_eq!(libc::raise(libc::SIGURG), 0) };
 }
 
-fn preempt_a_little() -> Variant {
+fn preempt_a_little() -> StackfulExecutor {
     let runtime = start(1, SHORT);
     let stop = Arc::new(AtomicBool::new(false));
     let tasks =
@@ -150,7 +150,7 @@ fn monitors() -> Vec<std::path::PathBuf> {
 
 pub(super) fn off_by_default() {
     let default = action();
-    let runtime = Variant::start(&Config::new(1)).unwrap();
+    let runtime = StackfulExecutor::start(&Config::new(1)).unwrap();
     // SAFETY: it computes.
     let task = go(runtime.spawner(), || unsafe { preemptible(|| 6 * 7) });
     assert_eq!(runtime.block_on(task).unwrap(), 42);

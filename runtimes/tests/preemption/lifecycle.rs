@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future::{self, yield_now};
 use runtimes::metrics::Counter;
-use runtimes::schedulers::{global_queue::GlobalQueue, global_queue::WakeOne, local::Local};
+use runtimes::policies::{global_queue::GlobalQueue, global_queue::WakeOne, local::Local};
 use runtimes::stackful::direct::channel;
 use runtimes::stackful::{Stackful, go, suspend, wait};
 use runtimes::time::sleep;
@@ -213,7 +213,7 @@ fn short_tasks_and_timers_run_beside_a_hog_on_every_policy() {
     }
     check::<Local>();
     check::<GlobalQueue<WakeOne>>();
-    check::<runtimes::schedulers::work_stealing::WorkStealing>();
+    check::<runtimes::policies::work_stealing::WorkStealing>();
 }
 
 #[test]

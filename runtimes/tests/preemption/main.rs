@@ -35,7 +35,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use runtimes::metrics::{Counter, Snapshot};
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::preemptible;
 use runtimes::{Config, Runtime};
 
@@ -46,7 +46,7 @@ const SHORT: Duration = Duration::from_micros(50);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A runtime that slices.
-fn start(workers: usize, slice: Duration) -> Variant {
+fn start(workers: usize, slice: Duration) -> StackfulExecutor {
     start_as(workers, slice)
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::yield_now;
-use runtimes::schedulers::global_queue::{GlobalQueue, WakeOne};
+use runtimes::policies::global_queue::{GlobalQueue, WakeOne};
 use runtimes::stackful::{Stackful, preemptible};
 use runtimes::{Executor, Runtime, Spawner};
 

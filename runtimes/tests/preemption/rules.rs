@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use runtimes::metrics::Counter;
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::{
     Coroutine, NoPreempt, Pool, PreemptSafe, direct, go, preemptible, suspend,
 };
@@ -19,7 +19,7 @@ use runtimes::{Config, Runtime, Spawner};
 use super::{SHORT, child_says, preemptions, spin_for, spin_until, start, wait_for};
 
 /// Runs two copies of `body` in turn on one worker until they were preempted so often.
-fn two_hogs(at_least: u64, body: impl Fn() + Clone + Send + 'static) -> Variant {
+fn two_hogs(at_least: u64, body: impl Fn() + Clone + Send + 'static) -> StackfulExecutor {
     let runtime = start(1, SHORT);
     let done = Arc::new(AtomicBool::new(false));
     let tasks = [0, 1].map(|_| {
@@ -36,7 +36,7 @@ fn two_hogs(at_least: u64, body: impl Fn() + Clone + Send + 'static) -> Variant 
     runtime
 }
 
-fn refused(runtime: Variant, counter: Counter) -> u64 {
+fn refused(runtime: StackfulExecutor, counter: Counter) -> u64 {
     runtime.shutdown().get(counter).unwrap()
 }
 
@@ -222,7 +222,7 @@ fn low_stack_is_refused_and_counted() {
     let mut config = Config::new(1);
     config.slice = Some(SHORT);
     config.stack_size = STACK;
-    let runtime = Variant::start(&config).unwrap();
+    let runtime = StackfulExecutor::start(&config).unwrap();
     let task = go(runtime.spawner(), || {
         let top = black_box(0u8);
         descend((&raw const top).addr());

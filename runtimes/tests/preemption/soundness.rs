@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use runtimes::metrics::Counter;
-use runtimes::schedulers::local::Local;
-use runtimes::schedulers::stackful::Variant;
+use runtimes::policies::local::Local;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::{Coroutine, NoPreempt, Pool, Stackful, go, preemptible, suspend, wait};
 use runtimes::{Executor, Runtime};
 
@@ -25,7 +25,7 @@ thread_local! {
 }
 
 /// Whether a hog that is started now is preempted.
-fn still_slices(runtime: &Variant) {
+fn still_slices(runtime: &StackfulExecutor) {
     let stop = Arc::new(AtomicBool::new(false));
     let hog = go(runtime.spawner(), {
         let stop = stop.clone();

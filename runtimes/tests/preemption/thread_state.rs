@@ -76,7 +76,7 @@ fn errno_mask_and_alternate_stack_are_unchanged() {
 
 #[test]
 fn the_alternate_stack_is_the_threads_own_again_after_block_on() {
-    use runtimes::schedulers::local::Local;
+    use runtimes::policies::local::Local;
     use runtimes::stackful::Stackful;
     let before = alternate_stack();
     let runtime: runtimes::Executor<Local, Stackful> = super::start_as(1, SHORT);

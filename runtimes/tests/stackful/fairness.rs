@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use futures_lite::future::yield_now;
+use runtimes::policies::global_queue::{GlobalQueue, WakeOne};
+use runtimes::policies::{local::Local, work_stealing::WorkStealing, work_stealing_biased::Rings};
 use runtimes::scheduler::Scheduler;
-use runtimes::schedulers::global_queue::{GlobalQueue, WakeOne};
-use runtimes::schedulers::{
-    local::Local, work_stealing::WorkStealing, work_stealing_biased::Rings,
-};
 use runtimes::stackful::{Stackful, go, suspend};
 use runtimes::{Config, Executor, Runtime, Spawner};
 
@@ -82,7 +80,7 @@ fn both_ways<S: Scheduler>() {
             fewest_direct.min(fewest_others) >= TURNS / 2,
             "{}: {direct} direct-style tasks have {fewest_direct} turns at least, {others} others \
              {fewest_others}",
-            S::NAME
+            std::any::type_name::<S>()
         );
     }
 }

@@ -19,15 +19,15 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future::{self, yield_now};
 use runtimes::metrics::Counter;
-use runtimes::schedulers::stackful::Variant;
+use runtimes::stackful::StackfulExecutor;
 use runtimes::stackful::direct::{self, TcpListener, TcpStream};
 use runtimes::stackful::{go, suspend, wait};
 use runtimes::{Config, Executor, Join, JoinError, Runtime, Spawner};
 
 const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-fn start(workers: usize) -> Variant {
-    Variant::start(&Config::new(workers)).unwrap()
+fn start(workers: usize) -> StackfulExecutor {
+    StackfulExecutor::start(&Config::new(workers)).unwrap()
 }
 
 /// Sends the thread that drops it.
@@ -331,7 +331,7 @@ fn starting_and_stopping_leaves_no_stacks_mapped() {
 
 #[test]
 fn the_body_composes_with_other_policies() {
-    use runtimes::schedulers::{
+    use runtimes::policies::{
         global_queue::{GlobalQueue, WakeOne},
         local::Local,
     };

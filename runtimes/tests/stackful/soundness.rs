@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use futures_lite::future;
-use runtimes::schedulers::local::{self, Local};
+use runtimes::policies::local::Local;
 use runtimes::stackful::direct::{TcpListener, TcpStream, Unwinding, channel};
 use runtimes::stackful::{Stackful, go, suspend, try_wait, wait};
 use runtimes::{Config, Executor, JoinError, Runtime, Spawner};
@@ -223,7 +223,7 @@ fn a_runtime_that_a_task_drops_cannot_suspend_that_task() {
             let refused = refused.clone();
             go(runtime.spawner(), move || {
                 for _ in 0..5 {
-                    let inner = local::Variant::start(&Config::new(1)).unwrap();
+                    let inner = Executor::<Local>::start(&Config::new(1)).unwrap();
                     let (pinned, queued) = (refused.clone(), refused.clone());
                     drop(inner.spawner().spawn_pinned(move || {
                         let held = Suspends(pinned);

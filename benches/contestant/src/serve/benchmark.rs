@@ -96,7 +96,7 @@ impl<R: Runtime> workloads::Visitor for OnWorkload<'_, R> {
                 .map_err(|error| StartFailure::Refused(error.to_string()))?;
         }
         let mut config = W::config(self.request.workers);
-        config.name = Some(self.entry.descriptor.name);
+        config.name = self.entry.descriptor.name;
         (self.entry.configure)(&mut config);
         let runtime = R::start(&config).map_err(|error| StartFailure::Failed(error.to_string()))?;
         Ok(Box::new(Pair::<R, W> { runtime, params, workload: PhantomData }))

@@ -149,7 +149,7 @@ fn descriptor(entry: &Entry) -> Descriptor {
         relatives: descriptor.relatives.iter().map(|&name| name.to_owned()).collect(),
         package: match descriptor.origin {
             Origin::Ours => None,
-            Origin::Peer { package } => Some(package.to_owned()),
+            Origin::Peer { package, .. } => Some(package.to_owned()),
         },
         max_workers: match descriptor.workers {
             Workers::Caller => Some(1),

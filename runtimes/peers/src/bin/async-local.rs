@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::async_local::{DESCRIPTOR, Variant};
+use peers::async_local::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])

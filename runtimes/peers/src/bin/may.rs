@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::may::{DESCRIPTOR, Variant};
+use peers::may::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])

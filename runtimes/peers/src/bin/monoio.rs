@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::monoio::{DESCRIPTOR, Variant};
+use peers::monoio::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::tokio_ct::{DESCRIPTOR, Variant};
+use peers::tokio_ct::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::peers::tokio_mt::{DESCRIPTOR, Variant};
+use peers::tokio_mt::{DESCRIPTOR, Variant};
 
 fn main() -> ExitCode {
     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])

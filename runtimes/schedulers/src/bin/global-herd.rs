@@ -1,10 +1,24 @@
-//! The contestant `global-herd`.
+//! `global-herd`: the global queue, except that every push wakes every sleeping worker.
 
 use std::process::ExitCode;
 
 use contestant::Entry;
-use runtimes::schedulers::global_herd::{DESCRIPTOR, Variant};
+use runtimes::policies::global_queue::{GlobalQueue, WakeAll};
+
+use runtimes::{Descriptor, Executor, Origin, TaskKind, Workers};
+
+const DESCRIPTOR: Descriptor = Descriptor {
+    name: "global-herd",
+    summary: "One first-in-first-out queue under a lock, shared by all workers; a push wakes \
+     every sleeper.",
+    isolates: "The thundering herd: same queue, same lock, only the wake-ups differ from \
+     global-queue.",
+    relatives: &["global-queue"],
+    origin: Origin::Ours,
+    workers: Workers::Many,
+    task: TaskKind::Stackless,
+};
 
 fn main() -> ExitCode {
-    contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
+    contestant::main::<Executor<GlobalQueue<WakeAll>>>(&[Entry::new(&DESCRIPTOR)])
 }

@@ -6,9 +6,9 @@
 //!
 //! ```
 //! use runtimes::stackful::{direct::channel, go, wait};
-//! use runtimes::{Config, Runtime, schedulers::stackful::Variant};
+//! use runtimes::{Config, Runtime, stackful::StackfulExecutor};
 //!
-//! let runtime = Variant::start(&Config::new(2))?;
+//! let runtime = StackfulExecutor::start(&Config::new(2))?;
 //! let (sender, receiver) = channel::bounded(1);
 //! let squares = go(runtime.spawner(), move || {
 //!     for n in 1..=4_u64 {

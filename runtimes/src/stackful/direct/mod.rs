@@ -8,9 +8,9 @@
 //!
 //! use runtimes::stackful::direct::{TcpListener, TcpStream};
 //! use runtimes::stackful::{go, wait};
-//! use runtimes::{Config, Runtime, Spawner, schedulers::stackful::Variant};
+//! use runtimes::{Config, Runtime, Spawner, stackful::StackfulExecutor};
 //!
-//! let runtime = Variant::start(&Config::new(2))?;
+//! let runtime = StackfulExecutor::start(&Config::new(2))?;
 //! let spawner = runtime.spawner().clone();
 //! let reactor = spawner.reactor().clone();
 //! let listener = TcpListener::bind(&reactor, (Ipv4Addr::LOCALHOST, 0))?;
@@ -132,7 +132,6 @@ pub fn sleep(reactor: &reactor::Handle, duration: Duration) {
 ///
 /// Destructors that wait meanwhile are told [`Unwinding`].
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct Cancelled;
 
 /// The calling direct-style code would have to suspend, but it unwinds: from a panic, or because
@@ -297,8 +296,8 @@ impl<C: FnOnce() -> T, T> Direct<C, T> {
     /// The frames of [`go`]'s tasks are the engine's to look after, and the compiler's: it takes no
     /// closure that borrows.
     /// ```compile_fail,E0597
-    /// use runtimes::{Config, Runtime, schedulers::stackful::Variant, stackful::go};
-    /// let runtime = Variant::start(&Config::new(1)).unwrap();
+    /// use runtimes::{Config, Runtime, stackful::StackfulExecutor, stackful::go};
+    /// let runtime = StackfulExecutor::start(&Config::new(1)).unwrap();
     /// let borrowed = vec![1];
     /// let sum = go(runtime.spawner(), || borrowed.iter().sum::<i32>());
     /// ```

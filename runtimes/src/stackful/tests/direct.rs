@@ -11,8 +11,9 @@ use std::thread;
 
 use super::super::{Cancelled, Coroutine, Direct, Pool, Unwinding, suspend, try_wait, wait};
 use super::{Pending, Wakes, poll};
+use crate::engine::Executor;
+use crate::policies::{local::Local, work_stealing::WorkStealing};
 use crate::runtime::{Config, Runtime, Spawner};
-use crate::schedulers::{local, work_stealing};
 
 /// Direct-style code, polled by hand.
 fn direct<C: FnOnce() -> T, T>(pool: Arc<Pool>, code: C) -> Direct<C, T> {
@@ -361,10 +362,8 @@ fn block_on_is_not_suspended<R: Runtime>() {
 
 #[test]
 fn wait_within_block_on_is_refused_and_leaves_nothing_behind() {
-    block_on_is_not_suspended::<local::Variant>();
-    block_on_is_not_suspended::<work_stealing::Variant>();
-    #[cfg(feature = "peers")]
-    block_on_is_not_suspended::<crate::peers::tokio_mt::Variant>();
+    block_on_is_not_suspended::<Executor<Local>>();
+    block_on_is_not_suspended::<Executor<WorkStealing>>();
 }
 
 #[test]

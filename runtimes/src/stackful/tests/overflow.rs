@@ -11,7 +11,7 @@ use super::super::pool::Pool;
 use super::super::stack::Guard;
 use super::super::{Coroutine, Direct, go_named, wait};
 use super::{Pending, poll};
-use crate::schedulers::stackful::Variant;
+use crate::stackful::StackfulExecutor;
 use crate::{Config, Runtime};
 
 const CASE: &str = "STAMPEDE_STACKFUL_CHILD";
@@ -39,7 +39,7 @@ fn in_the_child() {
     limit(Resource::Core, 0);
     match case.as_str() {
         "named" => {
-            let runtime = Variant::start(&Config::new(1)).unwrap();
+            let runtime = StackfulExecutor::start(&Config::new(1)).unwrap();
             let _ = runtime.block_on(go_named(runtime.spawner(), "deep thought", || descend(0)));
         }
         "elsewhere" => {

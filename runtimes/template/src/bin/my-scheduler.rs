@@ -10,7 +10,7 @@ use runtimes::{Descriptor, Executor, Runnable, TaskKind, Workers};
 
 /// What lists, filters and the page show. `name` is the name of this file.
 const DESCRIPTOR: Descriptor = Descriptor {
-    name: Policy::NAME,
+    name: "my-scheduler",
     summary: "A first-in-first-out queue under a lock for each worker, and a shared one; idle \
      workers steal.",
     isolates: "What own queues are worth: the same locks as global-queue, less often contended.",
@@ -39,7 +39,6 @@ struct Local {
 const SHARED_FIRST: u32 = 31;
 
 impl Scheduler for Policy {
-    const NAME: &'static str = "my-scheduler";
     type Local = Local;
 
     /// The `i`-th local part goes to worker `i`: `Notify::Worker(i)` wakes that one.

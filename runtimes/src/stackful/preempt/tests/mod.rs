@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::super::{go, preemptible};
 use crate::metrics::Counter;
-use crate::schedulers::stackful::Variant;
+use crate::stackful::StackfulExecutor;
 use crate::{Config, Runtime};
 
 /// Whether all code counts as safe to preempt.
@@ -57,7 +57,7 @@ fn in_the_child() {
 fn allocate_in_regions() {
     let mut config = Config::new(1);
     config.slice = Some(Duration::from_micros(20));
-    let runtime = Variant::start(&config).unwrap();
+    let runtime = StackfulExecutor::start(&config).unwrap();
     let done = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..8usize)
         .map(|own| {

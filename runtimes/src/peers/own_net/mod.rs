@@ -1,6 +1,0 @@
-//! The peers' own sockets behind the traits of [`sockets`](crate::sockets): one file a family.
-
-pub(super) mod async_net;
-pub(super) mod may;
-pub(super) mod monoio;
-pub(super) mod tokio;
