@@ -23,8 +23,13 @@
 //! A nap ends by itself and is followed by the look round and the sleep that every idle worker goes
 //! through, so no wake-up hides behind it; what it costs is at most its length, once, when work
 //! that lasts begins in the middle of one. There is no nap when nobody else runs, or when the
-//! reactor has sources and nobody waits for them. Lingering is the only spinning that a worker
-//! does.
+//! reactor has sources and nobody waits for them.
+//!
+//! **Lingering** is the only spinning that a worker does: it looks on, and counts as searching, so
+//! that a push need not wake it. Usually that is for some microseconds, and only while others run,
+//! who may push something. A worker whose times without work have been short for a while lingers
+//! longer, also if it is the only one: somebody outside answers it at once, and a processor that
+//! has gone to sleep takes longer to wake than the answer ([`Answers`]).
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -34,8 +39,14 @@ use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Busy times from here on were worth the trouble: some times what a steal costs both sides, or
 /// what waking a thread costs the one who wakes it.
 const WORTH_WHILE: Duration = Duration::from_micros(8);
-/// How long a worker lingers before it goes to sleep: about what going to sleep costs.
-pub(super) const LINGER: Duration = Duration::from_micros(5);
+/// How long a worker lingers while others run: about what going to sleep costs.
+const LINGER: Duration = Duration::from_micros(5);
+/// How long it lingers for an answer: what it takes to wake a thread on a virtual processor that is
+/// idle, twice, since the one who answers may have to be woken as well.
+const LINGER_FOR_ANSWER: Duration = Duration::from_micros(40);
+/// Times without work up to here were short: what a worker waits for an answer and, if it went to
+/// sleep, until it is up again.
+const SHORT_IDLE: Duration = Duration::from_micros(60);
 /// The first nap, and the longest: long against the few microseconds that a useless wake-up costs
 /// the one who pushes.
 const SHORTEST_NAP: Duration = Duration::from_micros(50);
@@ -95,12 +106,40 @@ struct Busy {
     batch: bool,
 }
 
+/// Whether times without work have been short: a saturating counter, as branches are predicted
+/// with. A time that was short counts one up and a longer one [`MISS`](Self::MISS) down, so that a
+/// worker lingers only if it would in vain one time in five at most.
+#[derive(Debug, Default)]
+struct Answers(Cell<u32>);
+
+impl Answers {
+    const MISS: u32 = 4;
+    const ENOUGH: u32 = 8;
+    const MOST: u32 = 16;
+
+    fn saw(&self, idle: Duration) {
+        let count = self.0.get();
+        self.0.set(if idle <= SHORT_IDLE {
+            (count + 1).min(Self::MOST)
+        } else {
+            count.saturating_sub(Self::MISS)
+        });
+    }
+
+    fn are_expected(&self) -> bool {
+        self.0.get() >= Self::ENOUGH
+    }
+}
+
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
 pub(super) struct IdleBackoff {
-    /// It is the only worker: there is nobody to leave work to, so it need not look at the clock.
-    alone: bool,
+    /// There is only one processor: who lingered would keep it from who is to answer.
+    crowded: bool,
     busy: Cell<Option<Busy>>,
+    /// Since when it has no work.
+    dry: Cell<Option<Instant>>,
+    answers: Answers,
     /// The length of the last nap; zero after a busy time that was worth while.
     nap: Cell<Duration>,
     /// Whether a nap is due.
@@ -108,10 +147,12 @@ pub(super) struct IdleBackoff {
 }
 
 impl IdleBackoff {
-    pub(super) fn new(alone: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            alone,
+            crowded: std::thread::available_parallelism().is_ok_and(|n| n.get() == 1),
             busy: Cell::new(None),
+            dry: Cell::new(None),
+            answers: Answers::default(),
             nap: Cell::new(Duration::ZERO),
             tired: Cell::new(false),
         }
@@ -119,22 +160,26 @@ impl IdleBackoff {
 
     /// It got work after it had none: so many tasks of another worker's, if it stole them.
     pub(super) fn got_work(&self, tick: u32, stolen: u32) {
-        self.busy.set(self.now().map(|since| Busy { since, tick, batch: stolen >= BATCH }));
+        let since = Instant::now();
+        if let Some(dry) = self.dry.take() {
+            self.answers.saw(since.duration_since(dry));
+        }
+        self.busy.set(Some(Busy { since, tick, batch: stolen >= BATCH }));
         self.tired.set(false);
     }
 
-    /// It has no work left; `called` if somebody woke it and there was none. Returns when that is,
-    /// unless it is alone.
-    pub(super) fn ran_dry(&self, called: bool, tick: u32, pace: &Pace) -> Option<Instant> {
-        let now = self.now()?;
+    /// It has no work left; `called` if somebody woke it and there was none. Returns when that is.
+    pub(super) fn ran_dry(&self, called: bool, tick: u32, pace: &Pace) -> Instant {
+        let now = Instant::now();
         let (short, batch) = match self.busy.take() {
             Some(busy) => {
+                self.dry.set(Some(now));
                 let time = now.duration_since(busy.since);
                 pace.saw(tick.wrapping_sub(busy.tick), time, now);
                 (time < WORTH_WHILE, busy.batch)
             }
             None if called => (true, false),
-            None => return Some(now),
+            None => return now,
         };
         let tired = short && (batch || !pace.is_long(now));
         self.tired.set(tired);
@@ -143,11 +188,23 @@ impl IdleBackoff {
         } else {
             Duration::ZERO
         });
-        Some(now)
+        now
     }
 
-    fn now(&self) -> Option<Instant> {
-        (!self.alone).then(Instant::now)
+    /// Whether something is likely to come before the worker could be asleep and up again.
+    pub(super) fn expects_answer(&self) -> bool {
+        !self.crowded && self.answers.are_expected()
+    }
+
+    /// How long to linger, if others run or not.
+    pub(super) fn linger(&self, others_run: bool) -> Duration {
+        if self.expects_answer() {
+            LINGER_FOR_ANSWER
+        } else if others_run {
+            LINGER
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Whether a nap is due.
@@ -158,5 +215,43 @@ impl IdleBackoff {
     /// How long to nap now, if a nap is due.
     pub(super) fn nap(&self) -> Option<Duration> {
         self.tired.replace(false).then(|| self.nap.get())
+    }
+}
+
+#[cfg(all(test, not(stampede_loom)))]
+mod tests {
+    use super::{Answers, SHORT_IDLE};
+
+    fn lingered(idle_times: impl IntoIterator<Item = bool>) -> (u32, u32) {
+        let (answers, mut well, mut in_vain) = (Answers::default(), 0, 0);
+        for short in idle_times {
+            let count = if short { &mut well } else { &mut in_vain };
+            *count += u32::from(answers.are_expected());
+            answers.saw(if short { SHORT_IDLE } else { 2 * SHORT_IDLE });
+        }
+        (well, in_vain)
+    }
+
+    #[test]
+    fn a_worker_lingers_once_answers_keep_coming_at_once() {
+        assert_eq!(lingered([true; 100]), (92, 0));
+    }
+
+    #[test]
+    fn a_worker_that_waits_long_lingers_no_more() {
+        let once_quick = [true; 100].into_iter().chain([false; 1_000]);
+        assert_eq!(lingered(once_quick), (92, 3));
+    }
+
+    #[test]
+    fn a_worker_that_would_linger_in_vain_one_time_in_four_does_not() {
+        let (well, in_vain) = lingered((0..10_000).map(|time| time % 4 != 0));
+        assert_eq!((well, in_vain), (0, 0));
+    }
+
+    #[test]
+    fn one_late_answer_in_a_hundred_changes_little() {
+        let (well, in_vain) = lingered((0..10_000).map(|time| time % 100 != 99));
+        assert!(well > 9_800 && in_vain == 100, "{well} {in_vain}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::context::{self, Context};
 use super::core::{Core, Shared};
-use super::idle_backoff::{IdleBackoff, LINGER};
+use super::idle_backoff::IdleBackoff;
 use super::pool::Cache;
 use super::sleep::{Rest, Search};
 use crate::budget;
@@ -79,7 +79,6 @@ pub(super) enum Pause {
 impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
         let shared: &Shared = &core.workers[index];
-        let alone = core.workers.len() == 1;
         let (context, shared) = (
             Context::new(Arc::as_ptr(&core).cast(), core.slice.is_some(), &shared.counters),
             NonNull::from(shared),
@@ -90,7 +89,7 @@ impl<S: Scheduler> Worker<S> {
             shared,
             index,
             tick: Cell::new(0),
-            idle_backoff: IdleBackoff::new(alone),
+            idle_backoff: IdleBackoff::new(),
             in_use: Cell::new(false),
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),
@@ -334,13 +333,18 @@ impl<S: Scheduler> Worker<S> {
             *state = Search::Own;
         }
         let mut found = self.search();
-        let lingers = || company && start.is_some_and(|start| start.elapsed() < LINGER);
-        while found.is_none() && lingers() {
+        let answer = self.idle_backoff.expects_answer();
+        let linger = self.idle_backoff.linger(company);
+        while found.is_none() && start.elapsed() < linger {
             // A look at the others' queues takes a cache line from them, so there are pauses in
             // between.
             (0..32).for_each(|_| std::hint::spin_loop());
             if ready(true) || self.core.stopping.load(Acquire) {
                 break;
+            }
+            // The answer may be an event, and nobody else need be there to hear of it.
+            if answer && self.core.reactor().is_active() {
+                self.turn(Some(Duration::ZERO));
             }
             found = self.next(tick);
             if found.is_none() && self.has_work() {
