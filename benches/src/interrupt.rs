@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: what runs ends at once, what has been measured is kept.
 //!
 //! A terminal sends Ctrl-C to the children as well, but SIGTERM comes to this process alone. A
-//! thread of its own waits for either, so that the child that is running need not be waited for.
+//! thread of its own waits for either, so that the children that run need not be waited for.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,7 +17,7 @@ use signal_hook::iterator::Signals;
 /// What the shell adds to the number of the signal that ended a command.
 const SHELL_BASE: i32 = 128;
 
-/// Whether somebody wants this process to end, and the child that is to end with it.
+/// Whether somebody wants this process to end, and the children that are to end with it.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<Shared>);
 
@@ -25,9 +25,9 @@ pub struct Interrupt(Arc<Shared>);
 struct Shared {
     /// The signal that came, 0 before.
     signal: AtomicI32,
-    /// The child that runs now. A descriptor, because its process id may have become another's by
+    /// The children that run now. Descriptors, because a process id may have become another's by
     /// the time a signal comes.
-    child: Mutex<Option<OwnedFd>>,
+    children: Mutex<Vec<OwnedFd>>,
 }
 
 impl Interrupt {
@@ -63,7 +63,7 @@ impl Interrupt {
     /// As if `signal` had come.
     pub fn interrupt(&self, signal: i32) {
         self.0.signal.store(signal, Relaxed);
-        self.end_child();
+        self.end_children();
     }
 
     /// A child has been interrupted by somebody else, who means us as well.
@@ -71,30 +71,30 @@ impl Interrupt {
         let _ = self.0.signal.compare_exchange(0, SIGINT, Relaxed, Relaxed);
     }
 
-    /// From now on `child` is what ends; at once if a signal has come before.
+    /// From now on `child` ends, too; at once if a signal has come before.
     pub(crate) fn attend(&self, child: &Child) {
         // A kernel without such descriptors lets the child run to its end.
-        *self.child() = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok();
-        // The signal may have come while there was no child: whoever comes second, here or in
+        self.children().extend(pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok());
+        // The signal may have come while the child was not in the list: whoever comes second, here or in
         // `interrupt`, finds what the other has left, because both take the lock.
         if self.came() {
-            self.end_child();
+            self.end_children();
         }
     }
 
-    /// The child has ended.
+    /// All children have ended.
     pub(crate) fn release(&self) {
-        *self.child() = None;
+        self.children().clear();
     }
 
-    fn end_child(&self) {
-        if let Some(child) = &*self.child() {
+    fn end_children(&self) {
+        for child in &*self.children() {
             // It may have ended already.
             let _ = pidfd_send_signal(child, Signal::KILL);
         }
     }
 
-    fn child(&self) -> std::sync::MutexGuard<'_, Option<OwnedFd>> {
-        self.0.child.lock().unwrap_or_else(PoisonError::into_inner)
+    fn children(&self) -> std::sync::MutexGuard<'_, Vec<OwnedFd>> {
+        self.0.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

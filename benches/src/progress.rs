@@ -81,6 +81,11 @@ impl Progress {
         self.estimate.done += 1;
     }
 
+    /// So many steps are left: not as many as was thought, or more.
+    pub fn expect(&mut self, left: usize) {
+        self.estimate.total = self.estimate.done + left;
+    }
+
     /// Says on standard error how far everything is. Nothing is shown on a terminal, where the line
     /// that is rewritten tells.
     pub fn report(&self, line: &str) {

@@ -6,11 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use benches::compare::verdict::{CONFIDENCE, RESAMPLES, least_rounds};
+use benches::compare::verdict::CONFIDENCE;
 use benches::harness::Args;
 use clap::Parser;
 use results::percentile::TAIL;
-use results::stats::{TIE_BAND, TIE_RATIO};
+use results::stats::{Design, ERROR, LEAST_ROUNDS, TIE_BAND, TIE_RATIO};
 
 fn document(path: &str) -> String {
     let root =
@@ -121,7 +121,7 @@ fn the_methods_numbers_are_those_that_are_used() {
         format!("takes {samples} samples (fewer, at least 10, where one iteration is long)"),
         format!("in {measurement} s after {warm_up} s of warm-up"),
         format!("lies more than {:.0} % from equal", TIE_BAND * 100.0),
-        format!("but needs {} rounds", least_rounds(1)),
+        format!("of fewer than {LEAST_ROUNDS} rounds"),
     ] {
         assert!(text.contains(&expected), "METHODOLOGY.md does not say `{expected}`");
     }
@@ -135,18 +135,19 @@ fn the_rules_that_help_states_are_those_that_are_used() {
         .expect("it starts");
     let help =
         String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    let resamples = results::format::thousands(RESAMPLES as f64);
+    let looks =
+        Design::adaptive(40, 1, TIE_BAND).looks().iter().map(usize::to_string).collect::<Vec<_>>();
+    let (last, others) = looks.split_last().expect("it looks at least once");
     for expected in [
+        format!("its {:.0} % interval (Student's t", CONFIDENCE * 100.0),
         format!(
-            "its {:.0} % interval from a bootstrap of the rounds ({resamples} resamples)",
-            CONFIDENCE * 100.0
-        ),
-        format!(
-            "the whole interval lies below 1/{TIE_RATIO}: it is at least {:.0} % faster",
+            "less than 1/{TIE_RATIO} of the time of the first one: it is at least {:.0} % faster",
             TIE_BAND * 100.0
         ),
-        format!("the whole interval lies above {TIE_RATIO}"),
-        format!("(and there are {} rounds or more)", least_rounds(1)),
+        format!("more than {TIE_RATIO} times as long"),
+        format!("looks after {} and {last} rounds", others.join(", ")),
+        format!("a probability of {:.0} % at most", ERROR * 100.0),
+        format!("Of fewer than {LEAST_ROUNDS} rounds nothing is said"),
         format!("latency workloads by their {}", TAIL.words.trim_start_matches("the ")),
     ] {
         assert!(help.contains(&expected), "the help does not say `{expected}`: {help}");

@@ -59,17 +59,7 @@ impl Launcher {
         // A signal to this process alone ends the contestant by our hand.
         let by_us = result.is_err() && self.interrupt.came();
         let interrupted = by_us || matches!(result, Err(ClientError::Interrupted));
-        let outcome = match result {
-            Ok(measurement) => Outcome::Measured(measurement),
-            Err(ClientError::Failed { kind: FailureKind::Void, reason }) => {
-                Outcome::Void { reason }
-            }
-            Err(ClientError::Failed { kind: FailureKind::NotOffered, reason }) => {
-                Outcome::Skipped { reason }
-            }
-            Err(error) => Outcome::Failed { reason: chain(&error) },
-        };
-        Finished { outcome: outcome.readable(), printed, elapsed: began.elapsed(), interrupted }
+        Finished { outcome: outcome_of(result), printed, elapsed: began.elapsed(), interrupted }
     }
 
     fn measure(
@@ -149,7 +139,20 @@ impl Launcher {
     }
 }
 
-const COUNTING: &str = "the counted run";
+/// What the answers of a contestant come to.
+pub fn outcome_of(result: Result<Measurement, ClientError>) -> Outcome {
+    let outcome = match result {
+        Ok(measurement) => Outcome::Measured(measurement),
+        Err(ClientError::Failed { kind: FailureKind::Void, reason }) => Outcome::Void { reason },
+        Err(ClientError::Failed { kind: FailureKind::NotOffered, reason }) => {
+            Outcome::Skipped { reason }
+        }
+        Err(error) => Outcome::Failed { reason: chain(&error) },
+    };
+    outcome.readable()
+}
+
+pub(super) const COUNTING: &str = "the counted run";
 
 /// How many iterations of `iteration_ns` nanoseconds fit into `time`, at least one.
 fn iterations_in(time: Duration, iteration_ns: f64) -> u64 {
@@ -166,7 +169,7 @@ fn with_figures(
 }
 
 /// One run under the clock, with everything that is counted meanwhile.
-fn counted_run(
+pub(super) fn counted_run(
     client: &mut Client,
     iterations: u64,
     during: &str,
@@ -203,6 +206,6 @@ fn encode(counts: &[(u64, u64)]) -> Result<String, String> {
     histogram::encode(&histogram).map_err(|error| format!("{error:?}"))
 }
 
-fn failed(reason: String) -> ClientError {
+pub(super) fn failed(reason: String) -> ClientError {
     ClientError::Failed { kind: FailureKind::Failed, reason }
 }

@@ -1,15 +1,17 @@
 //! One cell, run by a contestant in a process of its own.
 //!
 //! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a
-//! hang of an executor into one failed cell. `execute` asks the contestant step by step; `sampling`
-//! is criterion's part of it.
+//! hang of an executor into one failed cell. `execute` asks the contestant step by step, `live`
+//! lets several take turns, and `sampling` is criterion's part of it.
 
 mod execute;
+mod live;
 mod sampling;
 
 use std::time::Duration;
 
-pub use execute::{Finished, Launcher};
+pub use execute::{Finished, Launcher, outcome_of};
+pub use live::Live;
 pub use sampling::CriterionsPlace;
 
 /// How a cell is run.

@@ -11,15 +11,15 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use clap::Args;
 use results::output::Output;
+use results::stats::LEAST_ROUNDS;
 
 use super::Done;
 use crate::cell::Launcher;
 use crate::compare::noise::{Gate, percent};
 use crate::compare::plan::{self, Plan};
-use crate::compare::run::{Options, Race};
+use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
-use crate::compare::verdict::least_rounds;
 use crate::contestants::names::NamePattern;
 use crate::contestants::{Gate as Conformance, Program, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
@@ -31,31 +31,39 @@ use crate::{machine, matrix};
 
 const DETAILS: &str = "\
 How it is measured:
-  In each round every runtime runs each workload in a process of its own, the runtimes of a workload
-  one right after the other, in an order that is drawn anew (--seed). A run has as many iterations for
-  one runtime as for the others, chosen once so that they take about --measurement-time, after a
-  warm-up of a quarter of that. Results are verified; a runtime that fails is named and not timed.
+  In each round the runtimes of a workload are started in fresh processes and take turns in slices
+  of about 3 ms, in an order that is drawn anew each time (--seed), until each has had
+  --measurement-time. A slice has as many iterations for one runtime as for the others. The figure
+  of a round is the first quartile of its slices. Latency and memory workloads have no slices: the
+  runtimes run one right after the other. Results are verified; a runtime that fails is named and
+  not timed. The first runtime is entered once more, as a control: if it does not tie with itself,
+  every verdict is doubtful.
 
 How it is judged:
-  RATIO is the time of a runtime over that of the first one named, taken within each round; shown are
-  the median over the rounds and its 95 % interval from a bootstrap of the rounds (10,000 resamples).
-  faster     the whole interval lies below 1/1.05: it is at least 5 % faster than the first one
-  slower     the whole interval lies above 1.05
-  tie        the whole interval lies between the two (and there are 6 rounds or more)
-  undecided  anything else: take more rounds, or a quieter machine
-  A difference must also pass a sign test over the rounds after Holm's correction for all comparisons
-  of the command, which takes more rounds the more is compared; the command says when it has too few.
+  RATIO is the time of a runtime over that of the first one named, taken within each round; shown
+  are the trimmed mean of its logarithm over the rounds and its 95 % interval (Student's t, widened
+  where rounds are correlated).
+  faster     it takes less than 1/1.05 of the time of the first one: it is at least 5 % faster
+  slower     it takes more than 1.05 times as long
+  tie        it takes neither: whatever the difference is, it is smaller
+  undecided  the rounds do not tell; shown is about how many more would
+  It goes on until every verdict stands, and looks after 5, 7, 10, 14, 20, 28 and 40 rounds (as far
+  as --max-rounds and --budget allow). That a verdict of the command is a mistake has a probability
+  of 5 % at most, all looks and comparisons together. Of fewer than 5 rounds nothing is said.
+  A round with too much noise does not count and is made up for, up to a limit.
 
-  Throughput workloads are compared by time per operation, latency workloads by their 99th percentile,
-  memory workloads by bytes per operation (less is smaller, not faster; one iteration a process).
-  Without --workload the throughput workloads are meant; means are never taken over two kinds.
+  Throughput workloads are compared by time per operation, latency workloads by their 99th
+  percentile, memory workloads by bytes per operation (less is smaller, not faster; one iteration a
+  process). Without --workload the throughput workloads are meant; means are never taken over two
+  kinds.
 
 Examples:
   cargo stampede compare work-stealing tokio-mt async-executor
-  cargo stampede compare local tokio-ct --workload '^(fib|ring)$' --rounds 25
+  cargo stampede compare local tokio-ct --workload '^(fib|ring)$' --budget 60
   cargo stampede compare work-stealing tokio-mt --workload poisson --workers 2
   cargo stampede compare work-stealing work-stealing       the same twice: must come out as a tie
-  cargo stampede compare local futures-local --json out.json && jq '.[] | [.workload, .ratio]' out.json
+  cargo stampede compare local tokio-ct --workload ring --band 1%      differences from 1 % count
+  cargo stampede compare local futures-local --json out.json
 
 Exit code: 0 when everything was measured, 1 when a cell failed or none of its rounds counts, 2 when
 nothing could be run, 130 after Ctrl-C and 143 after SIGTERM, which keep and show what was measured
@@ -77,18 +85,33 @@ pub(super) struct Compare {
     workload: Option<NamePattern>,
 
     /// Worker counts, which may exceed the cores [default: 1,2]
-    #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Vec<u16>,
 
     /// Time runtimes that do not conform as well
     #[arg(long)]
     allow_nonconforming: bool,
 
-    /// Rounds, each in fresh processes
-    #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
+    /// Just so many rounds, each in fresh processes [default: until every verdict stands]
+    #[arg(long, value_name = "N", conflicts_with_all = ["max_rounds", "budget"])]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
 
-    /// Seed of the order and of the bootstrap; without it every run draws and prints one
+    /// The most rounds
+    #[arg(long, value_name = "N", default_value = "40")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    max_rounds: u16,
+
+    /// No round begins after so many seconds; what is undecided then stays so
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    budget: Option<Duration>,
+
+    /// Differences of less than this are none
+    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = band)]
+    band: f64,
+
+    /// Seed of the order; without it every run draws and prints one
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
@@ -101,13 +124,17 @@ pub(super) struct Compare {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// How long the work under the clock takes in each run, about
-    #[arg(long, value_name = "SECONDS", default_value = "0.15", value_parser = seconds)]
+    /// How long the work under the clock takes for each runtime in each round, about
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds)]
     measurement_time: Duration,
 
     /// Reject a round in which the hypervisor took more than this much of the processors' time
     #[arg(long, value_name = "PERCENT", default_value = "2", value_parser = share)]
     max_steal: f64,
+
+    /// Reject a round in which other processes took more than this much of the processors' time
+    #[arg(long, value_name = "PERCENT", default_value = "20", value_parser = share)]
+    max_others: f64,
 
     /// A cell that is silent for so many seconds has failed
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -116,20 +143,33 @@ pub(super) struct Compare {
 
 /// A percentage as a share of 1.
 fn share(text: &str) -> Result<f64, String> {
-    let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end();
+    let percent = number.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
     percent
         .map(|percent| percent / 100.0)
         .ok_or_else(|| "must be a percentage between 0 and 100".to_owned())
 }
 
+/// A percentage that a band can have.
+fn band(text: &str) -> Result<f64, String> {
+    let band = share(text)?;
+    if band > 0.0 && band < 1.0 { Ok(band) } else { Err("must be between 0 and 100 %".to_owned()) }
+}
+
 impl Compare {
     pub(super) fn run(&self) -> Done {
         let options = Options {
-            rounds: usize::from(self.rounds),
+            rounds: match self.rounds {
+                Some(rounds) => Rounds::Fixed(usize::from(rounds)),
+                None => {
+                    Rounds::Adaptive { most: usize::from(self.max_rounds), budget: self.budget }
+                }
+            },
+            band: self.band,
             // Short enough to be typed again.
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000),
             time: self.measurement_time,
-            gate: Gate { steal: self.max_steal },
+            gate: Gate { steal: self.max_steal, others: self.max_others },
             overrides: Overrides::short().parse_more(&self.param)?,
         };
         let workspace = Workspace::find()?;
@@ -149,7 +189,7 @@ impl Compare {
         let ended = race.run();
         let done = if interrupt.came() { "interrupted" } else { "done" };
         let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
-        let mut table = table::render(&plan, race.sheets(), &race.verdicts());
+        let mut table = table::render(&plan, race.sheets(), race.design());
         let elapsed = format::about(began.elapsed().as_secs_f64());
         table.push_str(&format!("\n{done} after {elapsed}; again: {command}\n"));
         // The table is what the user has waited for: where standard output is full, the other will
@@ -195,27 +235,29 @@ impl Compare {
 fn announce(plan: &Plan, options: &Options) {
     let labels: Vec<_> = plan.contenders.iter().map(|contender| contender.label.as_str()).collect();
     let (first, others) = (labels[0], labels[1..].join(", "));
-    let (endpoints, rounds) = (plan.endpoints.len(), options.rounds);
+    let rounds = match options.rounds {
+        Rounds::Fixed(rounds) => format::count(rounds, "round"),
+        Rounds::Adaptive { most, budget } => {
+            let budget = budget
+                .map(|budget| format!(", for {} at most", format::about(budget.as_secs_f64())));
+            format!("up to {}{}", format::count(most, "round"), budget.unwrap_or_default())
+        }
+    };
+    let Gate { steal, others: busy } = options.gate;
     note!(
-        "comparing {others} with {first}: {} in {}, seed {}; \
-         rounds with more than {} steal time are rejected",
-        format::count(endpoints, "case"),
-        format::count(rounds, "round"),
+        "comparing {others} with {first}: {} in {rounds}, seed {}; rounds with more than {} steal \
+         time or {} of other processes are rejected",
+        format::count(plan.endpoints.len(), "case"),
         options.seed,
-        percent(options.gate.steal),
+        percent(steal),
+        percent(busy),
     );
     plan.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
-    let (comparisons, least) = (plan.comparisons(), least_rounds(plan.comparisons()));
-    if rounds < least {
-        let among = if comparisons == 1 {
-            "a comparison".to_owned()
-        } else {
-            format!("{comparisons} comparisons")
-        };
-        note!(
-            "note: {} cannot decide {among}: take at least {least}",
-            format::count(rounds, "round")
-        );
+    if let Rounds::Fixed(rounds) | Rounds::Adaptive { most: rounds, .. } = options.rounds
+        && rounds < LEAST_ROUNDS
+    {
+        let rounds = format::count(rounds, "round");
+        note!("note: {rounds} cannot decide anything: take at least {LEAST_ROUNDS}");
     }
     if cfg!(debug_assertions) {
         note!("note: this is a debug build, which says nothing about speed: use `cargo stampede`");
@@ -226,7 +268,9 @@ fn exit_code(sheets: &[Sheet]) -> ExitCode {
     let mut bad = Vec::new();
     for sheet in sheets {
         for (column, row) in sheet.rows().iter().enumerate() {
-            if let Some(reason) = &row.reason {
+            if let Some(reason) = &row.reason
+                && !sheet.endpoint.columns[column].control
+            {
                 bad.push(format!("{}: {reason}", sheet.endpoint.id(column)));
             }
         }
@@ -255,8 +299,12 @@ mod tests {
     #[test]
     fn percentages_become_shares() {
         assert_eq!((share("2"), share("0"), share("100")), (Ok(0.02), Ok(0.0), Ok(1.0)));
-        for refused in ["-1", "101", "NaN", "two", ""] {
+        assert_eq!((share("1%"), band("0.5 %")), (Ok(0.01), Ok(0.005)));
+        for refused in ["-1", "101", "NaN", "two", "", "%"] {
             assert!(share(refused).is_err(), "{refused}");
+        }
+        for refused in ["0", "100%"] {
+            assert!(band(refused).is_err(), "{refused}");
         }
     }
 

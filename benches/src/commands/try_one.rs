@@ -12,16 +12,16 @@ use clap::Args;
 use contestant::client::ClientError;
 use results::format;
 use results::schema::Outcome;
+use results::stats::TIE_BAND;
 use results::store::Store;
 
 use super::{Done, place};
 use crate::cell::{Launcher, Task};
 use crate::compare::noise;
 use crate::compare::plan::Plan;
-use crate::compare::run::{Options, Race};
+use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::standing::standing;
 use crate::compare::table;
-use crate::compare::verdict::least_rounds;
 use crate::contestants::names::NamePattern;
 use crate::contestants::{Contestant, Gate, Program, Roster, Workspace, wanted};
 use crate::harness::rounds::records;
@@ -59,15 +59,12 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 /// another thread, to wake within the runtime, and how work spreads.
 const TELLING: &str = "spawn_many_local|yield_many|ping_pong|remote_wake|skynet";
 
-/// Rounds beyond the fewest that can decide: some are rejected.
-const SPARE_ROUNDS: usize = 2;
+/// The most rounds: what is still undecided then is better left to `compare`.
+const MOST_ROUNDS: u16 = 28;
 
-/// Rounds of the few workloads: as many as are done in a quarter of a minute.
-const QUICK_ROUNDS: usize = 21;
-
-/// A round in which the hypervisor took more than this share of the processors' time is rejected.
-/// It is more than `compare` allows, since all columns of a round have much the same.
-const MAX_STEAL: f64 = 0.05;
+/// Which rounds do not count. It is more than `compare` allows, since who edits rather knows
+/// roughly and at once.
+const GATE: noise::Gate = noise::Gate { steal: 0.05, others: 0.5 };
 
 /// More rivals than these cost more time than they tell.
 const RIVALS: usize = 2;
@@ -94,16 +91,21 @@ pub(super) struct Try {
     #[arg(long)]
     full: bool,
 
-    /// Rounds, each in fresh processes [default: 21 on the few workloads, else as few as can
-    /// decide]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Just so many rounds, each in fresh processes [default: until every verdict stands, 28 at
+    /// most]
+    #[arg(long, value_name = "N", conflicts_with = "budget")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
 
-    /// Seed of the order and of the bootstrap; without it every run draws and prints one
+    /// No round begins after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    budget: Duration,
+
+    /// Seed of the order; without it every run draws and prints one
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// How long the work under the clock takes in each run, about
+    /// How long the work under the clock takes for each runtime in each round, about
     #[arg(long, value_name = "SECONDS", default_value = "0.05", value_parser = seconds)]
     measurement_time: Duration,
 
@@ -230,28 +232,27 @@ impl Try {
             chosen => chosen.as_ref(),
         };
         let plan = Plan::new(roster, &patterns, workload, &self.counts(newcomer))?;
-        let fewest = least_rounds(plan.comparisons()) + SPARE_ROUNDS;
-        let usual = if workload.is_some_and(|pattern| pattern.to_string() == TELLING) {
-            fewest.max(QUICK_ROUNDS)
-        } else {
-            fewest
-        };
-        let rounds = self.rounds.map_or(usual, usize::from);
         let options = Options {
-            rounds,
+            rounds: match self.rounds {
+                Some(rounds) => Rounds::Fixed(usize::from(rounds)),
+                None => Rounds::Adaptive {
+                    most: usize::from(MOST_ROUNDS),
+                    budget: (!self.full).then_some(self.budget),
+                },
+            },
+            band: TIE_BAND,
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000),
             time: self.measurement_time,
-            gate: noise::Gate { steal: MAX_STEAL },
+            gate: GATE,
             overrides: Overrides::short(),
         };
         plan.absent.iter().for_each(|absence| note!("note: {absence}, so it is left out there"));
         let mut race = Race::new(&plan, &options, launcher, &launcher.interrupt, None);
         race.keep_outcomes();
         let ended = race.run();
-        let verdicts = race.verdicts();
-        say!("\n{}", table::render(&plan, race.sheets(), &verdicts).trim_end());
-        say!("\n{}", standing(&plan, race.sheets(), &verdicts).trim_end());
-        say!("seed {}, {}", options.seed, format::count(rounds, "round"));
+        say!("\n{}", table::render(&plan, race.sheets(), race.design()).trim_end());
+        say!("\n{}", standing(&plan, race.sheets()).trim_end());
+        say!("seed {}", options.seed);
         self.draw(workspace, newcomer, &race.take_outcomes(), &options)?;
         ended?;
         let failed = race.sheets().iter().any(|sheet| sheet.failures.iter().any(Option::is_some));

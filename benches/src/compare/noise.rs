@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::time::Instant;
 
 pub use results::noise::{Noise, percent};
 use workloads::usage::Usage;
@@ -11,6 +12,7 @@ use workloads::usage::Usage;
 pub struct Reading {
     machine: Ticks,
     ours_s: f64,
+    at: Instant,
 }
 
 /// The machine's processor time since boot, all processors together.
@@ -45,20 +47,23 @@ impl Reading {
         for usage in [Usage::of_process(), Usage::of_children()] {
             ours_ns += usage.map_err(NoiseError::Read)?.cpu_ns;
         }
-        Ok(Self { machine, ours_s: ours_ns as f64 / 1e9 })
+        Ok(Self { machine, ours_s: ours_ns as f64 / 1e9, at: Instant::now() })
     }
 
-    /// What happened since `earlier`; quiet when no tick has passed.
-    pub fn since(&self, earlier: &Self) -> Noise {
+    /// What happened since `earlier`, in which threads of ours waited for `delay_ns` nanoseconds;
+    /// quiet when no tick has passed.
+    pub fn since(&self, earlier: &Self, delay_ns: u64) -> Noise {
+        let passed_ns = self.at.duration_since(earlier.at).as_nanos().max(1) as f64;
+        let waiting = delay_ns as f64 / passed_ns;
         let spent =
             |of: fn(&Ticks) -> u64| of(&self.machine).saturating_sub(of(&earlier.machine)) as f64;
         let (busy, idle, steal) = (spent(|t| t.busy), spent(|t| t.idle), spent(|t| t.steal));
         let total = busy + idle + steal;
         if total == 0.0 {
-            return Noise { steal: 0.0, others: 0.0 };
+            return Noise { steal: 0.0, others: 0.0, waiting };
         }
         let ours = (self.ours_s - earlier.ours_s) * rustix::param::clock_ticks_per_second() as f64;
-        Noise { steal: steal / total, others: (busy - ours).max(0.0) / total }
+        Noise { steal: steal / total, others: (busy - ours).max(0.0) / total, waiting }
     }
 }
 
@@ -85,12 +90,18 @@ impl Ticks {
 pub struct Gate {
     /// The greatest share of steal time (0 to 1) that a round may have.
     pub steal: f64,
+    /// The greatest share of the machine that other processes may take meanwhile.
+    pub others: f64,
 }
 
 impl Gate {
     /// Why a round does not count, if it does not.
     pub fn rejects(&self, noise: &Noise) -> Option<String> {
-        (noise.steal > self.steal).then(|| format!("steal time {}", percent(noise.steal)))
+        if noise.steal > self.steal {
+            return Some(format!("steal time {}", percent(noise.steal)));
+        }
+        let busy = noise.others > self.others;
+        busy.then(|| format!("other processes took {}", percent(noise.others)))
     }
 }
 
@@ -98,8 +109,10 @@ impl Gate {
 mod tests {
     use super::*;
 
+    const QUIET: Noise = Noise { steal: 0.0, others: 0.0, waiting: 0.0 };
+
     fn reading(busy: u64, idle: u64, steal: u64, ours_s: f64) -> Reading {
-        Reading { machine: Ticks { busy, idle, steal }, ours_s }
+        Reading { machine: Ticks { busy, idle, steal }, ours_s, at: Instant::now() }
     }
 
     #[test]
@@ -121,26 +134,30 @@ mod tests {
             10 + per_second / 10,
             4.5,
         );
-        let noise = now.since(&before);
+        let noise = now.since(&before, 0);
         assert!((noise.steal - 0.025).abs() < 1e-9, "{noise:?}");
         assert!((noise.others - 0.125).abs() < 1e-9, "{noise:?}");
-        assert_eq!(now.since(&now), Noise { steal: 0.0, others: 0.0 });
+        assert_eq!(now.since(&now, 0), QUIET);
     }
 
     #[test]
     fn the_gate_rejects_beyond_its_limit_only() {
-        let gate = Gate { steal: 0.02 };
-        assert_eq!(gate.rejects(&Noise { steal: 0.02, others: 0.9 }), None);
+        let gate = Gate { steal: 0.02, others: 0.3 };
+        assert_eq!(gate.rejects(&Noise { steal: 0.02, others: 0.3, ..QUIET }), None);
         assert_eq!(
-            gate.rejects(&Noise { steal: 0.031, others: 0.0 }),
+            gate.rejects(&Noise { steal: 0.031, ..QUIET }),
             Some("steal time 3.1 %".to_owned())
+        );
+        assert_eq!(
+            gate.rejects(&Noise { others: 0.74, ..QUIET }),
+            Some("other processes took 74.0 %".to_owned())
         );
     }
 
     #[test]
     fn this_machine_can_be_read() {
         let before = Reading::now().expect("Linux");
-        let noise = Reading::now().expect("Linux").since(&before);
+        let noise = Reading::now().expect("Linux").since(&before, 0);
         assert!(
             (0.0..=1.0).contains(&noise.steal) && (0.0..=1.0).contains(&noise.others),
             "{noise:?}"

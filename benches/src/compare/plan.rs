@@ -16,6 +16,9 @@ pub struct Contender {
     pub label: String,
     /// Which runtime it is.
     pub runtime: Arc<Contestant>,
+    /// Whether it is the first one again, which nobody named: the control. What comes of it tells
+    /// how far everything else can be trusted.
+    pub control: bool,
 }
 
 /// One workload with one worker count, on every contender that accepts the count.
@@ -102,8 +105,9 @@ impl Plan {
         for workload in workloads {
             for &workers in counts {
                 let accepts = |contender: &&Contender| contender.runtime.takes(workers);
-                let columns: Vec<_> = contenders.iter().filter(accepts).cloned().collect();
+                let mut columns: Vec<_> = contenders.iter().filter(accepts).cloned().collect();
                 if accepts(&&contenders[0]) && columns.len() > 1 {
+                    columns.extend(control(&columns, workload.kind));
                     endpoints.push(Endpoint { workload, workers, columns });
                 }
             }
@@ -128,6 +132,19 @@ impl Plan {
     }
 }
 
+/// The first of `columns` again, unless somebody named it twice. What memory it takes says nothing
+/// about the machine.
+fn control(columns: &[Contender], kind: Kind) -> Option<Contender> {
+    let first = &columns[0];
+    let named_again =
+        columns[1..].iter().any(|column| column.runtime.name() == first.runtime.name());
+    (kind != Kind::Memory && !named_again).then(|| Contender {
+        label: format!("{} again", first.label),
+        control: true,
+        ..first.clone()
+    })
+}
+
 fn contenders(roster: &Roster, patterns: &[NamePattern]) -> Result<Vec<Contender>, PlanError> {
     let known = roster.names();
     let mut contenders: Vec<Contender> = Vec::with_capacity(patterns.len());
@@ -142,7 +159,7 @@ fn contenders(roster: &Roster, patterns: &[NamePattern]) -> Result<Vec<Contender
             }
             let label =
                 if before == 0 { name.to_owned() } else { format!("{name}#{}", before + 1) };
-            contenders.push(Contender { label, runtime });
+            contenders.push(Contender { label, runtime, control: false });
         }
     }
     match &contenders[..] {
@@ -208,7 +225,8 @@ pub(super) mod tests {
     #[test]
     fn a_pattern_stands_for_everybody_whom_it_matches_once() {
         let plan = plan(&["work-stealing", "*"], Some("ring"), &[1]).expect("valid");
-        assert_eq!(labels(&plan.endpoints[0]), ["work-stealing", "local", "global-queue"]);
+        let all = ["work-stealing", "local", "global-queue", "work-stealing again"];
+        assert_eq!(labels(&plan.endpoints[0]), all);
     }
 
     #[test]
@@ -220,14 +238,17 @@ pub(super) mod tests {
             .count();
         assert_eq!(plan.endpoints.len(), 2 * throughput);
         assert!(plan.endpoints.iter().all(|endpoint| endpoint.workload.kind == Kind::Throughput));
+        assert!(plan.endpoints.iter().all(|endpoint| endpoint.columns.len() == 2), "no control");
     }
 
     #[test]
     fn who_cannot_run_with_a_count_is_left_out_there_and_named() {
         let plan = plan(&["work-stealing", "local", "global-queue"], Some("^ring$"), &[1, 2])
             .expect("valid");
-        assert_eq!(labels(&plan.endpoints[0]), ["work-stealing", "local", "global-queue"]);
-        assert_eq!(labels(&plan.endpoints[1]), ["work-stealing", "global-queue"]);
+        let all = ["work-stealing", "local", "global-queue", "work-stealing again"];
+        assert_eq!(labels(&plan.endpoints[0]), all);
+        let with_two = ["work-stealing", "global-queue", "work-stealing again"];
+        assert_eq!(labels(&plan.endpoints[1]), with_two);
         assert_eq!(plan.endpoints[1].title(), "ring, 2 workers");
         assert_eq!(plan.absent, ["local cannot run with 2 workers"]);
     }

@@ -2,7 +2,7 @@
 
 use super::noise::Noise;
 use super::plan::Endpoint;
-use super::verdict::Comparison;
+use super::verdict::{Comparison, Design, Verdict};
 use results::stats::median;
 
 /// One run of one column.
@@ -44,13 +44,18 @@ pub struct Block {
 pub struct Sheet {
     /// What was compared.
     pub endpoint: Endpoint,
-    /// Iterations under the clock in each run; 0 until they are chosen.
+    /// Iterations under the clock in each run or, for throughput, in each slice of one; 0 until
+    /// they are chosen.
     pub iterations: u64,
+    /// The slices of a run: how often a column has its turn in a round.
+    pub slices: usize,
     /// Why columns failed, in their order. A column that failed is not run again.
     pub failures: Vec<Option<String>>,
     /// The rounds so far, rejected ones included.
     pub blocks: Vec<Block>,
     rows: Vec<Row>,
+    /// Of all columns but the first. One that stands is not taken back.
+    verdicts: Vec<Verdict>,
 }
 
 /// A column's result so far.
@@ -70,16 +75,23 @@ impl Sheet {
     /// No rounds yet.
     pub fn new(endpoint: Endpoint) -> Self {
         let columns = endpoint.columns.len();
-        let (failures, blocks) = (vec![None; columns], Vec::new());
-        let mut sheet = Self { endpoint, iterations: 0, failures, blocks, rows: Vec::new() };
-        sheet.evaluate(0);
+        let mut sheet = Self {
+            endpoint,
+            iterations: 0,
+            slices: 1,
+            failures: vec![None; columns],
+            blocks: Vec::new(),
+            rows: Vec::new(),
+            verdicts: vec![Verdict::Undecided; columns - 1],
+        };
+        sheet.evaluate();
         sheet
     }
 
-    /// Adds a round and brings the results up to date. `seed` is that of the bootstrap.
-    pub fn push(&mut self, block: Block, seed: u64) {
+    /// Adds a round and brings the results up to date.
+    pub fn push(&mut self, block: Block) {
         self.blocks.push(block);
-        self.evaluate(seed);
+        self.evaluate();
     }
 
     /// Marks a column as failed.
@@ -88,8 +100,39 @@ impl Sheet {
     }
 
     /// Brings the results up to date, also where no round could be run.
-    pub fn evaluate(&mut self, seed: u64) {
-        self.rows = (0..self.endpoint.columns.len()).map(|column| self.row(column, seed)).collect();
+    pub fn evaluate(&mut self) {
+        self.rows = (0..self.endpoint.columns.len()).map(|column| self.row(column)).collect();
+    }
+
+    /// A look: gives verdicts on the columns that have none.
+    pub fn judge(&mut self, design: &Design) {
+        for (verdict, row) in self.verdicts.iter_mut().zip(&self.rows[1..]) {
+            let location = row.comparison.and_then(|comparison| comparison.location);
+            if let (Verdict::Undecided, Some(location)) = (*verdict, location) {
+                *verdict = design.judge(&location);
+            }
+        }
+    }
+
+    /// The verdicts on all columns but the first.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// Whether more rounds could bring a verdict that is wanted. The control is no such: it costs
+    /// no round more.
+    pub fn is_open(&self) -> bool {
+        self.failures[0].is_none()
+            && (1..self.endpoint.columns.len()).any(|column| {
+                self.verdicts[column - 1] == Verdict::Undecided
+                    && self.failures[column].is_none()
+                    && !self.endpoint.columns[column].control
+            })
+    }
+
+    /// The rounds that count.
+    pub fn accepted(&self) -> usize {
+        self.blocks.iter().filter(|block| block.rejection.is_none()).count()
     }
 
     /// The results, in the order of the columns.
@@ -105,7 +148,7 @@ impl Sheet {
         })
     }
 
-    fn row(&self, column: usize, seed: u64) -> Row {
+    fn row(&self, column: usize) -> Row {
         let counted: Vec<f64> = self.counted(column).map(|(_, figure)| figure).collect();
         if let Some(reason) = &self.failures[column] {
             return Row { reason: Some(format!("failed: {reason}")), ..Row::default() };
@@ -118,7 +161,7 @@ impl Sheet {
             return row;
         }
         let pairs = if self.failures[0].is_none() { self.pairs(column) } else { Vec::new() };
-        match Comparison::of(&pairs, seed) {
+        match Comparison::of(&pairs) {
             Some(comparison) => {
                 Row { rounds: comparison.rounds, comparison: Some(comparison), ..row }
             }
@@ -161,7 +204,7 @@ pub(super) mod tests {
     use super::super::plan::tests::plan;
     use super::*;
 
-    const QUIET: Noise = Noise { steal: 0.0, others: 0.1 };
+    const QUIET: Noise = Noise { steal: 0.0, others: 0.1, waiting: 0.0 };
 
     /// `work-stealing`, itself again, and `global-queue` on ping_pong.
     pub(in super::super) fn sheet() -> Sheet {
@@ -179,6 +222,19 @@ pub(super) mod tests {
         Block { round, runs: ns.map(run).to_vec(), noise: QUIET, rejection: None }
     }
 
+    /// Seven rounds in which the second column is as fast as the first and the third takes three
+    /// times as long; the second of them is rejected, and in the third one run is void.
+    pub(in super::super) fn finished() -> Sheet {
+        let mut sheet = sheet();
+        (sheet.iterations, sheet.slices) = (40, 30);
+        sheet.push(block(1, [10.0, 10.0, 30.0]));
+        sheet.push(rejected(block(2, [99.0, 99.0, 99.0])));
+        sheet.push(block(3, [10.0, -1.0, 30.0]));
+        (4..8).for_each(|round| sheet.push(block(round, [10.0, 10.0, 30.0])));
+        sheet.judge(&Design::fixed(5, 2, 0.05));
+        sheet
+    }
+
     pub(in super::super) fn rejected(block: Block) -> Block {
         Block {
             noise: Noise { steal: 0.25, ..QUIET },
@@ -194,7 +250,7 @@ pub(super) mod tests {
         for (round, ns) in
             [(1, [10.0, 10.0, 30.0]), (2, [11.0, 11.0, 33.0]), (3, [40.0, 40.0, 120.0])]
         {
-            sheet.push(block(round, ns), 1);
+            sheet.push(block(round, ns));
         }
         let rows = sheet.rows();
         assert_eq!((rows[0].median, rows[0].rounds, rows[0].comparison), (Some(11.0), 3, None));
@@ -205,8 +261,8 @@ pub(super) mod tests {
     #[test]
     fn a_rejected_round_counts_for_no_lane_but_is_kept() {
         let mut sheet = sheet();
-        sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
-        sheet.push(rejected(block(2, [900.0, 10.0, 10.0])), 1);
+        sheet.push(block(1, [10.0, 10.0, 10.0]));
+        sheet.push(rejected(block(2, [900.0, 10.0, 10.0])));
         assert_eq!((sheet.rows()[0].median, sheet.rows()[2].rounds), (Some(10.0), 1));
         assert_eq!(
             sheet.figures(0).map(|(_, figures)| figures.figure).collect::<Vec<_>>(),
@@ -217,20 +273,22 @@ pub(super) mod tests {
     #[test]
     fn a_void_run_leaves_its_round_to_the_others() {
         let mut sheet = sheet();
-        sheet.push(block(1, [-1.0, 10.0, 20.0]), 1);
-        sheet.push(block(2, [10.0, 10.0, -1.0]), 1);
-        sheet.push(block(3, [10.0, 11.0, 50.0]), 1);
+        sheet.push(block(1, [-1.0, 10.0, 20.0]));
+        sheet.push(block(2, [10.0, 10.0, -1.0]));
+        sheet.push(block(3, [10.0, 11.0, 50.0]));
+        sheet.push(block(4, [10.0, 11.0, 50.0]));
         let rounds: Vec<_> = sheet.rows().iter().map(|row| row.rounds).collect();
-        assert_eq!(rounds, [2, 2, 1]);
+        assert_eq!(rounds, [3, 3, 2]);
         assert!((sheet.rows()[2].comparison.expect("a pair").ratio - 5.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_lane_that_failed_is_not_timed_and_says_why() {
         let mut sheet = sheet();
-        sheet.push(block(1, [10.0, 10.0, 10.0]), 1);
+        sheet.push(block(1, [10.0, 10.0, 10.0]));
+        sheet.push(block(2, [10.0, 10.0, 10.0]));
         sheet.fail(1, "wrong result".to_owned());
-        sheet.evaluate(1);
+        sheet.evaluate();
         let row = &sheet.rows()[1];
         assert_eq!((row.median, row.reason.as_deref()), (None, Some("failed: wrong result")));
         assert!(sheet.rows()[2].comparison.is_some(), "the others go on");
@@ -240,13 +298,10 @@ pub(super) mod tests {
     fn without_the_first_the_others_have_times_and_no_ratio() {
         let mut sheet = sheet();
         sheet.fail(0, "crashed".to_owned());
-        sheet.push(
-            Block {
-                runs: [vec![Run::Missing], block(1, [0.0, 10.0, 20.0]).runs[1..].to_vec()].concat(),
-                ..block(1, [0.0; 3])
-            },
-            1,
-        );
+        sheet.push(Block {
+            runs: [vec![Run::Missing], block(1, [0.0, 10.0, 20.0]).runs[1..].to_vec()].concat(),
+            ..block(1, [0.0; 3])
+        });
         let row = &sheet.rows()[2];
         assert_eq!((row.median, row.comparison), (Some(20.0), None));
         assert_eq!(row.reason.as_deref(), Some("nothing to compare it with"));
@@ -257,7 +312,7 @@ pub(super) mod tests {
         let nothing = sheet();
         assert_eq!(nothing.rows()[0].reason.as_deref(), Some("not measured"));
         let mut all_rejected = sheet();
-        all_rejected.push(rejected(block(1, [1.0, 1.0, -1.0])), 1);
+        all_rejected.push(rejected(block(1, [1.0, 1.0, -1.0])));
         assert_eq!(
             all_rejected.rows()[0].reason.as_deref(),
             Some("every round was rejected: steal time 25.0 %")

@@ -20,14 +20,14 @@ struct Against {
     undecided: usize,
 }
 
-/// A line for each rival and its place among all, on the workloads that measure time. `verdicts`
-/// are those of all columns but the first of each sheet, in order, which are about the rivals.
-pub fn standing(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
+/// A line for each rival and its place among all, on the workloads that measure time. (Verdicts are
+/// about the rivals.)
+pub fn standing(plan: &Plan, sheets: &[Sheet]) -> String {
     let first = &plan.contenders[0].label;
     let mut lines = Vec::new();
     let mut better = 0;
     for rival in &plan.contenders[1..] {
-        let against = against(&rival.label, sheets, verdicts);
+        let against = against(&rival.label, sheets);
         let Some(mean) = geometric_mean(against.ratios.iter().copied()) else {
             lines.push(format!("  {}: nothing to compare", rival.label));
             continue;
@@ -49,12 +49,11 @@ pub fn standing(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
     text
 }
 
-fn against(label: &str, sheets: &[Sheet], verdicts: &[Verdict]) -> Against {
-    let mut verdicts = verdicts.iter();
+fn against(label: &str, sheets: &[Sheet]) -> Against {
     let mut sum = Against::default();
     for sheet in sheets {
-        for (column, row) in sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1) {
-            let verdict = verdicts.next().copied().unwrap_or(Verdict::Undecided);
+        let columns = sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1);
+        for ((column, row), verdict) in columns.zip(sheet.verdicts()) {
             let Some(comparison) = row.comparison else { continue };
             if column.label != label || sheet.endpoint.workload.kind == Kind::Memory {
                 continue;
@@ -62,8 +61,8 @@ fn against(label: &str, sheets: &[Sheet], verdicts: &[Verdict]) -> Against {
             sum.ratios.push(1.0 / comparison.ratio);
             // A rival that is slower makes the first the faster one.
             match verdict {
-                Verdict::Slower => sum.faster += 1,
-                Verdict::Faster => sum.slower += 1,
+                Verdict::More => sum.faster += 1,
+                Verdict::Less => sum.slower += 1,
                 Verdict::Tie => sum.tie += 1,
                 Verdict::Undecided => sum.undecided += 1,
             }
@@ -76,6 +75,7 @@ fn against(label: &str, sheets: &[Sheet], verdicts: &[Verdict]) -> Against {
 mod tests {
     use super::super::plan::tests::plan;
     use super::super::sheet::tests::{block, sheet};
+    use super::super::verdict::Design;
     use super::*;
 
     #[test]
@@ -84,8 +84,9 @@ mod tests {
             plan(&["work-stealing", "work-stealing", "global-queue"], Some("ping_pong"), &[1])
                 .expect("they exist");
         let mut sheet = sheet();
-        sheet.push(block(1, [10.0, 5.0, 40.0]), 1);
-        let text = standing(&plan, &[sheet], &[Verdict::Faster, Verdict::Slower]);
+        (1..=5).for_each(|round| sheet.push(block(round, [10.0, 5.0, 40.0])));
+        sheet.judge(&Design::fixed(5, 2, 0.05));
+        let text = standing(&plan, &[sheet]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "work-stealing takes, by the geometric mean,");
         let twice =

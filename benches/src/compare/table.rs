@@ -11,7 +11,7 @@ use super::file::measure;
 use super::noise::percent;
 use super::plan::Plan;
 use super::sheet::{Row, Run, Sheet};
-use super::verdict::Verdict;
+use super::verdict::{Design, Verdict, word};
 use results::percentile::TAIL;
 use results::stats::{geometric_mean, median};
 
@@ -22,31 +22,79 @@ const TIE: Style = Style::new();
 const UNDECIDED: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
+/// Of many rejected rounds the first tell what was wrong.
+const SHOWN_REJECTIONS: usize = 12;
+
 /// More noise than this from other processes is worth a warning: times, if not ratios, suffer.
 const BUSY: f64 = 0.1;
 
-/// Everything: a table per endpoint, the means, the noise. `verdicts` are those of all columns but
-/// the first of each sheet, in order.
-pub fn render(plan: &Plan, sheets: &[Sheet], verdicts: &[Verdict]) -> String {
-    let width =
-        plan.contenders.iter().map(|contender| contender.label.len()).max().unwrap_or(0).max(7);
+/// Everything: a table per endpoint, the means, the control, the noise. `design` is the one by
+/// which the sheets were judged.
+pub fn render(plan: &Plan, sheets: &[Sheet], design: &Design) -> String {
+    let labels = sheets.iter().flat_map(|sheet| &sheet.endpoint.columns);
+    let width = labels.map(|column| column.label.len()).max().unwrap_or(0).max(7);
     let mut text = String::new();
-    let mut rest = verdicts;
     for sheet in sheets {
-        let (these, others) = rest.split_at(rest.len().min(sheet.rows().len() - 1));
-        rest = others;
-        endpoint(&mut text, sheet, these, width);
+        endpoint(&mut text, sheet, design, width);
     }
     for kind in [Kind::Throughput, Kind::Latency, Kind::Memory] {
-        means(&mut text, plan, sheets, verdicts, kind, width);
+        means(&mut text, plan, sheets, kind, width);
     }
+    controls(&mut text, sheets);
     noise(&mut text, sheets);
     text
 }
 
+/// Why the verdicts of `sheets` are doubtful, if they are: somebody differs from itself.
+pub fn doubt(sheets: &[Sheet]) -> Option<String> {
+    let differing: Vec<_> = controlled(sheets)
+        .filter(|(.., verdict)| matches!(verdict, Verdict::Less | Verdict::More))
+        .map(|(sheet, row, _)| {
+            let first = &sheet.endpoint.columns[0].label;
+            let times = row.comparison.map_or(String::new(), |c| ratio(c.ratio));
+            format!("{}: {first} takes {times} times as long as itself", sheet.endpoint.title())
+        })
+        .collect();
+    (!differing.is_empty()).then(|| differing.join("; "))
+}
+
+/// The control of each sheet that has one, with its verdict. Who was named twice is one as well.
+fn controlled(sheets: &[Sheet]) -> impl Iterator<Item = (&Sheet, &Row, Verdict)> {
+    sheets.iter().flat_map(|sheet| {
+        let columns = &sheet.endpoint.columns;
+        let first = columns[0].runtime.name();
+        let again = (1..columns.len()).filter(move |&c| columns[c].runtime.name() == first);
+        again.map(move |column| (sheet, &sheet.rows()[column], sheet.verdicts()[column - 1]))
+    })
+}
+
+/// What the first one against itself came to.
+fn controls(text: &mut String, sheets: &[Sheet]) {
+    let (mut ties, mut undecided, mut spread) = (0, 0, 0.0_f64);
+    for (_, row, verdict) in controlled(sheets) {
+        ties += usize::from(verdict == Verdict::Tie);
+        undecided += usize::from(verdict == Verdict::Undecided);
+        spread = spread.max(row.comparison.map_or(0.0, |c| c.ratio.ln().abs()));
+    }
+    let all = controlled(sheets).count();
+    if all == 0 {
+        return;
+    }
+    let differ = all - ties - undecided;
+    let _ = writeln!(
+        text,
+        "{HEADING}A/A{HEADING:#}, the first against itself: {ties} tied, {undecided} undecided, \
+         {differ} told apart; at most {} apart",
+        percent(spread.exp_m1())
+    );
+    if let Some(doubt) = doubt(sheets) {
+        let _ = writeln!(text, "  {BAD}Every verdict here is doubtful{BAD:#}: {doubt}");
+    }
+}
+
 // Writing to a string cannot fail, so the results of `writeln!` are dropped throughout.
 
-fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize) {
+fn endpoint(text: &mut String, sheet: &Sheet, design: &Design, width: usize) {
     let workload = sheet.endpoint.workload;
     let what = match workload.kind {
         Kind::Throughput => format!("time per operation ({})", workload.unit),
@@ -56,7 +104,13 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
     let title = sheet.endpoint.title();
     let iterations =
         format::count(usize::try_from(sheet.iterations).unwrap_or(usize::MAX), "iteration");
-    let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {iterations} a run");
+    let run = match workload.kind {
+        Kind::Throughput => {
+            format!("{} of {iterations} a round", format::count(sheet.slices, "slice"))
+        }
+        Kind::Latency | Kind::Memory => format!("{iterations} a round"),
+    };
+    let _ = writeln!(text, "{HEADING}{title}{HEADING:#}: {what}, {run}");
     let _ = writeln!(
         text,
         "  {:width$}  {:>8}  {:>6}  {:^15}  {:9}  rounds",
@@ -64,10 +118,16 @@ fn endpoint(text: &mut String, sheet: &Sheet, verdicts: &[Verdict], width: usize
     );
     for (column, row) in sheet.rows().iter().enumerate() {
         let label = &sheet.endpoint.columns[column].label;
-        let verdict = column
-            .checked_sub(1)
-            .map(|other| verdicts.get(other).copied().unwrap_or(Verdict::Undecided));
-        let _ = writeln!(text, "  {label:width$}  {}", columns(row, verdict, workload.kind));
+        let verdict = column.checked_sub(1).map(|other| sheet.verdicts()[other]);
+        let mut line = columns(row, verdict, workload.kind);
+        let location = row.comparison.and_then(|comparison| comparison.location);
+        if let (Some(Verdict::Undecided), Some(location)) = (verdict, location) {
+            line.push_str(&match design.missing(&location) {
+                Some(missing) => format!("  about {missing} more would tell"),
+                None => "  too close to the band's edge".to_owned(),
+            });
+        }
+        let _ = writeln!(text, "  {label:width$}  {line}");
     }
     text.push('\n');
 }
@@ -86,9 +146,9 @@ fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
     match (verdict, row.comparison) {
         (None, _) => format!("{median:>8}  {:>6}  {:15}  {:9}  {rounds:6}", "1", "", "first"),
         (Some(verdict), Some(comparison)) => {
-            let [ratio, low, high] =
-                [comparison.ratio, comparison.interval.low, comparison.interval.high].map(ratio);
-            let (style, name) = (style(verdict), verdict.word(kind));
+            let ends = comparison.interval.map_or([f64::NAN; 2], |i| [i.low, i.high]);
+            let [ratio, low, high] = [comparison.ratio, ends[0], ends[1]].map(ratio);
+            let (style, name) = (style(verdict), word(verdict, kind));
             format!(
                 "{median:>8}  {ratio:>6}  {low:>6} … {high:<6}  {style}{name:9}{style:#}  \
                  {rounds:6}"
@@ -103,8 +163,8 @@ fn columns(row: &Row, verdict: Option<Verdict>, kind: Kind) -> String {
 
 fn style(verdict: Verdict) -> Style {
     match verdict {
-        Verdict::Faster => FASTER,
-        Verdict::Slower => SLOWER,
+        Verdict::Less => FASTER,
+        Verdict::More => SLOWER,
         Verdict::Tie => TIE,
         Verdict::Undecided => UNDECIDED,
     }
@@ -112,6 +172,9 @@ fn style(verdict: Verdict) -> Style {
 
 /// Three digits or more: `0.482`, `1.03`, `12.5`, `140`.
 fn ratio(value: f64) -> String {
+    if value.is_nan() {
+        return "?".to_owned();
+    }
     let decimals = match value {
         0.0..0.9995 => 3,
         0.0..9.995 => 2,
@@ -129,27 +192,19 @@ struct Ratios {
     verdicts: BTreeMap<&'static str, usize>,
 }
 
-fn means(
-    text: &mut String,
-    plan: &Plan,
-    sheets: &[Sheet],
-    verdicts: &[Verdict],
-    kind: Kind,
-    width: usize,
-) {
+fn means(text: &mut String, plan: &Plan, sheets: &[Sheet], kind: Kind, width: usize) {
     let mut by_label: BTreeMap<&str, Ratios> = BTreeMap::new();
-    let mut verdicts = verdicts.iter();
-    for sheet in sheets {
-        for (column, row) in sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1) {
-            let verdict = verdicts.next().copied().unwrap_or(Verdict::Undecided);
-            if sheet.endpoint.workload.kind != kind {
+    for sheet in sheets.iter().filter(|sheet| sheet.endpoint.workload.kind == kind) {
+        let columns = sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1);
+        for ((column, row), &verdict) in columns.zip(sheet.verdicts()) {
+            if column.control {
                 continue;
             }
             let ratios = by_label.entry(&column.label).or_default();
             ratios.cells += 1;
             if let Some(comparison) = row.comparison {
                 ratios.ratios.push((comparison.ratio, sheet.endpoint.title()));
-                *ratios.verdicts.entry(verdict.word(kind)).or_default() += 1;
+                *ratios.verdicts.entry(word(verdict, kind)).or_default() += 1;
             }
         }
     }
@@ -196,6 +251,7 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
         |values: Vec<f64>| (median(&values).unwrap_or(0.0), values.into_iter().fold(0.0, f64::max));
     let (steal, worst_steal) = spread(blocks.iter().map(|block| block.noise.steal).collect());
     let (others, worst_others) = spread(blocks.iter().map(|block| block.noise.others).collect());
+    let (waiting, worst_waiting) = spread(blocks.iter().map(|block| block.noise.waiting).collect());
     let runs = blocks.iter().flat_map(|block| &block.runs);
     let (switches, worst_switches) = spread(
         runs.filter_map(|run| match run {
@@ -207,8 +263,8 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
     let _ = writeln!(
         text,
         "{HEADING}Noise{HEADING:#}, median and worst round: steal {} and {}, other processes {} \
-         and {} of the machine, \
-         {switches} and {worst_switches} involuntary switches a run",
+         and {} of the machine, {waiting:.2} and {worst_waiting:.2} threads waited for a \
+         processor, {switches} and {worst_switches} involuntary switches",
         percent(steal),
         percent(worst_steal),
         percent(others),
@@ -247,13 +303,22 @@ fn rejections(text: &mut String, sheets: &[Sheet]) {
         return;
     }
     let _ = writeln!(text, "{HEADING}Rejected{HEADING:#}");
-    lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    lines.iter().take(SHOWN_REJECTIONS).for_each(|line| text.push_str(&format!("  {line}\n")));
+    if lines.len() > SHOWN_REJECTIONS {
+        let _ = writeln!(text, "  and {} more", lines.len() - SHOWN_REJECTIONS);
+    }
+    if sheets.iter().flat_map(|sheet| &sheet.blocks).any(|block| block.rejection.is_some()) {
+        text.push_str(
+            "  --max-steal and --max-others say how much noise a round may have; a quiet machine is \
+             better.\n",
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::plan::tests::plan as named;
-    use super::super::sheet::tests::{block, rejected, sheet};
+    use super::super::sheet::tests::{block, finished, sheet};
     use super::*;
 
     fn plan() -> Plan {
@@ -261,26 +326,21 @@ mod tests {
             .expect("they exist")
     }
 
-    fn text(sheets: &[Sheet], verdicts: &[Verdict]) -> String {
-        anstream::adapter::strip_str(&render(&plan(), sheets, verdicts)).to_string()
+    fn design() -> Design {
+        Design::fixed(5, 2, 0.05)
     }
 
-    fn finished() -> Sheet {
-        let mut sheet = sheet();
-        sheet.iterations = 40;
-        sheet.push(block(1, [10.0, 10.0, 30.0]), 1);
-        sheet.push(rejected(block(2, [99.0, 99.0, 99.0])), 1);
-        sheet.push(block(3, [10.0, -1.0, 30.0]), 1);
-        sheet
+    fn text(sheets: &[Sheet]) -> String {
+        anstream::adapter::strip_str(&render(&plan(), sheets, &design())).to_string()
     }
 
     #[test]
     fn tables_are_aligned_and_hold_every_column() {
-        let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        let text = text(&[finished()]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "ping_pong, 1 worker: time per operation (round trips), 40 iterations a run"
+            "ping_pong, 1 worker: time per operation (round trips), 30 slices of 40 iterations a round"
         );
         assert_eq!(
             lines[1],
@@ -288,25 +348,25 @@ mod tests {
         );
         assert_eq!(
             lines[2],
-            "  work-stealing     10.0 ns       1                   first           2"
+            "  work-stealing     10.0 ns       1                   first           6"
         );
         assert_eq!(
             lines[3],
-            "  work-stealing#2   10.0 ns    1.00    1.00 … 1.00    tie             1"
+            "  work-stealing#2   10.0 ns    1.00    1.00 … 1.00    tie             5"
         );
         assert_eq!(
             lines[4],
-            "  global-queue      30.0 ns    3.00    3.00 … 3.00    slower          2"
+            "  global-queue      30.0 ns    3.00    3.00 … 3.00    slower          6"
         );
     }
 
     #[test]
     fn means_say_what_they_rest_on_and_what_they_hide() {
         let mut other = sheet();
-        other.push(block(1, [10.0, 10.0, 7.5]), 1);
+        other.push(block(1, [10.0, 10.0, 7.5]));
+        other.push(block(2, [10.0, 10.0, 7.5]));
         other.endpoint.workers = 2;
-        let verdicts = [Verdict::Tie, Verdict::Slower, Verdict::Tie, Verdict::Undecided];
-        let text = text(&[finished(), other], &verdicts);
+        let text = text(&[finished(), other]);
         let mean = "1.50 over 2 of 2 cells, from 0.750 (ping_pong, 2 workers) to 3.00 (ping_pong, \
          1 worker)";
         assert!(text.contains(&format!("{mean}; 1 slower, 1 undecided")), "{text}");
@@ -319,22 +379,38 @@ mod tests {
 
     #[test]
     fn noise_and_rejected_rounds_are_listed() {
-        let text = text(&[finished()], &[Verdict::Tie, Verdict::Slower]);
+        let text = text(&[finished()]);
         assert!(
             text.contains("steal 0.0 % and 25.0 %, other processes 10.0 % and 10.0 %"),
             "{text}"
         );
-        assert!(text.contains("3 and 3 involuntary switches a run"), "{text}");
+        assert!(text.contains("3 and 3 involuntary switches"), "{text}");
         assert!(text.contains("  ping_pong, 1 worker, round 2: steal time 25.0 %"), "{text}");
         assert!(text.contains("  ping_pong/work-stealing#2/w1, round 3: void: late"), "{text}");
+        assert!(text.contains("--max-steal and --max-others"), "{text}");
+    }
+
+    #[test]
+    fn who_differs_from_itself_makes_everything_doubtful() {
+        let text = text(&[finished()]);
+        assert!(text.contains("A/A, the first against itself: 1 tied, 0 undecided"), "{text}");
+        assert!(!text.contains("doubtful"), "{text}");
+        let mut odd = sheet();
+        (1..6).for_each(|round| odd.push(block(round, [10.0, 12.0, 30.0])));
+        odd.judge(&design());
+        let said = "ping_pong, 1 worker: work-stealing takes 1.20 times as long as itself";
+        assert_eq!(doubt(std::slice::from_ref(&odd)).as_deref(), Some(said));
+        let text = self::text(&[odd]);
+        assert!(text.contains("1 told apart; at most 20.0 % apart"), "{text}");
+        assert!(text.contains(&format!("Every verdict here is doubtful: {said}")), "{text}");
     }
 
     #[test]
     fn what_failed_stays_visible() {
         let mut sheet = finished();
         sheet.fail(2, "round 3: wrong result".to_owned());
-        sheet.evaluate(1);
-        let text = text(&[sheet], &[Verdict::Tie, Verdict::Undecided]);
+        sheet.evaluate();
+        let text = text(&[sheet]);
         assert!(text.contains("  global-queue     failed: round 3: wrong result"), "{text}");
         assert!(text.contains("no ratio in 1 cell"), "{text}");
     }

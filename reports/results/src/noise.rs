@@ -9,6 +9,10 @@ pub struct Noise {
     pub steal: f64,
     /// Used by processes that are not ours.
     pub others: f64,
+    /// How long threads of ours that could run waited for a processor, all together, over the time
+    /// that passed: two that wait all the time make 2.
+    #[serde(default)]
+    pub waiting: f64,
 }
 
 /// `2.5 %`

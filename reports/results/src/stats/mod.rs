@@ -1,11 +1,15 @@
 //! The statistics of samples, of distributions and of comparisons, each written once.
 
-mod comparison;
+mod location;
 mod order;
+mod sequential;
 mod tail;
+#[cfg(test)]
+mod trials;
 
-pub use comparison::{Interval, bootstrap_median, holm, sign_test};
+pub use location::{Interval, Location};
 pub use order::{Spread, median};
+pub use sequential::{Design, ERROR, LEAST_ROUNDS, Verdict};
 pub use tail::{SAMPLES_BEYOND, Tail, supported};
 
 /// Differences of less than this share are none: between two runs of the same binary medians move
