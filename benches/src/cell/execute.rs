@@ -12,7 +12,7 @@ use results::schema::{Measurement, Outcome};
 use results::text::chain;
 
 use super::sampling::CriterionsPlace;
-use super::{Task, Timing, sampling};
+use super::{Task, sampling};
 use crate::interrupt::Interrupt;
 use crate::matrix::Cell;
 use crate::params::{self, Overrides};
@@ -100,7 +100,6 @@ impl Launcher {
                 let measurement = counted_run(&mut client.borrow_mut(), 1, "verification")?;
                 with_figures(&mut client.borrow_mut(), measurement)
             }
-            Task::Sample(timing) => self.sample(client, cell, timing),
             &Task::Round(time) => {
                 let client = &mut client.borrow_mut();
                 let first = counted_run(client, 1, COUNTING)?;
@@ -123,20 +122,6 @@ impl Launcher {
             }
         }
     }
-
-    fn sample(
-        &self,
-        client: &RefCell<Client>,
-        cell: &Cell,
-        timing: &Timing,
-    ) -> Result<Measurement, ClientError> {
-        let first = client.borrow_mut().run(1, false, "verification")?;
-        let samples_ns = sampling::sample(client, cell, timing, &first, &self.criterion)?;
-        let mean_ns = samples_ns.iter().sum::<f64>() / samples_ns.len().max(1) as f64;
-        let client = &mut client.borrow_mut();
-        let counted = counted_run(client, iterations_in(timing.counted, mean_ns), COUNTING)?;
-        with_figures(client, Measurement { samples_ns, ..counted })
-    }
 }
 
 /// What the answers of a contestant come to.
@@ -155,12 +140,12 @@ pub fn outcome_of(result: Result<Measurement, ClientError>) -> Outcome {
 pub(super) const COUNTING: &str = "the counted run";
 
 /// How many iterations of `iteration_ns` nanoseconds fit into `time`, at least one.
-fn iterations_in(time: Duration, iteration_ns: f64) -> u64 {
+pub(super) fn iterations_in(time: Duration, iteration_ns: f64) -> u64 {
     ((time.as_nanos() as f64 / iteration_ns.max(1.0)) as u64).max(1)
 }
 
 /// Adds what the workload measures once beside its samples. The counters do not cover it.
-fn with_figures(
+pub(super) fn with_figures(
     client: &mut Client,
     mut measurement: Measurement,
 ) -> Result<Measurement, ClientError> {

@@ -1,12 +1,15 @@
 //! One cell, run by a contestant in a process of its own.
 //!
 //! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a
-//! hang of an executor into one failed cell. `execute` asks the contestant step by step, `live`
-//! lets several take turns, and `sampling` is criterion's part of it.
+//! hang of an executor into one failed cell. `execute` asks the contestant step by step; in
+//! `live` several take turns in short slices, and in `together` in samples of criterion's
+//! (`sampling`, `turns`).
 
 mod execute;
 mod live;
 mod sampling;
+mod together;
+mod turns;
 
 use std::time::Duration;
 
@@ -19,8 +22,6 @@ pub use sampling::CriterionsPlace;
 pub enum Task {
     /// One iteration, to verify the result and the counters.
     Verify,
-    /// Criterion samples it.
-    Sample(Timing),
     /// One round of a latency workload. An iteration that fills half of this time is the round, and
     /// brings a warm-up of its own; a shorter one is the warm-up of as many as fit.
     Round(Duration),

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use contestant::protocol::Sample;
 use criterion::{BenchmarkFilter, BenchmarkId, Criterion, SamplingMode, Throughput};
 
 use super::Timing;
+use super::turns::Seat;
 use crate::matrix::Cell;
 
 /// Criterion accepts no fewer samples than this.
@@ -35,9 +36,9 @@ struct Call {
     elapsed: Duration,
 }
 
-/// Lets criterion sample the workload that `client` has started, and returns nanoseconds per
-/// iteration, one entry per sample. The arguments of this process are criterion's, see
-/// `harness::criterions_process`.
+/// Lets criterion sample the workload that `client` has started, a turn of `seat` for each call,
+/// and returns nanoseconds per iteration, one entry per sample. The arguments of this process are
+/// criterion's, see `harness::criterions_process`. Its lines go to standard output.
 ///
 /// # Errors
 /// The contestant's; criterion then has stored nothing.
@@ -45,19 +46,28 @@ pub(super) fn sample(
     client: &RefCell<Client>,
     cell: &Cell,
     timing: &Timing,
-    first: &Sample,
+    operations: u64,
     place: &CriterionsPlace,
+    seat: &Seat<'_>,
 ) -> Result<Vec<f64>, ClientError> {
-    let samples = samples_that_fit(timing, Duration::from_nanos(first.elapsed_ns));
     let criterion = configured(place)
-        .sample_size(samples)
+        .sample_size(timing.samples)
         .warm_up_time(timing.warm_up)
         .measurement_time(timing.measurement)
         .nresamples(timing.resamples);
-    let calls = drive(criterion, client, cell, first.operations, place)?;
+    let calls = drive(criterion, client, cell, operations, Some(seat))?;
     // The warm-up's calls come first.
-    let sampled = &calls[calls.len().saturating_sub(samples)..];
+    let sampled = &calls[calls.len().saturating_sub(timing.samples)..];
     Ok(sampled.iter().map(|call| call.elapsed.as_nanos() as f64 / call.iterations as f64).collect())
+}
+
+/// The timing of `count` benchmarks that take turns: each sees the time of all of them pass.
+/// `iterations` is what one iteration of each takes, all together.
+pub(super) fn for_all(timing: &Timing, count: usize, iterations: Duration) -> Timing {
+    let times = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+    let (warm_up, measurement) = (timing.warm_up * times, timing.measurement * times);
+    let samples = samples_that_fit(&Timing { measurement, ..*timing }, iterations);
+    Timing { samples, warm_up, measurement, ..*timing }
 }
 
 /// Lets criterion do what its flags say besides sampling: profile, or compare kept results.
@@ -69,7 +79,8 @@ pub(super) fn unrecorded(
     cell: &Cell,
     place: &CriterionsPlace,
 ) -> Result<(), ClientError> {
-    drive(configured(place), client, cell, 1, place).map(drop)
+    let _detour = Detour::begin(place.visible);
+    drive(configured(place), client, cell, 1, None).map(drop)
 }
 
 /// Our filter has chosen already.
@@ -92,11 +103,16 @@ fn drive(
     client: &RefCell<Client>,
     cell: &Cell,
     operations: u64,
-    place: &CriterionsPlace,
+    seat: Option<&Seat<'_>>,
 ) -> Result<Vec<Call>, ClientError> {
     let calls = RefCell::new(Vec::new());
     let failed = RefCell::new(None);
-    let routine = |iterations| match client.borrow_mut().run(iterations, false, "sampling") {
+    let run = |iterations| client.borrow_mut().run(iterations, false, "sampling");
+    let in_turn = |iterations| match seat {
+        Some(seat) => seat.take_turn(|| run(iterations)),
+        None => run(iterations),
+    };
+    let routine = |iterations| match in_turn(iterations) {
         Ok(Sample { elapsed_ns, .. }) => {
             let elapsed = Duration::from_nanos(elapsed_ns);
             calls.borrow_mut().push(Call { iterations, elapsed });
@@ -116,10 +132,7 @@ fn drive(
         group.bench_function(id, |bencher| bencher.iter_custom(routine));
         group.finish();
     });
-    let detour = Detour::begin(place.visible);
-    let ended = catch_unwind(benchmark);
-    drop(detour);
-    match ended {
+    match catch_unwind(benchmark) {
         Err(payload) if !payload.is::<GaveUp>() => resume_unwind(payload),
         _ => failed.into_inner().map_or(Ok(calls.into_inner()), Err),
     }
@@ -130,15 +143,17 @@ struct GaveUp;
 
 /// While it lives, criterion's lines go elsewhere than to standard output: nowhere, because ours
 /// are shown in their place, or through a pipe from which we pass them on. Criterion panics where
-/// it cannot print, and that must cost no measurement.
-struct Detour {
+/// it cannot print, and that must cost no measurement. From standard error its advice to measure
+/// for longer is left out: long iterations are known to be that.
+pub(super) struct Detour {
     stdout: OwnedFd,
-    relay: Option<JoinHandle<()>>,
+    stderr: Option<OwnedFd>,
+    relays: Vec<JoinHandle<()>>,
 }
 
 impl Detour {
     /// `None` when criterion may print as it does: on a terminal, which is never full.
-    fn begin(visible: bool) -> Option<Self> {
+    pub(super) fn begin(visible: bool) -> Option<Self> {
         if visible && io::stdout().is_terminal() {
             return None;
         }
@@ -149,31 +164,45 @@ impl Detour {
 
     fn redirect(visible: bool) -> io::Result<Self> {
         let stdout = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
-        if !visible {
-            rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
-            return Ok(Self { stdout, relay: None });
+        if visible {
+            let (reader, writer) = io::pipe()?;
+            rustix::stdio::dup2_stdout(&writer)?;
+            let relay = relay(reader, File::from(stdout.try_clone()?), |_| true);
+            return Ok(Self { stdout, stderr: None, relays: vec![relay] });
         }
+        let stderr = rustix::io::fcntl_dupfd_cloexec(io::stderr(), 3)?;
         let (reader, writer) = io::pipe()?;
-        rustix::stdio::dup2_stdout(&writer)?;
-        let mut place = File::from(stdout.try_clone()?);
-        let relay = thread::spawn(move || {
-            for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
-                // Read to the end, whether or not anybody wants it: criterion must not wait.
-                let _ = place.write_all(&[&line[..], b"\n"].concat());
-            }
-        });
-        Ok(Self { stdout, relay: Some(relay) })
+        let place = File::from(stderr.try_clone()?);
+        rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+        rustix::stdio::dup2_stderr(&writer)?;
+        let wanted = |line: &[u8]| !line.is_empty() && !line.starts_with(ADVICE);
+        Ok(Self { stdout, stderr: Some(stderr), relays: vec![relay(reader, place, wanted)] })
     }
+}
+
+/// How criterion's advice begins.
+const ADVICE: &[u8] = b"Warning: Unable to complete";
+
+/// Passes on the lines that are `wanted`. All are read, whether or not anybody wants them: criterion
+/// must not wait.
+fn relay(reader: PipeReader, mut place: File, wanted: fn(&[u8]) -> bool) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+        lines.filter(|line| wanted(line)).for_each(|line| {
+            let _ = place.write_all(&[&line[..], b"\n"].concat());
+        });
+    })
 }
 
 impl Drop for Detour {
     fn drop(&mut self) {
         let _ = io::stdout().flush();
-        // The descriptor is open, so this cannot fail. It closes the pipe's last writing end.
+        // The descriptors are open, so these cannot fail. They close the pipe's last writing end.
         let _ = rustix::stdio::dup2_stdout(&self.stdout);
-        if let Some(relay) = self.relay.take() {
-            let _ = relay.join();
+        if let Some(stderr) = &self.stderr {
+            let _ = rustix::stdio::dup2_stderr(stderr);
         }
+        self.relays.drain(..).for_each(|relay| _ = relay.join());
     }
 }
 
@@ -191,6 +220,14 @@ mod tests {
             counted: ms(1),
             resamples: 1_000,
         }
+    }
+
+    #[test]
+    fn who_takes_turns_has_the_time_of_all() {
+        let all = for_all(&timing(true), 4, Duration::from_millis(200));
+        assert_eq!((all.samples, all.measurement), (20, Duration::from_millis(4_000)));
+        let long = for_all(&timing(true), 4, Duration::from_millis(300));
+        assert_eq!(long.samples, 13);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use workloads::Kind;
 pub use args::{Args, Mode};
 pub use criterion_args::{Against, CriterionArgs};
 pub use criterions_process::handed_over;
-pub use plan::{Step, plan};
+pub use plan::{How, Step, plan};
 use run::kind_name;
 pub use run::run;
 

@@ -11,7 +11,7 @@ use results::schema::Outcome;
 use workloads::Kind;
 
 use super::baseline::Baselines;
-use super::plan::{Step, expected, in_rounds, plan};
+use super::plan::{How, Step, expected, in_rounds, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
 use crate::cell::{CriterionsPlace, Finished, Launcher};
@@ -138,26 +138,38 @@ impl Run<'_> {
             Mode::Test | Mode::Unrecorded | Mode::List => None,
         };
         let steps = plan(cells, self.kind, self.args, self.session.seed);
-        self.announce(cells.len(), steps.len());
+        let runs = steps.iter().map(|step| step.cells.len()).sum();
+        self.announce(cells.len(), runs);
         let mut progress = Progress::new(
-            steps.len(),
-            steps.first().map_or_else(Default::default, |s| expected(&s.task)),
+            runs,
+            steps.first().map_or_else(Default::default, |step| expected(&step.how)),
         );
         let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
-        for step in &steps {
+        'steps: for (number, step) in (1..).zip(&steps) {
             // One failed round fails the cell: its other rounds could not mend that.
-            if self.tally.failed.contains_key(&step.cell.id()) {
-                progress.skip();
+            if step.cells.iter().all(|cell| self.tally.failed.contains_key(&cell.id())) {
+                step.cells.iter().for_each(|_| progress.skip());
                 continue;
             }
-            progress.begin(&step.cell.to_string());
-            let finished = self.launcher.run(&step.cell, &self.overrides, &step.task);
-            if finished.interrupted {
-                interrupt.note();
-                break;
+            let finished = match &step.how {
+                How::Alone(task) => {
+                    progress.begin(&step.cells[0].to_string());
+                    vec![self.launcher.run(&step.cells[0], &self.overrides, task)]
+                }
+                How::InTurns(timing) => {
+                    progress.begin(&in_words(&step.cells));
+                    let seed = self.session.seed.wrapping_add(number);
+                    self.launcher.run_together(&step.cells, &self.overrides, timing, seed)
+                }
+            };
+            for (cell, finished) in step.cells.iter().zip(finished) {
+                if finished.interrupted {
+                    interrupt.note();
+                    break 'steps;
+                }
+                let rounds = rounds.entry(cell.id()).or_default();
+                self.finish(step, cell, finished, rounds, store.as_ref(), &mut progress)?;
             }
-            let rounds = rounds.entry(step.cell.id()).or_default();
-            self.finish(step, finished, rounds, store.as_ref(), &mut progress)?;
             // What was finished before the signal came is kept.
             if interrupt.came() {
                 break;
@@ -193,12 +205,12 @@ impl Run<'_> {
     fn finish(
         &mut self,
         step: &Step,
+        cell: &Cell,
         finished: Finished,
         rounds: &mut Rounds,
         store: Option<&Store>,
         progress: &mut Progress,
     ) -> Result<()> {
-        let cell = &step.cell;
         let in_rounds = in_rounds(self.args.mode(), self.kind);
         let this_round = in_rounds.then(|| line::describe(cell, &finished.outcome));
         let outcome = if in_rounds {
@@ -244,6 +256,13 @@ impl Run<'_> {
             list.iter().for_each(|(id, reason)| say!("  {what} {id}: {reason}"));
         }
     }
+}
+
+/// `ping_pong/w2 on local, work-stealing`
+fn in_words(cells: &[Cell]) -> String {
+    let names: Vec<_> = cells.iter().map(|cell| cell.runtime.name()).collect();
+    let place = cells.first().map(|cell| format!("{}/w{}", cell.workload.name, cell.workers));
+    format!("{} on {}", place.unwrap_or_default(), names.join(", "))
 }
 
 impl Tally {
