@@ -57,6 +57,9 @@ queue/biased.rs | s/!self.inside.load\(Acquire\)/!self.inside.load(Relaxed)/ | o
 queue/biased.rs | s/self.inside.store\(false, Release\);\n        result/self.inside.store(false, Relaxed);\n        result/ | one_user_at_a_time
 queue/biased.rs | s/self.claimed.store\(false, Release\)/self.claimed.store(false, Relaxed)/ | one_user_at_a_time
 queue/biased.rs | s/let result = left.then/let result = true.then/ | one_user_at_a_time
+queue/slot.rs | s/            full.store\(true, Relaxed\);\n// | a_kept_task_is_taken_once
+queue/slot.rs | s/            self.0.full.store\(false, Relaxed\);\n// | a_kept_task_is_taken_once
+queue/slot.rs | s/            full.store\(false, Relaxed\);\n// | a_kept_task_is_taken_once
 queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, Relaxed/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once

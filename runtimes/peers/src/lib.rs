@@ -4,7 +4,7 @@
 //! `block_on`, nothing boxed or counted on their behalf. The adapters share a few pieces: `gate`
 //! and `inbox` let a spawner outlive its runtime and then refuse tasks instead of leaking them, the
 //! `*_join` and `*_task` files turn a peer's handle into ours, `live_tasks` and `monoio_live` list
-//! the tasks of peers that keep no list, `driver` is the thread that runs our reactor, and
+//! the tasks of peers that keep no list, `driver` is what turns our reactor, and
 //! `rehearsal` makes an error of what a peer would panic at as it starts.
 
 pub mod async_executor;

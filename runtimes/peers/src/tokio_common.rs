@@ -1,10 +1,13 @@
 //! What the two tokio flavours share: spawner, join handle, counters, shutdown.
 
 use std::future::Future;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
@@ -14,9 +17,11 @@ use crate::own_net::tokio::TokioSockets;
 use crate::rehearsal;
 use runtimes::budget::each_poll;
 use runtimes::metrics::{Counter, Snapshot};
+use runtimes::reactor::Guest;
 use runtimes::{Config, Descriptor, Join, JoinError, Spawner, StartError, reactor};
 
-/// A tokio runtime of either flavour and the thread that runs our reactor for it.
+/// A tokio runtime of either flavour and what turns our reactor for it: a task that waits in tokio's
+/// driver, or a thread.
 #[derive(Debug)]
 pub(super) struct Tokio {
     /// `None` once stopped.
@@ -27,18 +32,25 @@ pub(super) struct Tokio {
 }
 
 impl Tokio {
-    /// Starts what `builder` describes. Neither tokio's I/O driver nor its clock is enabled: ours
-    /// serve. With its own sockets the driver is; an idle worker then waits in tokio's epoll
-    /// instead of on a condition variable. `threads` is how many it will make.
+    /// Starts what `builder` describes, with tokio's I/O driver: an idle worker waits there, for our
+    /// reactor too. Tokio's clock is not needed. With a `reactor_thread` its driver is enabled for
+    /// its own sockets only, and idle workers wait on a condition variable otherwise. `threads` is
+    /// how many it will make.
     pub(super) fn start(
         descriptor: &'static Descriptor,
         config: &Config,
         threads: usize,
+        reactor_thread: bool,
         mut builder: runtime::Builder,
     ) -> Result<Self, StartError> {
         check_workers(descriptor, config)?;
-        let driver = Driver::start()?;
-        if config.own_sockets {
+        let (driver, guest) = if reactor_thread {
+            (Driver::start()?, None)
+        } else {
+            let (driver, guest) = Driver::guest()?;
+            (driver, Some(guest))
+        };
+        if config.own_sockets || !reactor_thread {
             builder.enable_io();
         }
         // Tokio panics when it gets no thread, and if it has some already, waits for ever for those
@@ -46,6 +58,9 @@ impl Tokio {
         rehearsal::threads(threads)?;
         let runtime = rehearsal::or_panic(|| builder.build()).flatten();
         let runtime = runtime.map_err(|source| StartError::Os { what: "tokio runtime", source })?;
+        if let Some(guest) = guest {
+            host(&runtime, guest)?;
+        }
         let shared = Shared { handle: runtime.handle().clone(), reactor: driver.handle().clone() };
         let spawner = TokioSpawner { shared: Arc::new(shared) };
         Ok(Self { runtime: Some(runtime), spawner, driver, own_sockets: config.own_sockets })
@@ -87,6 +102,40 @@ impl Tokio {
     fn stop(&mut self) {
         self.runtime = None;
         self.driver.stop();
+    }
+}
+
+/// Spawns the task that turns our reactor whenever tokio's driver sees that there is something. Who
+/// polls that driver runs the task next.
+fn host(runtime: &runtime::Runtime, guest: Arc<Guest>) -> Result<(), StartError> {
+    let _context = runtime.enter();
+    // SAFETY: the descriptor is the guest's own, the same at every call, and open as long as the
+    // guest, which `AsyncFd` keeps.
+    let registered = unsafe { AsyncFd::register_with_interest(GuestFd(guest), Interest::READABLE) };
+    let descriptor = registered.map_err(|error| StartError::Os {
+        what: "place in tokio's driver",
+        source: error.into(),
+    })?;
+    runtime.spawn(async move {
+        // What is readable is forgotten before a turn takes it: see `Guest`.
+        while descriptor.get_ref().0.turn().is_ok() {
+            match descriptor.readable().await {
+                Ok(mut ready) => ready.clear_ready(),
+                // The driver has shut down.
+                Err(_) => break,
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A descriptor that tokio takes.
+#[derive(Debug)]
+struct GuestFd(Arc<Guest>);
+
+impl AsRawFd for GuestFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
     }
 }
 

@@ -39,7 +39,7 @@ impl Runtime for Variant {
     type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        Tokio::start(&DESCRIPTOR, config, 0, Builder::new_current_thread()).map(Self)
+        Tokio::start(&DESCRIPTOR, config, 0, false, Builder::new_current_thread()).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {

@@ -41,25 +41,43 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     task: TaskKind::Stackless,
 };
 
-/// A tokio runtime of the multi_thread flavour.
-#[derive(Debug)]
-pub struct Variant(Tokio);
+/// The same with our reactor on a thread: a row that says what that costs a peer.
+pub const ON_A_THREAD: Descriptor = Descriptor {
+    name: "tokio-mt-reactor-thread",
+    summary: "tokio-mt with our reactor on a thread of its own, as an executor without a driver \
+     needs it.",
+    isolates: "What a reactor's thread costs: one more wake-up for an event, and a competitor for \
+     the cores.",
+    relatives: &["tokio-mt"],
+    ..DESCRIPTOR
+};
 
-impl Runtime for Variant {
+/// A tokio runtime of the multi_thread flavour.
+pub type Variant = Multi<false>;
+
+/// The same, with our reactor on a `THREAD` or as a guest in tokio's driver.
+#[derive(Debug)]
+pub struct Multi<const THREAD: bool>(Tokio);
+
+impl<const THREAD: bool> Multi<THREAD> {
+    const DESCRIPTOR: &'static Descriptor = if THREAD { &ON_A_THREAD } else { &DESCRIPTOR };
+}
+
+impl<const THREAD: bool> Runtime for Multi<THREAD> {
     type Spawner = TokioSpawner;
     type Sockets = TokioSockets;
 
     fn start(config: &Config) -> Result<Self, StartError> {
-        crate::check_workers(&DESCRIPTOR, config)?; // before tokio's builder, which panics on 0
+        crate::check_workers(Self::DESCRIPTOR, config)?; // before tokio's builder, which panics on 0
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(config.workers);
         // The mark lasts as long as the thread, which runs nothing but tasks.
-        builder.on_thread_start(|| mem::forget(runtimes::adapter::enter(DESCRIPTOR.name)));
+        builder.on_thread_start(|| mem::forget(runtimes::adapter::enter(Self::DESCRIPTOR.name)));
         let (names, started) =
-            (WorkerNames::new(DESCRIPTOR.name, config.workers), AtomicUsize::new(0));
+            (WorkerNames::new(Self::DESCRIPTOR.name, config.workers), AtomicUsize::new(0));
         // Relaxed: only its uniqueness counts.
         builder.thread_name_fn(move || names.of(started.fetch_add(1, Ordering::Relaxed)));
-        Tokio::start(&DESCRIPTOR, config, config.workers, builder).map(Self)
+        Tokio::start(Self::DESCRIPTOR, config, config.workers, THREAD, builder).map(Self)
     }
 
     fn spawner(&self) -> &TokioSpawner {
@@ -71,7 +89,7 @@ impl Runtime for Variant {
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(&DESCRIPTOR, future)
+        self.0.block_on(Self::DESCRIPTOR, future)
     }
 
     fn metrics(&self) -> Snapshot {

@@ -10,7 +10,7 @@ use peers::{
 };
 
 const SUBJECTS: &[Subject] = &[
-    Subject::on_caller::<tokio_ct::Variant>("tokio-ct"),
+    Subject::alone::<tokio_ct::Variant>("tokio-ct"),
     Subject::with_threads::<tokio_mt::Variant>("tokio-mt"),
     Subject::with_threads::<async_executor::Variant>("async-executor"),
     Subject::with_threads::<async_static::Variant>("async-static"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use loom::cell::UnsafeCell;
 use loom::thread;
 
-use super::{Biased, Injector};
+use super::{Biased, Injector, Slot};
 use crate::sync::{explore, explore_with_barriers};
 use crate::task::Runnable;
 use crate::task::models::Desk;
@@ -39,6 +39,38 @@ fn what_is_pushed_is_taken_once_and_in_order() {
             order.iter().copied().filter(|&id| id / 10 == producer / 10).collect::<Vec<_>>()
         };
         assert_eq!((of(10), of(20), order.len()), (vec![11, 12], vec![21, 22], 4));
+        desk.check();
+    });
+}
+
+/// An owner keeps a task, then another, and takes what is left, while somebody looks whether there is
+/// one to rescue: each is run once, and none stays behind.
+///
+/// Fails when whoever takes a task leaves the place marked as full, when the owner does not mark it,
+/// and when either end goes without the lock.
+#[test]
+fn a_kept_task_is_taken_once() {
+    explore_with_barriers(3, || {
+        let (desk, runs) = (Arc::new(Desk::default()), Arc::new(Mutex::new(0)));
+        let (mut slot, lookout) = Slot::new(true);
+        let rescuer = thread::spawn(move || {
+            if let Some(task) = lookout.take() {
+                task.run();
+            }
+        });
+        for _ in 0..2 {
+            let runs = runs.clone();
+            let (task, _) = desk.spawn(async move { *runs.lock().unwrap() += 1 });
+            if let Some(displaced) = slot.replace(task) {
+                displaced.run();
+            }
+        }
+        if let Some(task) = slot.take() {
+            task.run();
+        }
+        rescuer.join().unwrap();
+        assert!(!slot.is_full());
+        assert_eq!(*runs.lock().unwrap(), 2);
         desk.check();
     });
 }

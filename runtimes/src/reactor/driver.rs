@@ -138,6 +138,22 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Takes everything that is there, also what nobody is registered for, and does not wait.
+    pub(super) fn drain(&mut self) -> io::Result<Turn> {
+        let mut turn = Turn::default();
+        if self.shared.is_shut_down() {
+            return Err(super::shut_down_error());
+        }
+        loop {
+            self.wait(Some(Duration::ZERO), &mut turn)?;
+            let more = self.buffers.events.is_full();
+            self.dispatch(&mut turn, &|| {});
+            if !more {
+                return Ok(turn);
+            }
+        }
+    }
+
     fn wait(&mut self, timeout: Option<Duration>, turn: &mut Turn) -> io::Result<()> {
         turn.waits += 1;
         self.shared.epoll.wait(&mut self.buffers.events, timeout)

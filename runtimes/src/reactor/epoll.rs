@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
@@ -150,6 +150,12 @@ impl Epoll {
     }
 }
 
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 // SAFETY: an event's data is a union of a number and a pointer, and the pointer is what keeps the
 // vector from being `Send`. Every event in here carries a number: `add` and `add_notifier` register
 // nothing else.
@@ -168,6 +174,11 @@ impl Events {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Whether there may be more than these.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() == self.0.capacity()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Event> + '_ {

@@ -46,6 +46,7 @@ mod birthmark;
 mod clock;
 mod driver;
 mod epoll;
+mod guest;
 #[cfg(all(test, stampede_loom))]
 mod models;
 mod notifier;
@@ -71,6 +72,7 @@ use std::time::{Duration, Instant};
 
 pub use driver::{Driver, Turn};
 pub use epoll::WaitClock;
+pub use guest::Guest;
 pub(crate) use operation::{Attempt, Left};
 pub use source::{RawSource, Ready, Source};
 pub use thread::{Thread, Totals};

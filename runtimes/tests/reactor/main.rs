@@ -5,6 +5,7 @@
 
 mod driver;
 mod fork;
+mod guest;
 mod limits;
 mod shutdown;
 mod source;

@@ -49,7 +49,6 @@ impl Subject {
     }
 
     /// A runtime on its caller's thread, without any other.
-    #[allow(dead_code, reason = "peers have none")]
     pub(crate) const fn alone<R: Runtime>(name: &'static str) -> Self {
         Self { name, threads: false, drives_itself: true, check: check::<R> }
     }
