@@ -43,8 +43,8 @@ fn what_is_pushed_is_taken_once_and_in_order() {
     });
 }
 
-/// An owner keeps a task, then another, and takes what is left, while somebody looks whether there is
-/// one to rescue: each is run once, and none stays behind.
+/// An owner keeps a task, takes it, and keeps another, while somebody looks whether there is one to
+/// rescue: each is run once, none stays behind, and the place knows whether it is full.
 ///
 /// Fails when whoever takes a task leaves the place marked as full, when the owner does not mark it,
 /// and when either end goes without the lock.
@@ -58,18 +58,24 @@ fn a_kept_task_is_taken_once() {
                 task.run();
             }
         });
-        for _ in 0..2 {
+        let keep = |slot: &mut Slot| {
             let runs = runs.clone();
             let (task, _) = desk.spawn(async move { *runs.lock().unwrap() += 1 });
             if let Some(displaced) = slot.replace(task) {
                 displaced.run();
             }
-        }
+        };
+        keep(&mut slot);
         if let Some(task) = slot.take() {
             task.run();
         }
-        rescuer.join().unwrap();
         assert!(!slot.is_full());
+        keep(&mut slot);
+        rescuer.join().unwrap();
+        let full = slot.is_full();
+        let left = slot.take();
+        assert_eq!(left.is_some(), full, "it is marked as what it is");
+        left.into_iter().for_each(Runnable::run);
         assert_eq!(*runs.lock().unwrap(), 2);
         desk.check();
     });
