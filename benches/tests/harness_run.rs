@@ -140,6 +140,26 @@ fn a_baseline_that_is_missing_is_refused_before_measuring() {
 }
 
 #[test]
+fn what_was_kept_with_other_parameters_is_not_compared() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cell = |laps: &'static str| ["--quick", "--exact", "ring/local/w1", laps];
+    let (few, more) = (cell("--param=ring.laps=2"), cell("--param=ring.laps=3"));
+    let run =
+        |more: &[&str], cell: &[&str]| bench("throughput", dir.path(), &[more, cell].concat());
+    well(&run(&["--save-baseline", "before"], &few));
+    let text = badly(&run(&["--baseline", "before"], &more), 2);
+    let said = "the baseline `before` for ring/local/w1 is of no use: `laps` was 2 and is 3";
+    assert!(text.contains(said), "{text}");
+    let text = well(&run(&["--baseline-lenient", "before"], &more));
+    assert!(text.contains("not compared with before: `laps` was 2 and is 3"), "{text}");
+    // The comparison with `before` that was made is not shown as one with something else.
+    let text = well(&run(&["--baseline-lenient", "before"], &few));
+    assert!(text.contains("% against before") || text.contains(") against before"), "{text}");
+    let text = well(&run(&["--baseline-lenient", "nonesuch"], &few));
+    assert!(text.contains("not compared with nonesuch: there is none"), "{text}");
+}
+
+#[test]
 fn a_baseline_that_an_earlier_build_kept_is_refused_by_its_version() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let kept = dir.path().join("baselines/before");

@@ -1,12 +1,15 @@
 //! Results kept under a name, and what has changed since.
 //!
-//! Criterion keeps its own beside its samples. Latency and memory cells are not criterion's, so
-//! their records are kept in `target/stampede/baselines/NAME`.
+//! Criterion keeps its own beside its samples. What it does not know, with which parameters and on
+//! which machine they were taken, is in our records, which are kept in
+//! `target/stampede/baselines/NAME`; so are latency and memory cells, which are not criterion's. What
+//! was taken otherwise is not compared, and a comparison that was not made is not shown.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
+use results::format;
 use results::histogram;
 use results::schema::{Measurement, Record};
 use results::store::{Store, load, read};
@@ -15,9 +18,19 @@ use workloads::Kind;
 
 use super::criterion_args::{Against, CriterionArgs};
 use crate::matrix::Cell;
+use crate::params::{self, Overrides};
 use crate::paths::Paths;
+use crate::session::Session;
 use results::percentile::SUMMARY;
 use results::stats::median;
+use results::text::chain;
+
+/// How the cells of this run are measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now<'a> {
+    pub(super) session: &'a Session,
+    pub(super) overrides: &'a Overrides,
+}
 
 /// What `--save-baseline`, `--baseline` and `--baseline-lenient` ask for.
 #[derive(Debug)]
@@ -35,29 +48,54 @@ impl<'a> Baselines<'a> {
         Ok(Self { criterion_home, records_dir: baselines, against: args.against(), save })
     }
 
-    /// Refuses a comparison with results that are not there before anything is measured.
-    pub(super) fn check(&self, cells: &[Cell]) -> Result<()> {
+    /// Refuses a comparison that cannot be made, before anything is measured: `now`, unless it is of
+    /// what was kept before.
+    pub(super) fn check(&self, cells: &[Cell], now: Option<Now<'_>>) -> Result<()> {
         let Some(Against { baseline, strict: true }) = self.against else { return Ok(()) };
-        // What was kept by another version cannot be compared with, and says so.
-        for cell in cells.iter().filter(|cell| cell.workload.kind != Kind::Throughput) {
-            let path = self.path(cell, baseline);
-            if path.exists() {
-                load(&path).with_context(|| {
-                    format!("the baseline `{baseline}` for {} is of no use", cell.id())
-                })?;
+        for cell in cells {
+            if !self.place(cell, baseline).exists() {
+                bail!(
+                    "there is no baseline `{baseline}` for {}: keep one with --save-baseline \
+                     {baseline}, or compare what there is with --baseline-lenient",
+                    cell.id()
+                );
+            }
+            if let Some(Err(reason)) = now.map(|now| self.kept(cell, baseline, now)) {
+                bail!("the baseline `{baseline}` for {} is of no use: {reason}", cell.id());
             }
         }
-        let Some(missing) = cells.iter().find(|cell| !self.path(cell, baseline).exists()) else {
-            return Ok(());
-        };
-        bail!(
-            "there is no baseline `{baseline}` for {}: keep one with --save-baseline {baseline}, \
-             or compare what there is with --baseline-lenient",
-            missing.id()
-        )
+        Ok(())
     }
 
-    /// Keeps the record of a latency or memory cell under the name asked for.
+    /// What was kept of `cell`, or why that cannot be compared with what is measured now.
+    fn kept(&self, cell: &Cell, baseline: &str, now: Now<'_>) -> Result<Record, String> {
+        let path = self.record_path(cell, baseline);
+        if !self.place(cell, baseline).exists() {
+            return Err("there is none".to_owned());
+        }
+        if !path.exists() {
+            return Err("it was kept without its parameters".to_owned());
+        }
+        let kept = load(&path).map_err(|error| chain(&error))?;
+        let params = params::to_map(&now.overrides.of(cell.workload));
+        let differing =
+            params.iter().find(|(name, value)| kept.workload.params.get(*name) != Some(value));
+        if let Some((name, value)) = differing {
+            let before = kept.workload.params.get(name).map_or("none".to_owned(), u64::to_string);
+            return Err(format!("`{name}` was {before} and is {value}"));
+        }
+        let (before, machine) = (&kept.run.machine, now.session.stamp().machine);
+        if (&before.cpu, before.cores) != (&machine.cpu, machine.cores) {
+            return Err(format!(
+                "it is from another machine: {} with {}",
+                before.cpu,
+                format::count(before.cores, "core")
+            ));
+        }
+        Ok(kept)
+    }
+
+    /// Keeps the record of a cell under the name asked for.
     pub(super) fn keep(&self, record: &Record) -> Result<()> {
         if let Some(store) = &self.save {
             store.write(record).context("cannot keep the baseline")?;
@@ -65,27 +103,40 @@ impl<'a> Baselines<'a> {
         Ok(())
     }
 
-    /// What has changed, in words, when a comparison was asked for and is possible.
-    pub(super) fn change(&self, cell: &Cell, measurement: &Measurement) -> Option<String> {
+    /// What has changed, in words, or why that is not known, when a comparison was asked for.
+    pub(super) fn change(
+        &self,
+        cell: &Cell,
+        measurement: &Measurement,
+        now: Now<'_>,
+    ) -> Option<String> {
         let baseline = self.against?.baseline;
-        let words = match cell.workload.kind {
-            Kind::Throughput => self.criterions_verdict(cell),
-            Kind::Latency => tails_changed(&load(&self.path(cell, baseline)).ok()?, measurement),
-            Kind::Memory => bytes_changed(&load(&self.path(cell, baseline)).ok()?, measurement),
-        };
-        Some(format!("{} against {baseline}", words?))
+        let words = self.kept(cell, baseline, now).and_then(|kept| {
+            let words = match cell.workload.kind {
+                Kind::Throughput => self.criterions_verdict(cell),
+                Kind::Latency => tails_changed(&kept, measurement),
+                Kind::Memory => bytes_changed(&kept, measurement),
+            };
+            words.ok_or_else(|| "it has no figures".to_owned())
+        });
+        Some(match words {
+            Ok(words) => format!("{words} against {baseline}"),
+            Err(reason) => format!("not compared with {baseline}: {reason}"),
+        })
     }
 
-    fn path(&self, cell: &Cell, baseline: &str) -> PathBuf {
-        let Cell { workload, runtime, workers } = cell;
-        match workload.kind {
+    /// What must be there for a comparison.
+    fn place(&self, cell: &Cell, baseline: &str) -> PathBuf {
+        match cell.workload.kind {
             Kind::Throughput => self.criterion_home.join(cell.id()).join(baseline),
-            Kind::Latency | Kind::Memory => self.records_dir.join(baseline).join(format!(
-                "{}.{}.w{workers}.json",
-                workload.name,
-                runtime.name()
-            )),
+            Kind::Latency | Kind::Memory => self.record_path(cell, baseline),
         }
+    }
+
+    fn record_path(&self, cell: &Cell, baseline: &str) -> PathBuf {
+        let Cell { workload, runtime, workers } = cell;
+        let name = format!("{}.{}.w{workers}.json", workload.name, runtime.name());
+        self.records_dir.join(baseline).join(name)
     }
 
     /// The change of the median as criterion bootstrapped it.

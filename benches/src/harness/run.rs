@@ -10,7 +10,7 @@ use results::format;
 use results::schema::Outcome;
 use workloads::Kind;
 
-use super::baseline::Baselines;
+use super::baseline::{Baselines, Now};
 use super::plan::{How, Step, expected, in_rounds, plan};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
@@ -78,7 +78,6 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
     }
     let paths = Paths::new(args.out.as_deref(), &workspace);
     let baselines = Baselines::new(&args.criterion, &paths)?;
-    baselines.check(&cells)?;
     let peers: BTreeSet<_> = roster
         .contestants()
         .iter()
@@ -86,6 +85,8 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
         .collect();
     let session =
         Session::current(args.seed, args.quick, arguments, &peers.into_iter().collect::<Vec<_>>());
+    let now = Now { session: &session, overrides: &overrides };
+    baselines.check(&cells, (args.mode() == Mode::Measure).then_some(now))?;
     let visible = args.criterion.wants_criterions_lines();
     let criterion = CriterionsPlace { home: paths.criterion_home.clone(), visible };
     let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
@@ -235,10 +236,9 @@ impl Run<'_> {
         self.tally.add(cell, &record.outcome);
         let mut words = line::describe(cell, &record.outcome);
         if let Outcome::Measured(measurement) = &record.outcome {
-            if in_rounds {
-                self.baselines.keep(&record)?;
-            }
-            if let Some(change) = self.baselines.change(cell, measurement) {
+            self.baselines.keep(&record)?;
+            let now = Now { session: &self.session, overrides: &self.overrides };
+            if let Some(change) = self.baselines.change(cell, measurement, now) {
                 words.push_str(&format!("  {change}"));
             }
         }
