@@ -6,7 +6,7 @@ use crate::matrix::Matrix;
 use crate::moment::moment;
 use crate::summary::run_letter;
 use results::format;
-use results::schema::{Machine, Run};
+use results::schema::{self, Machine, Run};
 
 /// The facts at the head of the page.
 #[derive(Debug, Serialize)]
@@ -57,6 +57,16 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
     if let Some(revision) = &machine.revision {
         list.push(("Revision", revision.clone()));
     }
+    let mut warnings = warnings(&matrix.runs);
+    let controls: Vec<_> = matrix.rows.iter().flat_map(|row| row.good()).collect();
+    let controls: Vec<_> =
+        controls.iter().filter_map(|(_, good)| good.measurement.control()).collect();
+    if let Some((words, doubtful)) = schema::controls(&controls) {
+        list.push(("A/A", words.clone()));
+        if doubtful {
+            warnings.push(format!("Differences here are doubtful. A/A, {words}."));
+        }
+    }
     let several = matrix.runs.len() > 1;
     let runs = matrix.runs.iter().enumerate().filter(|_| several).map(|(i, run)| RunFact {
         letter: run_letter(i),
@@ -75,7 +85,7 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
             .map(|(name, version)| (name.clone(), version.clone()))
             .collect(),
         runs: runs.collect(),
-        warnings: warnings(&matrix.runs),
+        warnings,
     })
 }
 

@@ -172,6 +172,7 @@ pub(super) fn counted_run(
     }
     Ok(Measurement {
         samples_ns: vec![elapsed_ns as f64 / iterations as f64],
+        control_ns: Vec::new(),
         bytes_per_operation: bytes_per_operation.into_iter().collect(),
         operations_per_iteration: operations as f64 / iterations as f64,
         counted_iterations: iterations,

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ struct Call {
 
 /// Lets criterion sample the workload that `client` has started, a turn of `seat` for each call,
 /// and returns nanoseconds per iteration, one entry per sample. The arguments of this process are
-/// criterion's, see `harness::criterions_process`. Its lines go to standard output.
+/// criterion's, see `harness::criterions_process`. Its lines go to standard output. `pace` is told the
+/// iterations of each call.
 ///
 /// # Errors
 /// The contestant's; criterion then has stored nothing.
@@ -49,13 +51,14 @@ pub(super) fn sample(
     operations: u64,
     place: &CriterionsPlace,
     seat: &Seat<'_>,
+    pace: &AtomicU64,
 ) -> Result<Vec<f64>, ClientError> {
     let criterion = configured(place)
         .sample_size(timing.samples)
         .warm_up_time(timing.warm_up)
         .measurement_time(timing.measurement)
         .nresamples(timing.resamples);
-    let calls = drive(criterion, client, cell, operations, Some(seat))?;
+    let calls = drive(criterion, client, cell, operations, Some((seat, pace)))?;
     // The warm-up's calls come first.
     let sampled = &calls[calls.len().saturating_sub(timing.samples)..];
     Ok(sampled.iter().map(|call| call.elapsed.as_nanos() as f64 / call.iterations as f64).collect())
@@ -103,13 +106,17 @@ fn drive(
     client: &RefCell<Client>,
     cell: &Cell,
     operations: u64,
-    seat: Option<&Seat<'_>>,
+    seat: Option<(&Seat<'_>, &AtomicU64)>,
 ) -> Result<Vec<Call>, ClientError> {
     let calls = RefCell::new(Vec::new());
     let failed = RefCell::new(None);
     let run = |iterations| client.borrow_mut().run(iterations, false, "sampling");
     let in_turn = |iterations| match seat {
-        Some(seat) => seat.take_turn(|| run(iterations)),
+        Some((seat, pace)) => seat.take_turn(|| {
+            // Relaxed: turns come one after the other, under a lock.
+            pace.store(iterations, Relaxed);
+            run(iterations)
+        }),
         None => run(iterations),
     };
     let routine = |iterations| match in_turn(iterations) {

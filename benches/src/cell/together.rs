@@ -3,11 +3,16 @@
 //! Criterion measures one benchmark after the other, and what the machine does in the meantime falls
 //! on one of them. Here each runtime has a criterion of its own, on a thread of its own, and these
 //! take turns: a sample of the one, a sample of the other, in an order that is drawn anew for each
-//! sample. Criterion takes the time for which a thread waits into account when it plans its samples:
+//! sample. The first of them is there twice: the second process is a control, which does in its turns
+//! what the first does, and of which criterion knows nothing. Criterion takes the time for which a thread waits into account when it plans its samples:
 //! all runtimes get the same number of iterations.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +25,7 @@ use super::execute::{
     COUNTING, Finished, Launcher, counted_run, failed, iterations_in, outcome_of, with_figures,
 };
 use super::sampling::{self, Detour};
-use super::turns::Turns;
+use super::turns::{Seat, Turns};
 use crate::matrix::Cell;
 use crate::params::{self, Overrides};
 
@@ -42,41 +47,66 @@ impl Launcher {
     ) -> Vec<Finished> {
         let began = Instant::now();
         let mut started: Vec<_> = cells.iter().map(|cell| self.begin(cell, overrides)).collect();
-        let ready: Vec<&Started> = started.iter().flatten().collect();
-        let count = ready.len();
+        // Nobody takes turns with who is alone, so it has nobody to be like either.
+        let mut control = match &started[..] {
+            [Ok(_), _, ..] => self.begin(&cells[0], overrides).ok(),
+            _ => None,
+        };
+        let ready: Vec<&Started> = started.iter().flatten().chain(&control).collect();
+        let (count, seats) = (started.iter().flatten().count(), ready.len());
         let first_ns = ready.iter().map(|started| started.first.elapsed_ns).sum();
-        let timing = &sampling::for_all(timing, count, Duration::from_nanos(first_ns));
-        let turns = Turns::new(count, seed);
+        let timing = &sampling::for_all(timing, seats, Duration::from_nanos(first_ns));
+        let turns = Turns::new(seats, seed);
+        let paces: Vec<AtomicU64> = cells.iter().map(|_| AtomicU64::new(1)).collect();
+        let over = AtomicBool::new(false);
         let detour = Detour::begin(self.criterion.visible);
-        let sampled: Vec<Option<Result<Vec<f64>, ClientError>>> = thread::scope(|scope| {
+        let (sampled, control_ns) = thread::scope(|scope| {
+            let control = control.as_mut().map(|control| {
+                let (seat, pace, over) = (turns.seat(count), &paces[0], &over);
+                let client = &mut control.client;
+                scope.spawn(move || follow(client, &seat, pace, over, timing.samples))
+            });
             let mut seats = (0..count).map(|index| turns.seat(index));
             let threads: Vec<_> = started
                 .iter_mut()
                 .zip(cells)
-                .map(|(started, cell)| {
+                .zip(&paces)
+                .enumerate()
+                .map(|(index, ((started, cell), pace))| {
                     let (started, seat) = (started.as_mut().ok()?, seats.next()?);
                     let Started { client, first } = started;
                     let (client, operations) = (&mut *client, first.operations);
-                    let place = &self.criterion;
+                    let (place, over) = (&self.criterion, &over);
                     Some(scope.spawn(move || {
-                        sampling::sample(client, cell, timing, operations, place, &seat)
+                        let sampled =
+                            sampling::sample(client, cell, timing, operations, place, &seat, pace);
+                        // Before its seat is left: the control begins no round after that.
+                        over.fetch_or(index == 0, Release);
+                        sampled
                     }))
                 })
                 .collect();
             let join = |thread: thread::ScopedJoinHandle<'_, _>| {
                 thread.join().unwrap_or_else(|panic| resume_unwind(panic))
             };
-            threads.into_iter().map(|thread| thread.map(join)).collect()
+            let sampled: Vec<_> = threads.into_iter().map(|thread| thread.map(join)).collect();
+            let control_ns = control.and_then(|thread| thread.join().ok()).unwrap_or_default();
+            (sampled, control_ns)
         });
+        drop(control);
         drop(detour);
         let share = began.elapsed() / cells.len().max(1) as u32;
+        let mut control_ns = Some(control_ns);
         let finished = started.into_iter().zip(sampled).map(|(started, sampled)| {
+            // The first one's.
+            let control_ns = control_ns.take().unwrap_or_default();
             let mut printed = Vec::new();
             let result = started.and_then(|Started { client, .. }| {
                 let client = &mut client.into_inner();
                 let result = sampled
                     .unwrap_or_else(|| Ok(Vec::new()))
-                    .and_then(|samples_ns| end(client, samples_ns, timing.counted));
+                    .and_then(|samples_ns| end(client, samples_ns, timing.counted))
+                    .map(|measurement| Measurement { control_ns, ..measurement });
                 printed = client.printed();
                 result
             });
@@ -112,6 +142,43 @@ impl Launcher {
         let interrupted = by_us || matches!(result, Err(ClientError::Interrupted));
         Finished { outcome: outcome_of(result), printed, elapsed, interrupted }
     }
+}
+
+/// Does in its turns what the first one does, at its `pace`, until that one's samples are `over`.
+/// Returns nanoseconds per iteration of the last turns, as many as there are samples; none when
+/// something went wrong, which is nobody's result.
+fn follow(
+    client: &mut RefCell<Client>,
+    seat: &Seat<'_>,
+    pace: &AtomicU64,
+    over: &AtomicBool,
+    samples: usize,
+) -> Vec<f64> {
+    let client = client.get_mut();
+    let mut turns: Vec<(u64, f64)> = Vec::new();
+    loop {
+        let turn = seat.take_turn(|| {
+            // Acquire: pairs with the Release of who sets it.
+            if over.load(Acquire) {
+                return None;
+            }
+            // Relaxed: turns come one after the other, under a lock.
+            let iterations = pace.load(Relaxed);
+            Some(client.run(iterations, false, "sampling").map(|sample| (iterations, sample)))
+        });
+        match turn {
+            None => break,
+            Some(Ok((iterations, sample))) => {
+                turns.push((iterations, sample.elapsed_ns as f64 / iterations as f64));
+            }
+            Some(Err(_)) => return Vec::new(),
+        }
+    }
+    // A sample has more iterations than most calls of the warm-up, and all samples as many.
+    let iterations = pace.load(Relaxed);
+    let like = turns.iter().filter(|turn| turn.0 == iterations).map(|turn| turn.1);
+    let like: Vec<f64> = like.collect();
+    like[like.len().saturating_sub(samples)..].to_vec()
 }
 
 /// The counted run after the samples, and the end.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Error, Result};
 use results::Store;
 use results::format;
-use results::schema::Outcome;
+use results::schema::{self, Control, Outcome};
 use workloads::Kind;
 
 use super::baseline::{Baselines, Now};
@@ -129,6 +129,7 @@ struct Tally {
     failed: BTreeMap<String, String>,
     void: BTreeMap<String, String>,
     skipped: BTreeMap<String, String>,
+    controls: Vec<Control>,
 }
 
 impl Run<'_> {
@@ -247,11 +248,15 @@ impl Run<'_> {
     }
 
     fn sum_up(&self, cells: usize, elapsed: &str, interrupted: bool) {
-        let Tally { measured, failed, void, skipped } = &self.tally;
+        let Tally { measured, failed, void, skipped, controls } = &self.tally;
         let done = if interrupted { "interrupted" } else { "done" };
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
         let (kind, cells) = (kind_name(self.kind), format::count(cells, "cell"));
         say!("\n{kind}: {done} after {elapsed}: {measured} of {cells} {verb}");
+        if let Some((words, doubtful)) = schema::controls(controls) {
+            let doubt = if doubtful { "; differences of this run are doubtful" } else { "" };
+            say!("  A/A: {words}{doubt}");
+        }
         for (list, what) in [(skipped, "skipped"), (void, "void"), (failed, "FAILED")] {
             list.iter().for_each(|(id, reason)| say!("  {what} {id}: {reason}"));
         }
@@ -268,7 +273,10 @@ fn in_words(cells: &[Cell]) -> String {
 impl Tally {
     fn add(&mut self, cell: &Cell, outcome: &Outcome) {
         match outcome {
-            Outcome::Measured(_) => self.measured += 1,
+            Outcome::Measured(measurement) => {
+                self.measured += 1;
+                self.controls.extend(measurement.control());
+            }
             Outcome::Failed { reason } => drop(self.failed.insert(cell.id(), reason.clone())),
             Outcome::Void { reason } => drop(self.void.insert(cell.id(), reason.clone())),
             Outcome::Skipped { reason } => drop(self.skipped.insert(cell.id(), reason.clone())),

@@ -155,6 +155,7 @@ fn readable(what: &'static str, text: &str, lines: bool) -> Result<(), Unfit> {
 fn figures(m: &Measurement, workers: usize) -> Result<(), Unfit> {
     let lists = [
         ("samples", m.samples_ns.len(), 100 * MAX_ENTRIES),
+        ("samples of the control", m.control_ns.len(), 100 * MAX_ENTRIES),
         ("rounds", m.bytes_per_operation.len(), 100 * MAX_ENTRIES),
         ("counters", m.counters.len(), MAX_ENTRIES),
         ("counters by worker", m.counters_per_worker.len(), MAX_ENTRIES),
@@ -167,7 +168,7 @@ fn figures(m: &Measurement, workers: usize) -> Result<(), Unfit> {
         at_most("threads with counters", values.len(), workers + MAX_OTHER_THREADS)
     };
     m.counters_per_worker.values().try_for_each(threads)?;
-    for (i, &ns) in m.samples_ns.iter().enumerate() {
+    for (i, &ns) in m.samples_ns.iter().chain(&m.control_ns).enumerate() {
         number(|| format!("sample {i}"), ns, 0.0, MAX_AMOUNT)?;
     }
     for &bytes in &m.bytes_per_operation {

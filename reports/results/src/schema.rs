@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format;
+use crate::noise::percent;
+use crate::stats::{Spread, median};
 use crate::text::visible;
 
 /// The version that this build writes, and the only one that it reads.
@@ -173,12 +176,52 @@ impl Outcome {
     }
 }
 
+/// A cell against itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Control {
+    /// The larger median over the smaller.
+    pub ratio: f64,
+    /// Whether a page would take them for clearly different.
+    pub differs: bool,
+}
+
+impl Measurement {
+    /// What the cell came to against itself, if it was measured twice.
+    pub fn control(&self) -> Option<Control> {
+        let [first, again] =
+            [&self.samples_ns, &self.control_ns].map(|samples| Spread::of(samples.iter().copied()));
+        let (first, again) = (first?, again?);
+        let ratio = first.median / again.median;
+        Some(Control { ratio: ratio.max(1.0 / ratio), differs: first.differs(&again) })
+    }
+}
+
+/// What all controls of a run amount to, in words; none without any. Whether that leaves the run's
+/// other differences in doubt: more than one in twenty was taken for a difference.
+pub fn controls(controls: &[Control]) -> Option<(String, bool)> {
+    let ratios: Vec<f64> = controls.iter().map(|control| control.ratio - 1.0).collect();
+    let (middle, most) = (median(&ratios)?, ratios.iter().copied().fold(0.0, f64::max));
+    let differing = controls.iter().filter(|control| control.differs).count();
+    let words = format!(
+        "the same program twice, {}: medians {} apart in the middle and {} at most, {differing} \
+         clearly different",
+        format::count(controls.len(), "time"),
+        percent(middle),
+        percent(most),
+    );
+    Some((words, 20 * differing > controls.len().max(20)))
+}
+
 /// The figures of a measured cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Nanoseconds per iteration, one entry per sample; empty for pure latency cells. Finite: JSON
     /// has no other numbers, so the store refuses them.
     pub samples_ns: Vec<f64>,
+    /// The same from a second process of the same program that took turns with the first, where
+    /// there was one: what the two are apart is no difference. Empty elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control_ns: Vec<f64>,
     /// Memory cells: bytes per operation, one entry per round. Finite, as the samples.
     pub bytes_per_operation: Vec<f64>,
     /// Operations (the workload's unit) per iteration.
@@ -198,4 +241,44 @@ pub struct Measurement {
     pub histograms: BTreeMap<String, String>,
     /// Named figures beside the time. Finite, as the samples.
     pub figures: BTreeMap<String, f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn twice(first: f64, again: f64) -> Measurement {
+        let around = |middle: f64| [0.99, 1.0, 1.01].map(|at| middle * at).to_vec();
+        Measurement {
+            samples_ns: around(first),
+            control_ns: around(again),
+            ..Measurement::default()
+        }
+    }
+
+    #[test]
+    fn a_cell_against_itself_has_a_ratio_either_way() {
+        assert_eq!(Measurement { control_ns: Vec::new(), ..twice(1.0, 1.0) }.control(), None);
+        let near = twice(100.0, 102.0).control().expect("it was measured twice");
+        assert!((near.ratio - 1.02).abs() < 1e-9 && !near.differs, "{near:?}");
+        let far = twice(130.0, 100.0).control().expect("it was measured twice");
+        assert!((far.ratio - 1.3).abs() < 1e-9 && far.differs, "{far:?}");
+    }
+
+    #[test]
+    fn more_than_one_in_twenty_told_apart_leaves_a_run_in_doubt() {
+        let of = |near: usize, far: usize| {
+            let tie = Control { ratio: 1.01, differs: false };
+            let different = Control { ratio: 1.2, differs: true };
+            controls(&[vec![tie; near], vec![different; far]].concat())
+        };
+        assert_eq!(of(0, 0), None);
+        let (words, doubtful) = of(48, 2).expect("fifty");
+        let said = "the same program twice, 50 times: medians 1.0 % apart in the middle and 20.0 % \
+                    at most, 2 clearly different";
+        assert_eq!((words.as_str(), doubtful), (said, false));
+        assert!(of(47, 3).expect("fifty").1);
+        assert!(!of(2, 1).expect("three").1, "one of a few is chance");
+        assert!(of(2, 2).expect("four").1);
+    }
 }

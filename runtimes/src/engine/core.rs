@@ -44,6 +44,9 @@ pub(crate) struct Core<S: Scheduler> {
     /// The rounds of each worker as they were at the last look of whoever watches.
     pub(super) seen: Box<[AtomicU32]>,
     pub(super) pace: Pace,
+    /// There is only one processor: who lingered would keep it from who is to answer. Asked once,
+    /// since the answer costs some ten microseconds.
+    pub(super) crowded: bool,
     pub(super) workers: Box<[CachePadded<Shared>]>,
     pub(super) stopping: AtomicBool,
     /// For how long preempted tasks give way to others; `None` if there are none.
@@ -108,6 +111,7 @@ impl<S: Scheduler> Core<S> {
             sleep: Sleep::new(workers),
             seen: (0..workers).map(|_| AtomicU32::new(0)).collect(),
             pace: Pace::new(),
+            crowded: std::thread::available_parallelism().is_ok_and(|n| n.get() == 1),
             workers: (0..workers).map(|_| CachePadded::new(shared())).collect(),
             stopping: AtomicBool::new(false),
             slice: config.slice,

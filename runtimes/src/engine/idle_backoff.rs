@@ -134,7 +134,7 @@ impl Answers {
 /// See the module. One for each worker, used by it alone.
 #[derive(Debug)]
 pub(super) struct IdleBackoff {
-    /// There is only one processor: who lingered would keep it from who is to answer.
+    /// See the core's.
     crowded: bool,
     busy: Cell<Option<Busy>>,
     /// Since when it has no work.
@@ -147,9 +147,9 @@ pub(super) struct IdleBackoff {
 }
 
 impl IdleBackoff {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(crowded: bool) -> Self {
         Self {
-            crowded: std::thread::available_parallelism().is_ok_and(|n| n.get() == 1),
+            crowded,
             busy: Cell::new(None),
             dry: Cell::new(None),
             answers: Answers::default(),

@@ -79,6 +79,7 @@ pub(super) enum Pause {
 impl<S: Scheduler> Worker<S> {
     pub(super) fn new(core: Arc<Core<S>>, index: usize, local: S::Local) -> Box<Self> {
         let shared: &Shared = &core.workers[index];
+        let idle_backoff = IdleBackoff::new(core.crowded);
         let (context, shared) = (
             Context::new(Arc::as_ptr(&core).cast(), core.slice.is_some(), &shared.counters),
             NonNull::from(shared),
@@ -89,7 +90,7 @@ impl<S: Scheduler> Worker<S> {
             shared,
             index,
             tick: Cell::new(0),
-            idle_backoff: IdleBackoff::new(),
+            idle_backoff,
             in_use: Cell::new(false),
             local: UnsafeCell::new(local),
             cache: UnsafeCell::new(Cache::new()),

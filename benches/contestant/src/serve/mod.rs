@@ -56,10 +56,21 @@ impl Entry {
 ///
 /// ```no_run
 /// use contestant::Entry;
-/// use runtimes::schedulers::local::{DESCRIPTOR, Variant};
+/// use runtimes::policies::local::Local;
+/// use runtimes::{Descriptor, Executor, Origin, TaskKind, Workers};
+///
+/// const DESCRIPTOR: Descriptor = Descriptor {
+///     name: "my-local",
+///     summary: "One thread.",
+///     isolates: "Nothing: it is an example.",
+///     relatives: &["local"],
+///     origin: Origin::Ours,
+///     workers: Workers::Caller,
+///     task: TaskKind::Stackless,
+/// };
 ///
 /// fn main() -> std::process::ExitCode {
-///     contestant::main::<Variant>(&[Entry::new(&DESCRIPTOR)])
+///     contestant::main::<Executor<Local>>(&[Entry::new(&DESCRIPTOR)])
 /// }
 /// ```
 pub fn main<R: Runtime>(entries: &[Entry]) -> ExitCode {

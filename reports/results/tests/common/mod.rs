@@ -12,6 +12,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
     (1..=1_000).for_each(|i| histogram.record(i * i).expect("auto-resizing"));
     let latency = results::histogram::encode(&histogram).expect("small counts encode");
     let measurement = Measurement {
+        control_ns: vec![1.0 / 7.0, 2.5],
         bytes_per_operation: vec![130.048, 1.0 / 3.0],
         samples_ns: vec![0.1 + 0.2, 1.0 / 3.0 * 1e9, f64::MIN_POSITIVE, 123_456_789.123_456_78],
         operations_per_iteration: 10_000.0,
