@@ -219,6 +219,9 @@ impl Pool {
 impl Pool {
     /// When the runtime has ended. If fibers are still outside, they may never come back.
     pub(super) fn end(&self) {
+        // A runtime may be dropped in a preemptible region: whoever ran in the middle would find the
+        // magazine borrowed.
+        let _closed = guard();
         // Threads that end empty their magazines; this one may live on, and would keep the slabs
         // mapped.
         let _ = MAGAZINES.try_with(|magazine| {
