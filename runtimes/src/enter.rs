@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::stackful::direct::Unsuspended;
+use crate::sync::Unsuspended;
 
 thread_local! {
     static INSIDE: Cell<Option<&'static str>> = const { Cell::new(None) };

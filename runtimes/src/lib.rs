@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`runtime`] (what a workload may ask of any executor), then `scheduler` (what a
 //! policy answers), [`policies`] (those of our schedulers), `engine` and `task` (the shared
-//! mechanism), [`reactor`] (epoll and timers).
+//! mechanism), [`reactor`] (epoll and timers). `sync` is the ground floor; `tests/layers.rs` has
+//! the storeys above it, and fails when an import climbs.
 
 pub mod adapter;
 pub mod budget;
@@ -26,6 +27,6 @@ mod threads;
 pub mod time;
 
 pub use descriptor::{Descriptor, Deviation, Origin, Property, TaskKind, Workers};
-pub use engine::{EngineSpawner, Executor, diagnoses};
+pub use engine::{EngineSpawner, Executor, Stackless, TaskBody, diagnoses};
 pub use runtime::{Config, Join, Runtime, Spawner, StartError, Suspend};
-pub use task::{JoinError, JoinHandle, Runnable, Stackless, TaskBody};
+pub use task::{JoinError, JoinHandle, Runnable};

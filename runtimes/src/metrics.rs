@@ -3,6 +3,8 @@
 //! Each block has one writer (its worker), which stores without read-modify-write; readers see
 //! values that are exact once the runtime is idle and at most a few operations old before that.
 
+use std::cell::Cell;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_utils::CachePadded;
@@ -138,6 +140,29 @@ impl Block {
     #[inline]
     pub fn get(&self, counter: Counter) -> u64 {
         self.0[counter as usize].load(Relaxed)
+    }
+}
+
+thread_local! {
+    /// The counters of the worker that runs on this thread, or null.
+    static CURRENT: Cell<*const Block> = const { Cell::new(ptr::null()) };
+}
+
+/// Makes `counters` those of the worker that runs on this thread, and returns the former ones.
+///
+/// # Safety
+/// They are valid until others, or null, take their place, and this thread is their one writer for
+/// as long.
+pub(crate) unsafe fn set_current(counters: *const Block) -> *const Block {
+    CURRENT.replace(counters)
+}
+
+/// Adds to a counter of the worker that runs on this thread; does nothing on other threads.
+#[inline]
+pub(crate) fn count(counter: Counter, n: u64) {
+    // SAFETY: what is set is valid, as `set_current` asks, and this thread is its writer.
+    if let Some(counters) = unsafe { CURRENT.get().as_ref() } {
+        counters.add(counter, n);
     }
 }
 

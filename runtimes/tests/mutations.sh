@@ -63,10 +63,10 @@ queue/slot.rs | s/            full.store\(false, Relaxed\);\n// | a_kept_task_is
 queue/injector.rs | s/node.as_ptr\(\), Release, Relaxed/node.as_ptr(), Relaxed, Relaxed/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/swap\(ptr::null_mut\(\), Acquire\)/swap(ptr::null_mut(), Relaxed)/ | what_is_pushed_is_taken_once
 queue/injector.rs | s/Err\(actual\) => head = actual/Err(actual) => { head = actual; let _ = self.head.compare_exchange(head, node.as_ptr(), Release, Relaxed); return; }/ | what_is_pushed_is_taken_once
-engine/gate.rs | s/(impl Drop.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
-engine/gate.rs | s/(fn leave_uncounted.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
-engine/gate.rs | s/while self.0.load\(Acquire\)/while self.0.load(Relaxed)/ | a_closed_gate
-engine/gate.rs | s/let before = self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\)/let before = self.0.load(Acquire); self.0.fetch_add(ENTERED + INSIDE, Acquire)/ | a_closed_gate
+sync/gate.rs | s/(impl Drop.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
+sync/gate.rs | s/(fn leave_uncounted.*?)INSIDE, Release/$1INSIDE, Relaxed/s | a_closed_gate
+sync/gate.rs | s/while self.0.load\(Acquire\)/while self.0.load(Relaxed)/ | a_closed_gate
+sync/gate.rs | s/let before = self.0.fetch_add\(ENTERED \+ INSIDE, Acquire\)/let before = self.0.load(Acquire); self.0.fetch_add(ENTERED + INSIDE, Acquire)/ | a_closed_gate
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/({ let token = self.0.load(Relaxed); self.0.store(EMPTY, Release); token })/ | no_token_is_lost
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/({ let token = self.0.load(Relaxed); self.0.store(EMPTY, Release); token })/ | a_worker_that_blocks_on_a_future
 engine/park.rs | s/self.0.swap\(EMPTY, Acquire\)/self.0.swap(EMPTY, Relaxed)/ | no_token_is_lost
@@ -74,14 +74,14 @@ engine/park.rs | s/self.0.swap\(NOTIFIED, Release\)/self.0.swap(NOTIFIED, Relaxe
 engine/park.rs | s/ON_FUTEX => self.0.wake_one\(\)/ON_FUTEX => {}/ | no_token_is_lost
 engine/park.rs | s/IN_EPOLL => interrupt\(\)/IN_EPOLL => drop(interrupt)/ | no_token_is_lost
 engine/park.rs | s/self.0.compare_exchange\(EMPTY, how, Relaxed, Relaxed\).is_ok\(\)/{ self.0.swap(how, Acquire); true }/ | no_token_is_lost
-engine/barrier.rs | s/(fn light.*?)fence\(SeqCst\);\n    \}\n\}/$1\n    }\n}/s | a_push_meets_a_worker
-engine/barrier.rs | s/(fn heavy.*?)    fence\(SeqCst\);/$1/s | a_push_meets_a_worker
-engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_push_meets_a_worker
-engine/barrier.rs | s/        modelled::light\(\);/        ();/ | a_push_meets_a_worker
-engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | one_user_at_a_time
-engine/barrier.rs | s/        modelled::light\(\);/        ();/ | one_user_at_a_time
-engine/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_region_that_is_entered
-engine/barrier.rs | s/        modelled::light\(\);/        ();/ | a_region_that_is_entered
+sync/barrier.rs | s/(fn light.*?)fence\(SeqCst\);\n    \}\n\}/$1\n    }\n}/s | a_push_meets_a_worker
+sync/barrier.rs | s/(fn heavy.*?)    fence\(SeqCst\);/$1/s | a_push_meets_a_worker
+sync/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_push_meets_a_worker
+sync/barrier.rs | s/        modelled::light\(\);/        ();/ | a_push_meets_a_worker
+sync/barrier.rs | s/        interrupt_all\(\);/        ();/ | one_user_at_a_time
+sync/barrier.rs | s/        modelled::light\(\);/        ();/ | one_user_at_a_time
+sync/barrier.rs | s/        interrupt_all\(\);/        ();/ | a_region_that_is_entered
+sync/barrier.rs | s/        modelled::light\(\);/        ();/ | a_region_that_is_entered
 engine/sleep.rs | s/barrier::heavy\(\)/fence(SeqCst)/ | a_push_meets_a_worker
 engine/sleep.rs | s/barrier::heavy\(\)/barrier::light()/ | a_push_meets_a_worker
 queue/biased.rs | s/barrier::heavy\(\)/barrier::light()/ | one_user_at_a_time

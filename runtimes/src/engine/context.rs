@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use crate::budget;
-use crate::metrics::{Block, Counter};
-use crate::stackful::direct::Unsuspended;
-use crate::stackful::preempt::{self, guard};
+use crate::metrics::{self, Block};
+use crate::sync::Unsuspended;
+use crate::sync::no_preempt::{self, guard};
 use crate::task::Header;
 
 /// The head of every worker, whatever its policy.
@@ -66,8 +66,12 @@ pub(super) fn current() -> *const Context {
 pub(super) unsafe fn set(context: *const Context) -> Guard {
     // Before: from here on the thread's other code must not run until the guard is dropped.
     let (closed, unsuspended) = (guard(), Unsuspended::new());
+    // SAFETY: the head of a worker that stays; its counters stay with it, and this thread is that
+    // worker until the guard is dropped.
+    let counters = unsafe { metrics::set_current((*context).counters) };
     Guard {
         former: CURRENT.with(|current| current.replace(context)),
+        counters,
         _unsuspended: unsuspended,
         _closed: closed,
     }
@@ -82,13 +86,16 @@ pub(super) unsafe fn set(context: *const Context) -> Guard {
 /// coroutines of their own, to which neither applies.)
 pub(super) struct Guard {
     former: *const Context,
+    counters: *const Block,
     _unsuspended: Unsuspended,
-    _closed: preempt::Guard,
+    _closed: no_preempt::Guard,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         CURRENT.with(|current| current.set(self.former));
+        // SAFETY: they were current when this guard began, and guards end in reverse order.
+        unsafe { metrics::set_current(self.counters) };
     }
 }
 
@@ -120,15 +127,4 @@ pub(super) fn end_poll() -> bool {
     // SAFETY: a context that is set is valid.
     unsafe { current().as_ref() }
         .is_some_and(|context| context.polled.replace(ptr::null()).is_null())
-}
-
-/// Adds to a counter of the worker that runs on this thread; does nothing on other threads.
-#[inline]
-pub(crate) fn count(counter: Counter, n: u64) {
-    let context = current();
-    if !context.is_null() {
-        // SAFETY: a context that is set is valid, and so are its worker's counters, whose one
-        // writer is this thread.
-        unsafe { (*(*context).counters).add(counter, n) };
-    }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::context;
-use super::gate::Gate;
 use super::idle_backoff::Pace;
 use super::park::Parker;
 use super::pool::{Cache, Depot};
@@ -21,9 +20,10 @@ use crate::queue::Injector;
 use crate::reactor::{self, Reactor};
 use crate::runtime::Config;
 use crate::scheduler::{Caller, Cause, Notify, Scheduler};
-use crate::stackful::preempt::guard;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::gate::Gate;
+use crate::sync::no_preempt::guard;
 use crate::task::{self, End, Header, Home, JoinHandle, Runnable, Size};
 
 /// The part of a runtime that its workers, its spawners and its tasks share.

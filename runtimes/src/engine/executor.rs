@@ -8,10 +8,11 @@ use std::process;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
+use super::body::{Stackless, TaskBody};
 use super::core::Core;
 use super::spawner::EngineSpawner;
 use super::worker::{Pause, Worker};
-use super::{MAX_WORKERS, barrier, block_on, diagnosis};
+use super::{MAX_WORKERS, block_on, diagnosis};
 use crate::contract;
 use crate::enter::enter;
 use crate::metrics::Snapshot;
@@ -19,9 +20,8 @@ use crate::net::NetSockets;
 use crate::reactor::Reactor;
 use crate::runtime::{Config, Runtime, Spawner, StartError};
 use crate::scheduler::{Placement, Scheduler};
-use crate::stackful::direct::Unsuspended;
 use crate::sync::Mutex;
-use crate::task::{Stackless, TaskBody};
+use crate::sync::{Unsuspended, barrier};
 use crate::threads::{WorkerNames, check_room};
 
 /// A runtime of our own: the shared mechanism with one policy and one kind of task body.

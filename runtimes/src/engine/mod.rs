@@ -1,17 +1,16 @@
 //! The mechanism that all our executors share, generic over the policy.
 //!
 //! Reading order: `core` (what the threads of a runtime share), `worker` (the loop), `sleep` and
-//! `park` (who sleeps and how), `gate` (calls from outside against shutdown), `pool` (task memory),
+//! `park` (who sleeps and how), `pool` (task memory), `body` (what a task is made of),
 //! `executor` (start and stop), `diagnosis` (what a hang looks like from outside). Nothing here
 //! asks which policy runs.
 
-pub(crate) mod barrier;
 mod block_on;
+mod body;
 mod context;
 mod core;
 mod diagnosis;
 mod executor;
-mod gate;
 mod idle_backoff;
 #[cfg(all(test, stampede_loom))]
 mod loop_models;
@@ -23,10 +22,8 @@ mod sleep;
 mod spawner;
 mod worker;
 
-pub(crate) use context::count;
+pub use body::{Stackless, TaskBody};
 pub use diagnosis::diagnoses;
 pub use executor::Executor;
-#[cfg(all(test, stampede_loom))]
-pub(crate) use gate::Gate;
 pub use sleep::MAX_WORKERS;
 pub use spawner::EngineSpawner;

@@ -16,10 +16,10 @@ use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::block_on::{self, Flag};
-use super::gate::Gate;
 use super::park::Parker;
 use super::sleep::{Reach, Rest, Search, Sleep};
 use crate::scheduler::Notify;
+use crate::sync::gate::Gate;
 use crate::sync::{Futex, explore, explore_with_barriers};
 
 /// Nobody enters after the gate is closed, and what those before did happened before: the policy

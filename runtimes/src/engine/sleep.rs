@@ -62,7 +62,6 @@
 
 use std::cell::Cell;
 
-use super::barrier;
 use crate::scheduler::Notify;
 use crate::sync::Mutex;
 use crate::sync::atomic::{
@@ -70,6 +69,7 @@ use crate::sync::atomic::{
     Ordering::{AcqRel, Relaxed, SeqCst},
     fence,
 };
+use crate::sync::barrier;
 
 /// One sleeper in the counts.
 const SLEEPER: u32 = 1 << 16;

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use super::body::{Stackless, TaskBody};
 use super::core::Core;
 use crate::reactor;
-use crate::runtime::{Spawner, Suspend};
+use crate::runtime::{Join, Spawner, Suspend};
 use crate::scheduler::Scheduler;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use crate::task::{JoinHandle, Stackless, TaskBody};
+use crate::task::JoinHandle;
 
 /// Spawns tasks onto one of our own runtimes, from any thread. Tasks clone and drop it as often as
 /// they spawn, so it is one reference to what all of them share.
@@ -104,5 +105,11 @@ impl<S: Scheduler, B: TaskBody> Spawner for EngineSpawner<S, B> {
 
     fn reactor(&self) -> &reactor::Handle {
         self.0.core.reactor()
+    }
+}
+
+impl<T: Send + 'static> Join<T> for JoinHandle<T> {
+    fn abort(&mut self) {
+        JoinHandle::abort(self);
     }
 }

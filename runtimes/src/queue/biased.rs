@@ -20,12 +20,11 @@ use std::cell::UnsafeCell;
 
 use crossbeam_utils::CachePadded;
 
-use crate::engine::barrier;
-use crate::sync;
 use crate::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Relaxed, Release},
 };
+use crate::sync::{self, barrier};
 
 /// How often a guest looks whether the owner has left before it gives up: a few microseconds.
 const GUEST_LOOKS: u32 = if cfg!(stampede_loom) { 2 } else { 256 };

@@ -24,7 +24,7 @@ use super::epoll::{Events, WaitClock};
 use super::notifier::{Place, Reason};
 use super::slots::Key;
 use super::{NOTIFIER, Shared};
-use crate::task::discard;
+use crate::sync::discard;
 
 /// What one turn did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

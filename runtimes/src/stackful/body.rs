@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::preempt::{Registered, SliceStats, Slicer};
 use super::{Coroutine, Pool, PoolRef};
-use crate::engine::{EngineSpawner, Executor};
+use crate::engine::{EngineSpawner, Executor, TaskBody};
 use crate::metrics::Block;
 use crate::runtime::{Config, StartError, Suspend};
 use crate::scheduler::Scheduler;
-use crate::task::{JoinHandle, TaskBody};
+use crate::task::JoinHandle;
 
 /// Tasks that drive their future on a stack of its own.
 #[derive(Debug)]

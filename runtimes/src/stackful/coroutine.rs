@@ -16,9 +16,9 @@ use pin_project_lite::pin_project;
 
 use super::Pool;
 use super::fiber::{Entry, Fiber, Header, Job, nameless};
-use super::preempt::{self, guard};
-use crate::engine::count;
-use crate::metrics::Counter;
+use super::preempt;
+use crate::metrics::{Counter, count};
+use crate::sync::no_preempt::guard;
 
 pin_project! {
     /// A future whose polls run on a stack of its own, taken from the pool by the first poll and

@@ -34,12 +34,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::fiber::{Fiber, Parked};
-use super::preempt::{Slicer, closed, guard};
+use super::preempt::Slicer;
 use super::stack::{Geometry, Guard, Slab};
-use crate::engine::count;
-use crate::metrics::Counter;
+use crate::metrics::{Counter, count};
 use crate::runtime::Config;
 use crate::sync::Mutex;
+use crate::sync::no_preempt::{closed, guard};
 
 /// Idle fibers that one thread keeps, at most.
 const MAGAZINE: usize = 64;

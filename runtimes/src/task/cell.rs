@@ -1,6 +1,5 @@
 //! The one allocation of a task: header, then the future, which its output replaces.
 
-use std::any::Any;
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::state::{Complete, State, Suspend, Wake};
 use super::{End, Home, JoinError, Runnable, Size, waker};
+use crate::sync::discard;
 
 /// What every task begins with, whatever its future.
 #[repr(C)]
@@ -376,13 +376,4 @@ unsafe fn free<F: Future, H: Home>(task: NonNull<Header>) {
     // SAFETY: `home` outlives the memory, which the caller gives back as the last; nothing in it
     // needs dropping.
     unsafe { H::free(task.as_ref().home.cast::<H>(), task, const { Size::of::<Cell<F, H>>() }) };
-}
-
-/// Lets go of a panic that has nobody to go to, without letting its payload's destructor panic out.
-pub(crate) fn discard(result: Result<(), Box<dyn Any + Send>>) {
-    if let Err(payload) = result
-        && let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
-    {
-        std::mem::forget(second);
-    }
 }

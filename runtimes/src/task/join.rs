@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use super::cell::{self, Header};
 use super::state::{Await, Engine, Reference};
 use super::{JoinError, waker};
-use crate::runtime::Join;
 
 /// Awaits the output of a task of one of our own runtimes. Dropping it detaches the task.
 ///
@@ -114,12 +113,6 @@ impl<T> Future for JoinHandle<T> {
         // written.
         unsafe { (*slot).assume_init_drop() };
         Poll::Ready(self.take(task))
-    }
-}
-
-impl<T: Send + 'static> Join<T> for JoinHandle<T> {
-    fn abort(&mut self) {
-        Self::abort(self);
     }
 }
 

@@ -4,7 +4,6 @@
 //! to it), `runnable` (the duty to run), `waker`, `join`. The module knows nothing of queues or
 //! threads: it asks its [`Home`] for memory and for a place in a queue.
 
-mod body;
 mod cell;
 mod error;
 mod join;
@@ -17,8 +16,7 @@ mod waker;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-pub use body::{Stackless, TaskBody};
-pub(crate) use cell::{Header, cancel_raw, clear_preempted, discard, mark_preempted, spawn};
+pub(crate) use cell::{Header, cancel_raw, clear_preempted, mark_preempted, spawn};
 pub use error::JoinError;
 pub use join::JoinHandle;
 pub use runnable::Runnable;

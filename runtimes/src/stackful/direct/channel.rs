@@ -27,7 +27,7 @@ use std::sync::mpsc::{RecvError, SendError};
 
 use super::{unwinds, wait};
 use crate::budget;
-use crate::stackful::preempt::guard;
+use crate::sync::no_preempt::guard;
 
 /// A channel in which `capacity` messages wait at most.
 ///

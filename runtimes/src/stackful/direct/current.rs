@@ -9,8 +9,8 @@ use std::thread;
 use super::super::fiber::{Fiber, Header};
 use super::super::preempt::{self, Slot};
 use super::Cancelled;
-use crate::engine::count;
-use crate::metrics::Counter;
+use crate::metrics::{Counter, count};
+use crate::sync::{no_preempt, unsuspended};
 
 /// How often code may swallow its cancellation before it is given up. A server that catches the
 /// panics of its requests swallows it once or twice; more than this is a loop that catches
@@ -20,12 +20,6 @@ const RAISES: u32 = 100;
 /// How often code that unwinds may try to suspend in one turn. Destructors try a few times; more
 /// than this is a loop that would never end.
 const REFUSALS: u32 = 1 << 20;
-
-thread_local! {
-    /// The fiber whose direct-style code runs on this thread now. Null elsewhere, and inside a
-    /// poll.
-    static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
-}
 
 /// What one resume carries onto the stack.
 pub(super) struct Turn {
@@ -70,13 +64,13 @@ impl Turn {
         own_task: bool,
         switch: impl FnOnce(&mut Fiber, *mut ()),
     ) -> bool {
-        struct Restore(*const Header);
+        struct Restore(*const ());
         impl Drop for Restore {
             fn drop(&mut self) {
-                CURRENT.set(self.0);
+                unsuspended::replace(self.0);
             }
         }
-        let _restore = Restore(CURRENT.replace(fiber.header()));
+        let _restore = Restore(unsuspended::replace(ptr::from_ref(fiber.header()).cast()));
         let turn = ptr::from_ref(self).cast_mut().cast();
         let preempted = match preempt::current() {
             None => {
@@ -104,34 +98,16 @@ impl Turn {
 }
 
 /// What is put aside while a coroutine is preempted: whether direct-style code was running on it.
-pub(crate) struct Aside(*const Header);
+pub(crate) struct Aside(*const ());
 
 /// For a coroutine that is preempted, before it is suspended.
 pub(crate) fn put_aside() -> Aside {
-    Aside(CURRENT.replace(ptr::null()))
+    Aside(unsuspended::replace(ptr::null()))
 }
 
 /// After it was resumed.
 pub(crate) fn put_back(aside: Aside) {
-    CURRENT.set(aside.0);
-}
-
-/// While it lives, the direct-style code that the thread is running cannot be suspended: something
-/// further up its stack belongs to the thread and must end before other code runs there. That is a
-/// runtime's `block_on`, its end, and whatever else sets a thread-local for a time.
-#[derive(Debug)]
-pub(crate) struct Unsuspended(*const Header);
-
-impl Unsuspended {
-    pub(crate) fn new() -> Self {
-        Self(CURRENT.replace(ptr::null()))
-    }
-}
-
-impl Drop for Unsuspended {
-    fn drop(&mut self) {
-        CURRENT.set(self.0);
-    }
+    unsuspended::replace(aside.0);
 }
 
 /// The current direct-style code, taken out of its place: whoever is called meanwhile cannot
@@ -149,24 +125,24 @@ impl Current<'_> {
     /// When there is none on this very stack.
     #[inline(always)]
     pub(super) fn claim(function: &str) -> Self {
-        let closed = preempt::current().is_some();
+        let closed = no_preempt::is_sliced();
         if closed {
             // Until the value is dropped.
-            preempt::close();
+            no_preempt::close();
         }
-        let header = CURRENT.get();
+        let header: *const Header = unsuspended::current().cast();
         let here = 0u8;
         // SAFETY: not null means that this thread is within `Turn::run` of a fiber, whose header
         // stays.
         match unsafe { header.as_ref() } {
             // Another stack on top of it (a coroutine polled by hand) must not suspend it either.
             Some(header) if header.holds((&raw const here).addr()) => {
-                CURRENT.set(ptr::null());
+                unsuspended::replace(ptr::null());
                 Self { header, closed }
             }
             _ => {
                 if closed {
-                    preempt::reopen();
+                    no_preempt::reopen();
                 }
                 refuse(function)
             }
@@ -297,9 +273,9 @@ fn refuse(function: &str) -> ! {
 impl Drop for Current<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        CURRENT.set(self.header);
+        unsuspended::replace(ptr::from_ref(self.header).cast());
         if self.closed {
-            preempt::reopen();
+            no_preempt::reopen();
         }
     }
 }

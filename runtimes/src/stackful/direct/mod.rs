@@ -60,7 +60,6 @@ use crate::reactor;
 use crate::scheduler::Scheduler;
 use crate::task::JoinHandle;
 use crate::time;
-pub(crate) use current::Unsuspended;
 use current::{Current, Turn};
 pub(super) use current::{put_aside, put_back};
 pub use net::{TcpListener, TcpStream};

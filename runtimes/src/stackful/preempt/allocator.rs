@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::region::Closed;
+use crate::sync::no_preempt::Closed;
 
 /// Wraps a global allocator so that code in a region may use it: preempted in the middle of an
 /// allocation, it would be entered again by the next task.

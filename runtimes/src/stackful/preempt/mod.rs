@@ -72,10 +72,10 @@ mod trampoline;
 mod trampoline;
 mod words;
 
+pub use crate::sync::no_preempt::NoPreempt;
 pub use allocator::PreemptSafe;
 pub use histogram::Histogram;
-pub(crate) use region::{Guard, close, closed, guard, reopen};
-pub use region::{NoPreempt, preemptible};
+pub use region::preemptible;
 pub(super) use slicer::Slicer;
 pub use slicer::{Registered, SliceStats};
 pub(super) use slot::{Slot, current, mark_or_clear};

@@ -20,9 +20,9 @@ use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::slicer::Shared;
-use crate::engine::barrier;
 use crate::reactor::set_timer_slack_min;
 use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::sync::barrier;
 use crate::sync::thread::{self, Thread};
 
 /// The shortest pause between two looks, and the first one after a refusal, in nanoseconds (Go's).

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-use super::region;
 use super::trampoline::{self, Interrupted};
 use crate::metrics::Counter;
+use crate::sync::no_preempt;
 
 /// Room that the interrupted stack must have left at least, in bytes: the red zone, the registers,
 /// and the frames of the suspension, which unoptimised are some 2 KiB.
@@ -54,7 +54,7 @@ impl Refusal {
 
 /// Everything that the interrupted instruction itself decides. Async-signal-safe.
 pub(super) fn check(interrupted: &Interrupted<'_>, stack: Range<usize>) -> Result<(), Refusal> {
-    if region::is_closed() {
+    if no_preempt::is_closed() {
         return Err(Refusal::Guarded);
     }
     if !is_own_code(interrupted.instruction()) {

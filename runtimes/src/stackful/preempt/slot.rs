@@ -11,11 +11,11 @@ use super::super::direct;
 use super::super::fiber::Header;
 use super::histogram::Recorder;
 use super::monitor::{self, Alarm, now_ns};
-use super::region;
 use super::safe_point;
 use super::trampoline::Interrupted;
 use super::words::Words;
 use crate::metrics::{Block, Counter};
+use crate::sync::no_preempt;
 use crate::task;
 
 thread_local! {
@@ -33,6 +33,7 @@ pub(crate) fn current<'a>() -> Option<&'a Slot> {
 
 /// Makes `slot` the calling thread's, and returns the former one.
 pub(super) fn set_current(slot: *const Slot) -> *const Slot {
+    no_preempt::set_sliced(!slot.is_null());
     CURRENT.replace(slot)
 }
 
@@ -95,14 +96,14 @@ unsafe impl Sync for Slot {}
 /// What of the slot belongs to a coroutine that is not running.
 pub(crate) struct Aside {
     open: u32,
-    guards: region::Aside,
+    guards: no_preempt::Aside,
 }
 
 impl Aside {
     /// For a coroutine that is resumed where nothing is preempted: puts back what does not belong
     /// to a slot.
     pub(crate) fn put_back_without_slot(&self) {
-        region::put_back(&self.guards);
+        no_preempt::put_back(&self.guards);
     }
 }
 
@@ -188,14 +189,14 @@ impl Slot {
     #[inline]
     pub(crate) fn put_aside(&self) -> Aside {
         self.words.disarm();
-        Aside { open: self.open.replace(0), guards: region::put_aside() }
+        Aside { open: self.open.replace(0), guards: no_preempt::put_aside() }
     }
 
     /// Puts it back after the coroutine was resumed.
     #[inline]
     pub(crate) fn put_back(&self, aside: Aside) {
         self.open.set(aside.open);
-        region::put_back(&aside.guards);
+        no_preempt::put_back(&aside.guards);
         if aside.open != 0 {
             self.arm();
         }

@@ -19,8 +19,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 
 use super::{End, Header, Home, JoinError, JoinHandle, Runnable, Size, cancel_raw, spawn};
-use crate::engine::Gate;
 use crate::sync::explore;
+use crate::sync::gate::Gate;
 
 mod shutdown;
 mod word;

@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use super::super::region::NoPreempt;
+use super::super::NoPreempt;
 use super::super::trampoline;
 use super::*;
 

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
-use crate::sync::atomic::fence;
+use super::atomic::fence;
 
 /// Whether `membarrier` was registered for this process. Written once, before any engine runs.
 #[cfg(not(stampede_loom))]

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::JoinHandle;
-use crate::engine::EngineSpawner;
+use super::EngineSpawner;
 use crate::metrics::Block;
 use crate::runtime::{Config, StartError, Suspend};
 use crate::scheduler::Scheduler;
+use crate::task::JoinHandle;
 
 /// Turns the future that is spawned into the future that the engine polls.
 ///

@@ -6,7 +6,7 @@
 //! the same word, whose modification order decides. Closing sets the bit and waits until nobody is
 //! inside; from then on no foreign thread touches the policy, which may be dropped.
 
-use crate::sync::atomic::{
+use super::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
