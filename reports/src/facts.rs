@@ -6,7 +6,7 @@ use crate::matrix::Matrix;
 use crate::moment::moment;
 use crate::summary::run_letter;
 use results::format;
-use results::schema::{self, Machine, Run};
+use results::schema::{Controls, Machine, Run};
 
 /// The facts at the head of the page.
 #[derive(Debug, Serialize)]
@@ -61,7 +61,7 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
     let controls: Vec<_> = matrix.rows.iter().flat_map(|row| row.good()).collect();
     let controls: Vec<_> =
         controls.iter().filter_map(|(_, good)| good.measurement.control()).collect();
-    if let Some((words, doubtful)) = schema::controls(&controls) {
+    if let Some(Controls { words, doubtful }) = Controls::of(&controls) {
         list.push(("A/A", words.clone()));
         if doubtful {
             warnings.push(format!("Differences here are doubtful. A/A, {words}."));

@@ -10,7 +10,7 @@ use results::format;
 use results::histogram;
 use results::percentile::TAIL;
 use results::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, WorkloadInfo};
-use results::stats::{Spread, Tail};
+use results::stats::{Location, Spread, Tail, between_processes, paired, unpaired};
 use results::text::chain;
 
 /// All cells that could be read.
@@ -105,11 +105,56 @@ impl Bad {
     }
 }
 
+/// What an operation costs in a cell, as it is ranked with others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost<'m> {
+    /// The ranks of its samples.
+    pub spread: Spread,
+    /// The cell.
+    good: &'m Good<'m>,
+    /// With how many others it is ranked.
+    rivals: usize,
+}
+
+impl Cost<'_> {
+    /// How many times `other` this is: turn by turn if the two took turns, else by their medians.
+    pub(crate) fn ratio(&self, other: &Self) -> f64 {
+        match self.apart(other) {
+            Some(apart) if self.good.turns == other.good.turns => apart.middle.exp(),
+            _ => self.spread.median / other.spread.median,
+        }
+    }
+
+    /// Whether the two differ clearly.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        let between = self.good.between.max(other.good.between);
+        match self.apart(other) {
+            Some(apart) => apart.of_programs(between).is_clear(self.rivals),
+            None => self.spread.differs(&other.spread),
+        }
+    }
+
+    /// The logarithm of how many times `other` this is; `None` where there are too few samples, or
+    /// none of time.
+    fn apart(&self, other: &Self) -> Option<Location> {
+        let [a, b] = [self.good, other.good];
+        let compare = if a.turns == b.turns { paired } else { unpaired };
+        let apart = compare(&a.measurement.samples_ns, &b.measurement.samples_ns)?;
+        let [a, b] = [a, b].map(|good| good.measurement.operations_per_iteration.ln());
+        Some(apart.moved(b - a))
+    }
+}
+
 /// The figures of a cell that may be compared.
 #[derive(Debug)]
 pub(crate) struct Good<'a> {
     /// As stored.
     pub measurement: &'a Measurement,
+    /// Which of the matrix' runs measured it, and with how many workers: the cells of a row that
+    /// have both in common took turns.
+    turns: (usize, usize),
+    /// How far that run found the same program from itself: see [`between_processes`].
+    between: f64,
     /// What an operation costs; present in throughput rows (nanoseconds) and memory rows (bytes).
     pub cost: Option<Spread>,
     /// The decoded distributions in nanoseconds.
@@ -157,10 +202,14 @@ impl<'a> Row<'a> {
     }
 
     /// The cells with a cost per operation, least first.
-    pub(crate) fn by_cost(&self) -> Vec<(usize, &Good<'a>, Spread)> {
+    pub(crate) fn by_cost(&self) -> Vec<(usize, &Good<'a>, Cost<'_>)> {
+        let good: Vec<_> =
+            self.good().filter_map(|(column, good)| Some((column, good, good.cost?))).collect();
+        let rivals = good.len().saturating_sub(1);
+        let cost = |spread, good| Cost { spread, good, rivals };
         let mut cells: Vec<_> =
-            self.good().filter_map(|(c, good)| Some((c, good, good.cost?))).collect();
-        cells.sort_by(|a, b| a.2.median.total_cmp(&b.2.median));
+            good.into_iter().map(|(c, good, spread)| (c, good, cost(spread, good))).collect();
+        cells.sort_by(|a, b| a.2.spread.median.total_cmp(&b.2.spread.median));
         cells
     }
 
@@ -191,12 +240,16 @@ impl<'a> Matrix<'a> {
         }
         runs.sort_by(|a, b| b.started_unix_s.cmp(&a.started_unix_s).then_with(|| a.id.cmp(&b.id)));
 
+        let between: Vec<f64> =
+            runs.iter().map(|run| apart_from_themselves(records, run)).collect();
         let mut by_workload: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
         for record in records {
             by_workload.entry(&record.workload.name).or_default().push(record);
         }
-        let mut rows: Vec<_> =
-            by_workload.into_values().map(|records| row(&records, &columns, &runs)).collect();
+        let mut rows: Vec<_> = by_workload
+            .into_values()
+            .map(|records| row(&records, &columns, &runs, &between))
+            .collect();
         rows.sort_by_key(|row| (row.workload.position, &row.workload.name));
         Self { columns, rows, runs }
     }
@@ -251,8 +304,21 @@ pub(crate) fn label(runtime: &RuntimeInfo) -> String {
     if runtime.newcomer { format!("★ {}", runtime.name) } else { runtime.name.clone() }
 }
 
+/// How far `run` found programs from themselves.
+fn apart_from_themselves(records: &[Record], run: &Run) -> f64 {
+    let of_run = records.iter().filter(|record| record.run.id == run.id);
+    let controls: Vec<Location> =
+        of_run.filter_map(|record| record.outcome.measured()?.control()).collect();
+    between_processes(&controls)
+}
+
 /// `records` are the cells of one workload: at least one.
-fn row<'a>(records: &[&'a Record], columns: &[Column<'_>], runs: &[&Run]) -> Row<'a> {
+fn row<'a>(
+    records: &[&'a Record],
+    columns: &[Column<'_>],
+    runs: &[&Run],
+    between: &[f64],
+) -> Row<'a> {
     let newest =
         records.iter().max_by_key(|r| r.run.finished_unix_s).expect("a group has a record");
     let workload = &newest.workload;
@@ -266,13 +332,18 @@ fn row<'a>(records: &[&'a Record], columns: &[Column<'_>], runs: &[&Run]) -> Row
             column,
             run,
             finished_unix_s: record.run.finished_unix_s,
-            state: state(record, workload),
+            state: state(record, workload, (run, record.workers), between[run]),
         });
     }
     Row { workload, cells }
 }
 
-fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
+fn state<'a>(
+    record: &'a Record,
+    row: &WorkloadInfo,
+    turns: (usize, usize),
+    between: f64,
+) -> State<'a> {
     let bad = |kind, reason: &str| State::Bad { kind, reason: reason.to_owned() };
     let measurement = match &record.outcome {
         Outcome::Failed { reason } => return bad(Bad::Failed, reason),
@@ -315,7 +386,7 @@ fn state<'a>(record: &'a Record, row: &WorkloadInfo) -> State<'a> {
     if cost.is_some_and(|cost| cost.max > MAX_AMOUNT) {
         return bad(Bad::Unusable, "the record's figures cannot be right");
     }
-    State::Good(Box::new(Good { measurement, cost, histograms }))
+    State::Good(Box::new(Good { measurement, turns, between, cost, histograms }))
 }
 
 #[cfg(test)]

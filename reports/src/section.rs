@@ -125,7 +125,7 @@ fn costs(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Costs>, ChartError
         .map(|(column, _, cost)| {
             let column = &matrix.columns[*column];
             let peer = column.runtime.peer.is_some();
-            Bar { name: &column.runtime.name, workers: column.workers, peer, cost: *cost }
+            Bar { name: &column.runtime.name, workers: column.workers, peer, cost: cost.spread }
         })
         .collect();
     let quantity = row.quantity();
@@ -139,7 +139,7 @@ fn costs(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Costs>, ChartError
         what.to_lowercase(),
         format::count(bars.len(), "cell"),
         matrix.columns[*first].name,
-        quantity.show(best.median),
+        quantity.show(best.spread.median),
     );
     let rows = bars.iter().map(|bar| {
         let c = bar.cost;

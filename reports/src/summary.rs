@@ -6,7 +6,7 @@ use crate::matrix::{Good, Matrix, Row, State};
 use results::format::{self, NONE};
 use results::percentile::{self, Percentile};
 use results::schema::Kind;
-use results::stats::{Spread, geometric_mean};
+use results::stats::geometric_mean;
 
 /// Ratios up to which a cell gets each of the shades, darkest first; the rest get none.
 const SHADES: [f64; 6] = [1.05, 1.3, 1.8, 3.0, 6.0, 15.0];
@@ -71,7 +71,11 @@ pub(crate) struct Total {
 struct Value {
     /// Nanoseconds or bytes.
     amount: f64,
+    /// How many times the best it is.
+    ratio: f64,
+    /// Whether it cannot be told from the best.
     tie: bool,
+    /// Whether the samples support it. What they do not support is not ranked.
     firm: bool,
 }
 
@@ -96,11 +100,17 @@ fn costs(matrix: &Matrix<'_>, ids: &[String], kind: Kind) -> (Vec<Line>, Vec<Rat
     let mut lines = Vec::new();
     let mut ratios = Vec::new();
     for (row, id) in rows {
-        let best: Option<Spread> = row.by_cost().first().map(|(_, _, cost)| *cost);
-        let values: Vec<Option<Value>> = by_column(row, matrix, |good| {
-            let (cost, best) = (good.cost?, best?);
-            Some(Value { amount: cost.median, tie: !best.differs(&cost), firm: true })
-        });
+        let ranked = row.by_cost();
+        let mut values: Vec<Option<Value>> = matrix.columns.iter().map(|_| None).collect();
+        for (column, _, cost) in &ranked {
+            let (_, _, best) = &ranked[0];
+            values[*column] = Some(Value {
+                amount: cost.spread.median,
+                ratio: cost.ratio(best),
+                tie: !best.differs(cost),
+                firm: true,
+            });
+        }
         ratios.push((row.workload.name.clone(), to_best(&values)));
         lines.push(line(matrix, row, id, None, &values));
     }
@@ -118,11 +128,14 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
         };
         for Percentile { share: p, short: what, .. } in percentile::SUMMARY {
             let tails = row.good().filter_map(|(_, good)| good.tail(name, p));
-            let best = tails.min_by(|a, b| a.value.total_cmp(&b.value));
+            // Who has too few samples is not the best, unless all have.
+            let best = tails
+                .min_by(|a, b| b.supported.cmp(&a.supported).then(a.value.total_cmp(&b.value)));
             let values = by_column(row, matrix, |good| {
                 let (tail, best) = (good.tail(name, p)?, best?);
                 Some(Value {
-                    amount: tail.value.max(1.0),
+                    amount: tail.value,
+                    ratio: tail.value.max(1.0) / best.value.max(1.0),
                     tie: !best.differs(&tail),
                     firm: tail.supported,
                 })
@@ -146,8 +159,7 @@ fn by_column<'a>(
 }
 
 fn to_best(values: &[Option<Value>]) -> Vec<Option<f64>> {
-    let best = values.iter().flatten().map(|v| v.amount).fold(f64::INFINITY, f64::min);
-    values.iter().map(|value| value.as_ref().map(|v| v.amount / best)).collect()
+    values.iter().map(|value| value.as_ref().map(|v| v.ratio)).collect()
 }
 
 fn line(
@@ -181,24 +193,19 @@ fn line(
                 }
             }
             (State::Good(_), Some(value), Some(ratio)) => {
-                let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
-                let (best, amount) = (ratio <= 1.0, row.quantity().show(value.amount));
-                let mark = match (best, value.tie) {
-                    (true, _) => "best",
-                    (false, true) => "tie",
-                    (false, false) => "",
+                // Who cannot be told from the best has its colour.
+                let shade = if value.tie { 1.0 } else { ratio };
+                let shade = SHADES.iter().position(|limit| shade <= *limit).unwrap_or(SHADES.len());
+                let (best, amount) = (ratio == 1.0, row.quantity().show(value.amount));
+                let (class, mark) = match (value.firm, best, value.tie) {
+                    (false, ..) => ("weak".to_owned(), ""),
+                    (true, true, _) => (format!("h{shade}"), "best"),
+                    (true, false, true) => (format!("h{shade}"), "tie"),
+                    (true, false, false) => (format!("h{shade}"), ""),
                 };
-                let weak = if value.firm { "" } else { " weak" };
                 let name = &matrix.columns[column].name;
                 let title = format!("{name}: {amount}, {} times the best", format::ratio(ratio));
-                Cell {
-                    class: format!("h{shade}{weak}"),
-                    text: format::ratio(ratio),
-                    amount,
-                    mark,
-                    run,
-                    title,
-                }
+                Cell { class, text: format::ratio(ratio), amount, mark, run, title }
             }
             (State::Good(_), ..) => {
                 let title = "no such distribution in this cell".to_owned();

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Error, Result};
 use results::Store;
 use results::format;
-use results::schema::{self, Control, Outcome};
+use results::schema::{Controls, Outcome};
+use results::stats::Location;
 use workloads::Kind;
 
 use super::baseline::{Baselines, Now};
@@ -129,7 +130,7 @@ struct Tally {
     failed: BTreeMap<String, String>,
     void: BTreeMap<String, String>,
     skipped: BTreeMap<String, String>,
-    controls: Vec<Control>,
+    controls: Vec<Location>,
 }
 
 impl Run<'_> {
@@ -253,7 +254,7 @@ impl Run<'_> {
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
         let (kind, cells) = (kind_name(self.kind), format::count(cells, "cell"));
         say!("\n{kind}: {done} after {elapsed}: {measured} of {cells} {verb}");
-        if let Some((words, doubtful)) = schema::controls(controls) {
+        if let Some(Controls { words, doubtful }) = Controls::of(controls) {
             let doubt = if doubtful { "; differences of this run are doubtful" } else { "" };
             say!("  A/A: {words}{doubt}");
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::format;
 use crate::noise::percent;
-use crate::stats::{Spread, median};
+use crate::stats::{self, Location, between_processes, median};
 use crate::text::visible;
 
 /// The version that this build writes, and the only one that it reads.
@@ -176,40 +176,41 @@ impl Outcome {
     }
 }
 
-/// A cell against itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Control {
-    /// The larger median over the smaller.
-    pub ratio: f64,
-    /// Whether a page would take them for clearly different.
-    pub differs: bool,
-}
-
 impl Measurement {
-    /// What the cell came to against itself, if it was measured twice.
-    pub fn control(&self) -> Option<Control> {
-        let [first, again] =
-            [&self.samples_ns, &self.control_ns].map(|samples| Spread::of(samples.iter().copied()));
-        let (first, again) = (first?, again?);
-        let ratio = first.median / again.median;
-        Some(Control { ratio: ratio.max(1.0 / ratio), differs: first.differs(&again) })
+    /// What the cell came to against itself, as the logarithm of a ratio, if it was measured twice.
+    pub fn control(&self) -> Option<Location> {
+        stats::paired(&self.samples_ns, &self.control_ns)
     }
 }
 
-/// What all controls of a run amount to, in words; none without any. Whether that leaves the run's
-/// other differences in doubt: more than one in twenty was taken for a difference.
-pub fn controls(controls: &[Control]) -> Option<(String, bool)> {
-    let ratios: Vec<f64> = controls.iter().map(|control| control.ratio - 1.0).collect();
-    let (middle, most) = (median(&ratios)?, ratios.iter().copied().fold(0.0, f64::max));
-    let differing = controls.iter().filter(|control| control.differs).count();
-    let words = format!(
-        "the same program twice, {}: medians {} apart in the middle and {} at most, {differing} \
-         clearly different",
-        format::count(controls.len(), "time"),
-        percent(middle),
-        percent(most),
-    );
-    Some((words, 20 * differing > controls.len().max(20)))
+/// What all controls of a run amount to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Controls {
+    /// In words.
+    pub words: String,
+    /// Whether they leave the run's other differences in doubt: more than one in twenty was taken
+    /// for a difference.
+    pub doubtful: bool,
+}
+
+impl Controls {
+    /// What `controls` amount to; nothing without any.
+    pub fn of(controls: &[Location]) -> Option<Self> {
+        let apart: Vec<f64> =
+            controls.iter().map(|control| control.middle.abs().exp() - 1.0).collect();
+        let (middle, most) = (median(&apart)?, apart.iter().copied().fold(0.0, f64::max));
+        let between = between_processes(controls);
+        let clear = |control: &&Location| control.of_programs(between).is_clear(controls.len());
+        let differing = controls.iter().filter(clear).count();
+        let words = format!(
+            "the same program twice, {}: {} apart in the middle and {} at most, {differing} \
+             clearly different",
+            format::count(controls.len(), "time"),
+            percent(middle),
+            percent(most),
+        );
+        Some(Self { words, doubtful: 20 * differing > controls.len().max(20) })
+    }
 }
 
 /// The figures of a measured cell.
@@ -247,38 +248,34 @@ pub struct Measurement {
 mod tests {
     use super::*;
 
-    fn twice(first: f64, again: f64) -> Measurement {
-        let around = |middle: f64| [0.99, 1.0, 1.01].map(|at| middle * at).to_vec();
+    fn twice(factor: f64) -> Measurement {
+        let around = |middle: f64| (0..8).map(|i| middle + f64::from(i * 5 % 7)).collect();
         Measurement {
-            samples_ns: around(first),
-            control_ns: around(again),
+            samples_ns: around(1000.0 * factor),
+            control_ns: around(1000.0),
             ..Measurement::default()
         }
     }
 
     #[test]
-    fn a_cell_against_itself_has_a_ratio_either_way() {
-        assert_eq!(Measurement { control_ns: Vec::new(), ..twice(1.0, 1.0) }.control(), None);
-        let near = twice(100.0, 102.0).control().expect("it was measured twice");
-        assert!((near.ratio - 1.02).abs() < 1e-9 && !near.differs, "{near:?}");
-        let far = twice(130.0, 100.0).control().expect("it was measured twice");
-        assert!((far.ratio - 1.3).abs() < 1e-9 && far.differs, "{far:?}");
+    fn a_cell_against_itself_has_a_ratio() {
+        assert_eq!(Measurement { control_ns: Vec::new(), ..twice(1.0) }.control(), None);
+        let far = twice(1.3).control().expect("it was measured twice");
+        assert!((far.middle.exp() - 1.3).abs() < 1e-3, "{far:?}");
     }
 
     #[test]
     fn more_than_one_in_twenty_told_apart_leaves_a_run_in_doubt() {
         let of = |near: usize, far: usize| {
-            let tie = Control { ratio: 1.01, differs: false };
-            let different = Control { ratio: 1.2, differs: true };
-            controls(&[vec![tie; near], vec![different; far]].concat())
+            let control = |factor| twice(factor).control().expect("it was measured twice");
+            Controls::of(&[vec![control(1.01); near], vec![control(1.5); far]].concat())
         };
         assert_eq!(of(0, 0), None);
-        let (words, doubtful) = of(48, 2).expect("fifty");
-        let said = "the same program twice, 50 times: medians 1.0 % apart in the middle and 20.0 % \
-                    at most, 2 clearly different";
+        let Controls { words, doubtful } = of(48, 2).expect("fifty");
+        let said = "the same program twice, 50 times: 1.0 % apart in the middle and 49.9 % at \
+                    most, 2 clearly different";
         assert_eq!((words.as_str(), doubtful), (said, false));
-        assert!(of(47, 3).expect("fifty").1);
-        assert!(!of(2, 1).expect("three").1, "one of a few is chance");
-        assert!(of(2, 2).expect("four").1);
+        assert!(of(47, 3).expect("fifty").doubtful);
+        assert!(!of(2, 1).expect("three").doubtful, "one of a few is chance");
     }
 }

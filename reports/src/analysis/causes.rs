@@ -1,8 +1,9 @@
 //! Why a runtime stands where it does: what the counters say about herds, stealing and workers.
 
 use super::{Entry, Finding, Ranked};
+use crate::matrix::Cost;
 use results::format;
-use results::stats::{Spread, TIE_RATIO, Tail};
+use results::stats::{TIE_RATIO, Tail};
 
 /// The pair whose only difference is how many idle workers a push wakes.
 const HERD: &str = "global-herd";
@@ -11,7 +12,7 @@ const QUEUE: &str = "global-queue";
 const STEALING: &str = "work-stealing";
 
 /// Whether more workers help, over the runtimes that were measured with one and with several.
-pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
+pub(super) fn scaling(entries: &[Entry<'_, Cost<'_>>]) -> Option<Finding> {
     let most = entries.iter().map(|entry| entry.column.workers).max().filter(|most| *most > 1)?;
     let alone = |name: &str| {
         entries.iter().find(|e| e.column.runtime.name == name && e.column.workers == 1)
@@ -22,7 +23,7 @@ pub(super) fn scaling(entries: &[Entry<'_, Spread>]) -> Option<Finding> {
         let name = many.column.runtime.name.as_str();
         if let Some(one) = alone(name) {
             let clear = one.result.differs(&many.result);
-            gains.push((name, clear.then(|| one.result.median / many.result.median)));
+            gains.push((name, clear.then(|| one.result.ratio(&many.result))));
         }
     }
     let clear = || gains.iter().filter_map(|(name, gain)| Some((*name, (*gain)?)));

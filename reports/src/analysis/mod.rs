@@ -11,7 +11,7 @@ mod tests;
 pub(crate) use claims::claims;
 use serde::Serialize;
 
-use crate::matrix::{Column, Good, Row};
+use crate::matrix::{Column, Cost, Good, Row};
 use crate::quantity::Quantity;
 use results::format;
 use results::percentile::Percentile;
@@ -40,21 +40,28 @@ impl Finding {
 trait Ranked: Copy {
     fn value(&self) -> f64;
     fn differs(&self, other: &Self) -> bool;
+    /// How many times `other` it is.
+    fn ratio(&self, other: &Self) -> f64;
     /// Where the value probably lies, in words.
     fn spread(&self, quantity: Quantity) -> String;
 }
 
-impl Ranked for Spread {
+impl Ranked for Cost<'_> {
     fn value(&self) -> f64 {
-        self.median
+        self.spread.median
     }
 
     fn differs(&self, other: &Self) -> bool {
-        Spread::differs(self, other)
+        Cost::differs(self, other)
+    }
+
+    fn ratio(&self, other: &Self) -> f64 {
+        Cost::ratio(self, other)
     }
 
     fn spread(&self, quantity: Quantity) -> String {
-        format!("middle half {} to {}", quantity.show(self.q1), quantity.show(self.q3))
+        let Spread { q1, q3, .. } = self.spread;
+        format!("middle half {} to {}", quantity.show(q1), quantity.show(q3))
     }
 }
 
@@ -65,6 +72,10 @@ impl Ranked for Tail {
 
     fn differs(&self, other: &Self) -> bool {
         Tail::differs(self, other)
+    }
+
+    fn ratio(&self, other: &Self) -> f64 {
+        self.value / other.value
     }
 
     fn spread(&self, quantity: Quantity) -> String {
@@ -90,7 +101,7 @@ impl<R: Ranked> Entry<'_, R> {
     }
 
     fn times(&self, other: &Self) -> String {
-        format::ratio(self.result.value() / other.result.value())
+        format::ratio(self.result.ratio(&other.result))
     }
 }
 

@@ -34,17 +34,30 @@ fn a_clear_win_names_the_spread_the_next_and_the_last() {
 }
 
 #[test]
-fn overlapping_spreads_are_no_difference() {
-    let said = said(&[
-        spread_cell("a", 1, 100.0, 0.2),
-        spread_cell("b", 1, 110.0, 0.2),
-        cell("c", 1, 400.0),
-    ]);
+fn samples_that_wobble_apart_are_no_difference() {
+    let mut b = spread_cell("b", 1, 110.0, 0.2);
+    measurement(&mut b).samples_ns.reverse();
+    let said = said(&[spread_cell("a", 1, 100.0, 0.2), b, spread_cell("c", 1, 400.0, 0.2)]);
     assert_eq!(
         said,
         ["Best: a has the lowest median, 100 ns per operation (middle half 80.0 ns to 120 ns), \
           with no clear difference from b; c takes 4.00 times as long."]
     );
+}
+
+#[test]
+fn what_the_machine_does_to_both_turns_alike_hides_no_difference() {
+    let said = said(&[spread_cell("a", 1, 100.0, 0.2), spread_cell("b", 1, 110.0, 0.2)]);
+    assert!(said[0].ends_with("b takes 1.10 times as long."), "{said:?}");
+}
+
+#[test]
+fn a_run_that_finds_programs_apart_from_themselves_tells_no_small_differences() {
+    let mut records = [cell("a", 1, 100.0), cell("b", 1, 120.0), cell("c", 1, 400.0)];
+    let again = records[0].outcome.measured().map(|a| a.samples_ns.clone()).unwrap_or_default();
+    measurement(&mut records[0]).control_ns = again.iter().map(|ns| ns * 1.1).collect();
+    let said = said(&records);
+    assert!(said[0].contains("no clear difference from b; c takes"), "{said:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! async-executor's `Executor` on worker threads.
 //!
 //! Its documentation runs it so: N threads in `block_on(executor.run(shutdown))`, the main future
-//! beside them in a plain `block_on`. This is the form that keeps what the outer trait promises:
+//! beside them in a `block_on` of its own; smol's does both with async-io's. This is the form that keeps what the outer trait promises:
 //! every task ends with its runtime. The crate's faster form is `async_static`.
 
 use std::future::Future;
@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use async_executor::Executor;
 
+use crate::async_io_host;
 use crate::async_task_join::TaskJoin;
-use crate::async_workers::{Threads, wait};
+use crate::async_workers::Threads;
 use crate::driver::Driver;
 use crate::gate::{Gate, Resident};
 use crate::own_net::async_net::AsyncNet;
@@ -53,8 +54,8 @@ pub struct Variant {
 impl Variant {
     fn stop(&mut self) {
         self.threads.stop();
-        // The reactor before the executor: a wake-up of its that overlaps the executor's drop would
-        // leave the woken task in a queue that nobody empties any more.
+        // The reactor before the executor: it wakes tasks as it goes, and one that is woken after
+        // the executor would stay in a queue that nobody empties any more.
         self.driver.stop();
         self.spawner.shared.gate.close();
         drop(self.spawner.shared.gate.take());
@@ -73,11 +74,10 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         crate::check_workers(&DESCRIPTOR, config)?;
-        let driver = Driver::start()?;
+        let (driver, host) = async_io_host::start(config.workers)?;
         let gate = Arc::new(Gate::new(Executor::new()));
         let shared = Arc::new(Shared { gate, reactor: driver.handle().clone() });
-        let threads =
-            Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
+        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, host)?;
         Ok(Self {
             threads,
             spawner: ExecutorSpawner { shared },
@@ -97,7 +97,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = runtimes::adapter::enter(DESCRIPTOR.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        wait(each_poll(future), self.own_sockets)
+        async_io::block_on(each_poll(future))
     }
 
     /// The reactor's counters; async-executor has none.

@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use async_executor::LocalExecutor;
-use futures_lite::future::block_on;
+use futures_lite::future;
 
+use crate::async_io_host::{self, Host};
 use crate::async_task_join::TaskJoin;
 use crate::driver::Driver;
 use crate::inbox::{Inbox, LocalJoin};
-use crate::own_net::async_net::{self, AsyncNet};
+use crate::own_net::async_net::AsyncNet;
 use runtimes::budget::each_poll;
 use runtimes::metrics::Snapshot;
 use runtimes::{
@@ -37,15 +38,17 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     task: TaskKind::Stackless,
 };
 
-/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows; with
-/// its own sockets by async-io's `block_on`, which turns their reactor when there is nothing to
-/// run.
+/// A `LocalExecutor`, driven by `block_on(executor.run(future))` as its documentation shows. The
+/// `block_on` is async-io's, which turns its driver, and in it our reactor, when there is nothing
+/// to run.
 #[derive(Debug)]
 pub struct Variant {
     /// `None` once stopped.
     executor: Option<Rc<LocalExecutor<'static>>>,
     spawner: LocalSpawner,
     driver: Driver,
+    /// `None` once stopped.
+    host: Option<Host>,
     own_sockets: bool,
 }
 
@@ -54,6 +57,7 @@ impl Variant {
         self.spawner.shared.inbox.close();
         // The reactor first: a wake-up of its that overlaps the executor's drop would leave the
         // woken task in a queue that nobody empties any more.
+        self.host = None;
         self.driver.stop();
         self.executor = None;
     }
@@ -71,16 +75,14 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         crate::check_workers(&DESCRIPTOR, config)?;
-        let driver = Driver::start()?;
-        if config.own_sockets {
-            async_net::start_reactor()?;
-        }
+        let (driver, host) = async_io_host::start(0)?;
         let executor = Rc::new(LocalExecutor::new());
         let inbox = Arc::new(Inbox::new());
         executor.spawn(Arc::clone(&inbox).serve()).detach();
         let spawner =
             LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
-        Ok(Self { executor: Some(executor), spawner, driver, own_sockets: config.own_sockets })
+        let own_sockets = config.own_sockets;
+        Ok(Self { executor: Some(executor), spawner, driver, host: Some(host), own_sockets })
     }
 
     fn spawner(&self) -> &LocalSpawner {
@@ -93,13 +95,12 @@ impl Runtime for Variant {
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = runtimes::adapter::enter(DESCRIPTOR.name);
-        let executor = self.executor.as_ref().expect(
-            "a runtime is stopped only when it is \
-         consumed",
-        );
+        let (Some(executor), Some(host)) = (&self.executor, &self.host) else {
+            unreachable!("a runtime is stopped only when it is consumed")
+        };
         self.spawner.shared.inbox.attend(executor, || {
-            let run = executor.run(each_poll(future));
-            if self.own_sockets { async_io::block_on(run) } else { block_on(run) }
+            let turning = host.clone().serve();
+            async_io::block_on(executor.run(future::or(each_poll(future), turning)))
         })
     }
 

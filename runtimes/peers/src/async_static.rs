@@ -15,8 +15,9 @@ use std::task::{Context, Poll};
 use async_executor::{Executor, StaticExecutor};
 use pin_project_lite::pin_project;
 
+use crate::async_io_host;
 use crate::async_task_join::TaskJoin;
-use crate::async_workers::{Threads, wait};
+use crate::async_workers::Threads;
 use crate::driver::Driver;
 use crate::gate::{Gate, Resident};
 use crate::own_net::async_net::AsyncNet;
@@ -65,6 +66,8 @@ pub struct Variant {
 
 impl Variant {
     fn stop(&mut self) {
+        // A worker that comes to a closed gate runs nothing: this would wait for it for ever.
+        self.threads.stop_turning();
         let shared = &self.spawner.shared;
         // Release: pairs with the Acquire in `Guarded`.
         shared.closing.store(true, Ordering::Release);
@@ -90,13 +93,12 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         crate::check_workers(&DESCRIPTOR, config)?;
-        let driver = Driver::start()?;
+        let (driver, host) = async_io_host::start(config.workers)?;
         let gate = Arc::new(Gate::new(Executor::new().leak()));
         // Leaked like the executor: a task may outlive everything else.
         let closing = Box::leak(Box::new(AtomicBool::new(false)));
         let shared = Arc::new(Shared { gate, closing, reactor: driver.handle().clone() });
-        let threads =
-            Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, config.own_sockets)?;
+        let threads = Threads::start(DESCRIPTOR.name, config.workers, &shared.gate, host)?;
         Ok(Self {
             threads,
             spawner: StaticSpawner { shared },
@@ -116,7 +118,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = runtimes::adapter::enter(DESCRIPTOR.name);
         let _resident = Resident::new(Arc::clone(&self.spawner.shared.gate));
-        wait(each_poll(future), self.own_sockets)
+        async_io::block_on(each_poll(future))
     }
 
     /// The reactor's counters; async-executor has none.

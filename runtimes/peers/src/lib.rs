@@ -4,10 +4,11 @@
 //! `block_on`, nothing boxed or counted on their behalf. The adapters share a few pieces: `gate`
 //! and `inbox` let a spawner outlive its runtime and then refuse tasks instead of leaking them, the
 //! `*_join` and `*_task` files turn a peer's handle into ours, `live_tasks` and `monoio_live` list
-//! the tasks of peers that keep no list, `driver` is what turns our reactor, and
-//! `rehearsal` makes an error of what a peer would panic at as it starts.
+//! the tasks of peers that keep no list, `driver` is what turns our reactor, `async_io_host` is
+//! where it waits in async-io's, and `rehearsal` makes an error of what a peer would panic at as it starts.
 
 pub mod async_executor;
+mod async_io_host;
 pub mod async_local;
 pub mod async_static;
 mod async_task_join;

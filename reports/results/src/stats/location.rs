@@ -64,6 +64,29 @@ impl Location {
         Some(Self { middle, error: variance.sqrt(), n, freedom })
     }
 
+    /// The difference of two that were measured independently.
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        Self {
+            middle: self.middle - other.middle,
+            error: self.error.hypot(other.error),
+            n: self.n.min(other.n),
+            freedom: self.freedom.min(other.freedom),
+        }
+    }
+
+    /// The same as the logarithm of a ratio of two programs, whose processes are `between` apart by
+    /// themselves.
+    #[must_use]
+    pub fn of_programs(self, between: f64) -> Self {
+        Self { error: self.error.hypot(between), ..self }
+    }
+
+    /// The same with the middle moved by `by`.
+    #[must_use]
+    pub fn moved(self, by: f64) -> Self {
+        Self { middle: self.middle + by, ..self }
+    }
+
     /// The interval that holds the true middle with probability `level` (0 to 1).
     pub fn interval(&self, level: f64) -> Interval {
         let half = self.error * self.quantile((1.0 - level) / 2.0);

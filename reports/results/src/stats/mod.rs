@@ -2,6 +2,7 @@
 
 mod location;
 mod order;
+mod paired;
 mod sequential;
 mod tail;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod trials;
 
 pub use location::{Interval, Location};
 pub use order::{Spread, median};
+pub use paired::{between_processes, paired, unpaired};
 pub use sequential::{Design, ERROR, LEAST_ROUNDS, Verdict};
 pub use tail::{SAMPLES_BEYOND, Tail, supported};
 

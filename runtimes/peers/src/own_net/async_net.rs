@@ -18,12 +18,12 @@ use runtimes::sockets::{Listener, Sockets, Stream, Transfer};
 const DESCRIPTORS: usize = 3;
 
 /// Starts the process's reactor and its thread, if nobody has: async-io panics at its first use
-/// when it cannot.
-pub(crate) fn start_reactor() -> Result<(), StartError> {
+/// when it cannot. So many `threads` must have room beside it.
+pub(crate) fn start_reactor(threads: usize) -> Result<(), StartError> {
     static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*started {
-        rehearsal::threads(1)?;
+        rehearsal::threads(threads + 1)?;
         rehearsal::descriptors(DESCRIPTORS)?;
         let first_use =
             rehearsal::or_panic(|| async_io::block_on(async_io::Timer::after(Duration::ZERO)));
