@@ -6,7 +6,7 @@ use crate::matrix::{Good, Matrix, Row, State};
 use results::format::{self, NONE};
 use results::percentile::{self, Percentile};
 use results::schema::Kind;
-use results::stats::geometric_mean;
+use results::stats::{TIE_RATIO, geometric_mean};
 
 /// Ratios up to which a cell gets each of the shades, darkest first; the rest get none.
 const SHADES: [f64; 6] = [1.05, 1.3, 1.8, 3.0, 6.0, 15.0];
@@ -73,8 +73,8 @@ struct Value {
     amount: f64,
     /// How many times the best it is.
     ratio: f64,
-    /// Whether it cannot be told from the best.
-    tie: bool,
+    /// Whether it differs clearly from the best.
+    clear: bool,
     /// Whether the samples support it. What they do not support is not ranked.
     firm: bool,
 }
@@ -107,7 +107,7 @@ fn costs(matrix: &Matrix<'_>, ids: &[String], kind: Kind) -> (Vec<Line>, Vec<Rat
             values[*column] = Some(Value {
                 amount: cost.spread.median,
                 ratio: cost.ratio(best),
-                tie: !best.differs(cost),
+                clear: best.differs(cost),
                 firm: true,
             });
         }
@@ -136,7 +136,7 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
                 Some(Value {
                     amount: tail.value,
                     ratio: tail.value.max(1.0) / best.value.max(1.0),
-                    tie: !best.differs(&tail),
+                    clear: best.differs(&tail),
                     firm: tail.supported,
                 })
             });
@@ -193,15 +193,16 @@ fn line(
                 }
             }
             (State::Good(_), Some(value), Some(ratio)) => {
-                // Who cannot be told from the best has its colour.
-                let shade = if value.tie { 1.0 } else { ratio };
-                let shade = SHADES.iter().position(|limit| shade <= *limit).unwrap_or(SHADES.len());
+                let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
                 let (best, amount) = (ratio == 1.0, row.quantity().show(value.amount));
-                let (class, mark) = match (value.firm, best, value.tie) {
+                let near = (TIE_RATIO.recip()..=TIE_RATIO).contains(&ratio);
+                // What is not decided has no colour.
+                let (class, mark) = match (value.firm, best, value.clear) {
                     (false, ..) => ("weak".to_owned(), ""),
                     (true, true, _) => (format!("h{shade}"), "best"),
-                    (true, false, true) => (format!("h{shade}"), "tie"),
-                    (true, false, false) => (format!("h{shade}"), ""),
+                    (true, false, true) => (format!("h{shade}"), ""),
+                    (true, false, false) if near => (format!("h{shade}"), "tie"),
+                    (true, false, false) => ("open".to_owned(), "undecided"),
                 };
                 let name = &matrix.columns[column].name;
                 let title = format!("{name}: {amount}, {} times the best", format::ratio(ratio));
@@ -270,6 +271,17 @@ mod tests {
     fn with_table(records: &[Record], check: impl FnOnce(Table)) {
         let matrix = Matrix::new(records);
         check(throughput(&matrix, &ids(&matrix)).expect("there are throughput rows"));
+    }
+
+    #[test]
+    fn what_is_far_from_the_best_but_not_clearly_so_is_undecided() {
+        let mut wobbling = cell("b", 1, 120.0);
+        let samples = &mut crate::sample::measurement(&mut wobbling).samples_ns;
+        samples.iter_mut().zip([0.5, 1.0, 1.6, 0.7, 1.3]).for_each(|(ns, by)| *ns *= by);
+        with_table(&[cell("a", 1, 100.0), wobbling], |table| {
+            let b = &table.rows[0].cells[1];
+            assert_eq!((b.mark, b.class.as_str()), ("undecided", "open"));
+        });
     }
 
     fn failed(record: Record) -> Record {

@@ -153,7 +153,8 @@ pub(crate) fn latency(
     let Percentile { share: p, words: at, .. } = at;
     let entry = |(column, good): (usize, _)| {
         let good: &Good<'_> = good;
-        let result = good.tail(histogram, p)?;
+        // What too few samples lie beyond is not ranked.
+        let result = good.tail(histogram, p).filter(|tail| tail.supported)?;
         Some(Entry { column: &columns[column], good, result })
     };
     let mut entries: Vec<_> = row.good().filter_map(entry).collect();
