@@ -13,6 +13,7 @@ pub mod harness;
 pub mod interrupt;
 pub mod machine;
 pub mod matrix;
+pub mod noise;
 pub mod params;
 pub mod paths;
 pub mod progress;

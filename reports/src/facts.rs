@@ -6,6 +6,7 @@ use crate::matrix::Matrix;
 use crate::moment::moment;
 use crate::summary::run_letter;
 use results::format;
+use results::noise;
 use results::schema::{Controls, Machine, Run};
 
 /// The facts at the head of the page.
@@ -65,6 +66,17 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
         list.push(("A/A", words.clone()));
         if doubtful {
             warnings.push(format!("Differences here are doubtful. A/A, {words}."));
+        }
+    }
+    let noises: Vec<_> = matrix.rows.iter().flat_map(|row| row.good()).collect();
+    let noises: Vec<_> = noises.iter().filter_map(|(_, good)| good.measurement.noise).collect();
+    if let Some((words, busy)) = noise::sum_up(&noises) {
+        list.push(("Noise", words));
+        if busy {
+            warnings.push(
+                "The machine was busy with other things: rely on ratios rather than times."
+                    .to_owned(),
+            );
         }
     }
     let several = matrix.runs.len() > 1;

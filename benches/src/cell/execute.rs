@@ -171,6 +171,7 @@ pub(super) fn counted_run(
         encoded.insert(name, text);
     }
     Ok(Measurement {
+        noise: None,
         samples_ns: vec![elapsed_ns as f64 / iterations as f64],
         control_ns: Vec::new(),
         bytes_per_operation: bytes_per_operation.into_iter().collect(),

@@ -15,7 +15,6 @@ use results::stats::LEAST_ROUNDS;
 
 use super::Done;
 use crate::cell::Launcher;
-use crate::compare::noise::{Gate, percent};
 use crate::compare::plan::{self, Plan};
 use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::sheet::Sheet;
@@ -23,6 +22,7 @@ use crate::compare::table;
 use crate::contestants::names::NamePattern;
 use crate::contestants::{Gate as Conformance, Program, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
+use crate::noise::{Gate, percent};
 use crate::params::Overrides;
 use crate::say::{self, note};
 use crate::session::quoted;

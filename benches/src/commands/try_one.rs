@@ -17,7 +17,6 @@ use results::store::Store;
 
 use super::{Done, place};
 use crate::cell::{Launcher, Task};
-use crate::compare::noise;
 use crate::compare::plan::Plan;
 use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::standing::standing;
@@ -28,6 +27,7 @@ use crate::harness::rounds::records;
 use crate::interrupt::Interrupt;
 use crate::machine;
 use crate::matrix::{Cell, Filter, Selection, default_workers};
+use crate::noise;
 use crate::params::Overrides;
 use crate::progress::Progress;
 use crate::say::{note, say};

@@ -6,9 +6,9 @@ use results::stats::Interval;
 use serde::Serialize;
 use workloads::Kind;
 
-use super::noise::Noise;
 use super::sheet::{Run, Sheet};
 use super::verdict::{Verdict, word};
+use crate::noise::Noise;
 
 /// One runtime on one workload with one worker count.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -21,7 +21,6 @@ use results::text::chain;
 use workloads::Kind;
 
 use super::file::{self, entries, measure};
-use super::noise::{Gate, NoiseError, Reading};
 use super::plan::Plan;
 use super::sheet::{Block, Figures, Run, Sheet};
 use super::table;
@@ -29,6 +28,7 @@ use super::verdict::{Design, Verdict};
 use crate::cell::{Launcher, Live, ONCE, Task, outcome_of};
 use crate::interrupt::Interrupt;
 use crate::matrix::{Cell, shuffle};
+use crate::noise::{Gate, NoiseError, Reading};
 use crate::params::Overrides;
 use crate::progress::Progress;
 use results::percentile::TAIL;

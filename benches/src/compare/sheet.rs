@@ -1,8 +1,8 @@
 //! What the rounds of one endpoint gave, kept round by round, and what it amounts to.
 
-use super::noise::Noise;
 use super::plan::Endpoint;
 use super::verdict::{Comparison, Design, Verdict};
+use crate::noise::Noise;
 use results::stats::median;
 
 /// One run of one column.

@@ -8,10 +8,10 @@ use anstyle::{AnsiColor, Style};
 use workloads::Kind;
 
 use super::file::measure;
-use super::noise::percent;
 use super::plan::Plan;
 use super::sheet::{Row, Run, Sheet};
 use super::verdict::{Design, Verdict, word};
+use crate::noise::{Noise, percent};
 use results::percentile::TAIL;
 use results::stats::{geometric_mean, median};
 
@@ -24,9 +24,6 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Of many rejected rounds the first tell what was wrong.
 const SHOWN_REJECTIONS: usize = 12;
-
-/// More noise than this from other processes is worth a warning: times, if not ratios, suffer.
-const BUSY: f64 = 0.1;
 
 /// Everything: a table per endpoint, the means, the control, the noise. `design` is the one by
 /// which the sheets were judged.
@@ -270,7 +267,7 @@ fn noise(text: &mut String, sheets: &[Sheet]) {
         percent(others),
         percent(worst_others),
     );
-    if others > BUSY {
+    if others > Noise::BUSY {
         let _ = writeln!(
             text,
             "  {UNDECIDED}The machine was busy{UNDECIDED:#}: rely on the ratios rather than the \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use results::histogram;
+use results::noise::Noise;
 use results::percentile::TAIL;
 use results::schema::{Measurement, Outcome, Record};
 use results::text::chain;
@@ -80,6 +81,7 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
             .collect(),
         counted_iterations: rounds.iter().map(|r| r.counted_iterations).sum(),
         counters: BTreeMap::new(),
+        noise: rounds.iter().filter_map(|round| round.noise).reduce(Noise::worse),
         ..Measurement::default()
     };
     for round in rounds {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Error, Result};
 use results::Store;
 use results::format;
+use results::noise::{self, Noise};
 use results::schema::{Controls, Outcome};
 use results::stats::Location;
 use workloads::Kind;
@@ -21,6 +22,7 @@ use crate::contestants::{Gate as Conformance, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
 use crate::machine;
 use crate::matrix::{Cell, of_kind};
+use crate::noise::Reading;
 use crate::params::Overrides;
 use crate::paths::Paths;
 use crate::progress::Progress;
@@ -131,6 +133,7 @@ struct Tally {
     void: BTreeMap<String, String>,
     skipped: BTreeMap<String, String>,
     controls: Vec<Location>,
+    noises: Vec<Noise>,
 }
 
 impl Run<'_> {
@@ -154,7 +157,8 @@ impl Run<'_> {
                 step.cells.iter().for_each(|_| progress.skip());
                 continue;
             }
-            let finished = match &step.how {
+            let before = Reading::now();
+            let mut finished = match &step.how {
                 How::Alone(task) => {
                     progress.begin(&step.cells[0].to_string());
                     vec![self.launcher.run(&step.cells[0], &self.overrides, task)]
@@ -165,6 +169,11 @@ impl Run<'_> {
                     self.launcher.run_together(&step.cells, &self.overrides, timing, seed)
                 }
             };
+            // Where the system does not say how noisy it was, nothing is said of it.
+            if let (Ok(before), Ok(now)) = (before, Reading::now()) {
+                let noise = now.since(&before, 0);
+                finished.iter_mut().for_each(|finished| finished.outcome.beside(noise));
+            }
             for (cell, finished) in step.cells.iter().zip(finished) {
                 if finished.interrupted {
                     interrupt.note();
@@ -249,7 +258,7 @@ impl Run<'_> {
     }
 
     fn sum_up(&self, cells: usize, elapsed: &str, interrupted: bool) {
-        let Tally { measured, failed, void, skipped, controls } = &self.tally;
+        let Tally { measured, failed, void, skipped, controls, noises } = &self.tally;
         let done = if interrupted { "interrupted" } else { "done" };
         let verb = if self.args.mode() == Mode::Measure { "measured" } else { "run" };
         let (kind, cells) = (kind_name(self.kind), format::count(cells, "cell"));
@@ -257,6 +266,11 @@ impl Run<'_> {
         if let Some(Controls { words, doubtful }) = Controls::of(controls) {
             let doubt = if doubtful { "; differences of this run are doubtful" } else { "" };
             say!("  A/A: {words}{doubt}");
+        }
+        if let Some((words, busy)) = noise::sum_up(noises) {
+            let advice =
+                if busy { "; the machine was busy: rely on ratios rather than times" } else { "" };
+            say!("  noise: {words}{advice}");
         }
         for (list, what) in [(skipped, "skipped"), (void, "void"), (failed, "FAILED")] {
             list.iter().for_each(|(id, reason)| say!("  {what} {id}: {reason}"));
@@ -277,6 +291,7 @@ impl Tally {
             Outcome::Measured(measurement) => {
                 self.measured += 1;
                 self.controls.extend(measurement.control());
+                self.noises.extend(measurement.noise);
             }
             Outcome::Failed { reason } => drop(self.failed.insert(cell.id(), reason.clone())),
             Outcome::Void { reason } => drop(self.void.insert(cell.id(), reason.clone())),

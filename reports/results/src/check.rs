@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::noise::Noise;
 use crate::schema::{Measurement, Outcome, Record};
 use crate::text::{MAX_TEXT_BYTES, is_invisible};
 
@@ -175,6 +176,11 @@ fn figures(m: &Measurement, workers: usize) -> Result<(), Unfit> {
         number(|| "bytes per operation".to_owned(), bytes, 0.0, MAX_AMOUNT)?;
     }
     number(|| "operations per iteration".to_owned(), m.operations_per_iteration, 0.0, MAX_AMOUNT)?;
+    if let Some(Noise { steal, others, waiting }) = m.noise {
+        number(|| "share of steal time".to_owned(), steal, 0.0, 1.0)?;
+        number(|| "share of other processes".to_owned(), others, 0.0, 1.0)?;
+        number(|| "threads that waited".to_owned(), waiting, 0.0, MAX_AMOUNT)?;
+    }
     named(&m.figures)
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::median;
+
 /// How the machine's processor time was spent meanwhile, as shares of the whole (0 to 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
@@ -15,7 +17,58 @@ pub struct Noise {
     pub waiting: f64,
 }
 
+impl Noise {
+    /// More of the machine's time than this that others took makes times, if not ratios, suffer.
+    pub const BUSY: f64 = 0.1;
+
+    /// The worse of the two in each respect.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        Self {
+            steal: self.steal.max(other.steal),
+            others: self.others.max(other.others),
+            waiting: self.waiting.max(other.waiting),
+        }
+    }
+}
+
+/// What the `noises` of a run amount to, in words, and whether the machine was busy; nothing
+/// without any.
+pub fn sum_up(noises: &[Noise]) -> Option<(String, bool)> {
+    let spread = |of: fn(&Noise) -> f64| {
+        let values: Vec<f64> = noises.iter().map(of).collect();
+        Some((median(&values)?, values.into_iter().fold(0.0, f64::max)))
+    };
+    let (steal, worst_steal) = spread(|noise| noise.steal)?;
+    let (others, worst_others) = spread(|noise| noise.others)?;
+    let words = format!(
+        "steal {} of the machine's time in the middle and {} at most, other processes {} and {}",
+        percent(steal),
+        percent(worst_steal),
+        percent(others),
+        percent(worst_others),
+    );
+    Some((words, steal + others > Noise::BUSY))
+}
+
 /// `2.5 %`
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_summed_up_by_its_middle_and_its_worst() {
+        let noise = |steal, others| Noise { steal, others, waiting: 0.0 };
+        assert_eq!(sum_up(&[]), None);
+        let quiet = [noise(0.0, 0.01), noise(0.01, 0.02), noise(0.3, 0.5)];
+        let said = "steal 1.0 % of the machine's time in the middle and 30.0 % at most, other \
+                    processes 2.0 % and 50.0 %";
+        assert_eq!(sum_up(&quiet), Some((said.to_owned(), false)));
+        assert!(sum_up(&[noise(0.06, 0.06)]).is_some_and(|(_, busy)| busy));
+        assert_eq!(noise(0.1, 0.2).worse(noise(0.0, 0.3)), noise(0.1, 0.3));
+    }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::format;
+use crate::noise::Noise;
 use crate::noise::percent;
 use crate::stats::{self, Location, between_processes, median};
 use crate::text::visible;
@@ -124,6 +125,7 @@ pub struct RuntimeInfo {
 /// What came of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are measured")]
 pub enum Outcome {
     /// It was measured and its results verified.
     Measured(Measurement),
@@ -162,6 +164,13 @@ impl Outcome {
             Self::Failed { reason } => Self::Failed { reason: visible(&reason) },
             Self::Void { reason } => Self::Void { reason: visible(&reason) },
             Self::Skipped { reason } => Self::Skipped { reason: visible(&reason) },
+        }
+    }
+
+    /// Notes what else went on in the machine, if there are figures.
+    pub fn beside(&mut self, noise: Noise) {
+        if let Self::Measured(measurement) = self {
+            measurement.noise = Some(noise);
         }
     }
 
@@ -223,6 +232,10 @@ pub struct Measurement {
     /// there was one: what the two are apart is no difference. Empty elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub control_ns: Vec<f64>,
+    /// What else went on in the machine meanwhile, the worst of the cell's rounds; absent where
+    /// nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Memory cells: bytes per operation, one entry per round. Finite, as the samples.
     pub bytes_per_operation: Vec<f64>,
     /// Operations (the workload's unit) per iteration.

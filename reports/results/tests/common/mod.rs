@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use results::noise::Noise;
 use results::schema::{
     Kind, Machine, Measurement, Outcome, Record, Run, RuntimeInfo, VERSION, WorkloadInfo,
 };
@@ -12,6 +13,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
     (1..=1_000).for_each(|i| histogram.record(i * i).expect("auto-resizing"));
     let latency = results::histogram::encode(&histogram).expect("small counts encode");
     let measurement = Measurement {
+        noise: Some(Noise { steal: 0.01, others: 0.02, waiting: 0.0 }),
         control_ns: vec![1.0 / 7.0, 2.5],
         bytes_per_operation: vec![130.048, 1.0 / 3.0],
         samples_ns: vec![0.1 + 0.2, 1.0 / 3.0 * 1e9, f64::MIN_POSITIVE, 123_456_789.123_456_78],

@@ -1,4 +1,4 @@
-//! What else went on in the machine during a round, and which rounds do not count for it.
+//! What else went on in the machine during a measurement, and which do not count for it.
 
 use std::fs;
 use std::io;
