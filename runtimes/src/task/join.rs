@@ -50,7 +50,8 @@ impl<T> JoinHandle<T> {
         Self { task: None, taken: false, output: PhantomData }
     }
 
-    /// Asks that the task be dropped at its next suspension; see [`Join::abort`].
+    /// Asks that the task be dropped at its next suspension; see
+    /// [`Join::abort`](crate::Join::abort).
     pub fn abort(&self) {
         if let Some(task) = self.task {
             // SAFETY: the handle keeps the task alive. If the engine has closed, the task is

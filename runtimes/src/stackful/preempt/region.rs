@@ -13,7 +13,8 @@ use super::slot::{self, Slot};
 ///
 /// # Safety
 /// Other tasks of the same worker run, on the same thread, between any two instructions of `f` and
-/// of what it calls, apart from what is behind a [`NoPreempt`]. So, outside of one, `f` must not
+/// of what it calls, apart from what is behind a [`NoPreempt`](super::NoPreempt). So, outside of
+/// one, `f` must not
 ///
 /// - **hold a lock**, of any kind, that another task of this worker may want: its thread would wait
 ///   for itself. This is `std::sync::Mutex`, `RwLock`, `Once`, `OnceLock`, `LazyLock`, channels and
