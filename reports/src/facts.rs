@@ -7,7 +7,7 @@ use crate::moment::moment;
 use crate::summary::run_letter;
 use results::format;
 use results::noise;
-use results::schema::{Controls, Machine, Run};
+use results::schema::{Controls, Machine, Measurement, Run};
 
 /// The facts at the head of the page.
 #[derive(Debug, Serialize)]
@@ -59,17 +59,16 @@ pub(crate) fn facts(matrix: &Matrix<'_>) -> Option<Facts> {
         list.push(("Revision", revision.clone()));
     }
     let mut warnings = warnings(&matrix.runs);
-    let controls: Vec<_> = matrix.rows.iter().flat_map(|row| row.good()).collect();
-    let controls: Vec<_> =
-        controls.iter().filter_map(|(_, good)| good.measurement.control()).collect();
+    let measured =
+        || matrix.rows.iter().flat_map(|row| row.good().map(|(_, good)| good.measurement));
+    let controls: Vec<_> = measured().filter_map(Measurement::control).collect();
     if let Some(Controls { words, doubtful }) = Controls::of(&controls) {
         list.push(("A/A", words.clone()));
         if doubtful {
             warnings.push(format!("Differences here are doubtful. A/A, {words}."));
         }
     }
-    let noises: Vec<_> = matrix.rows.iter().flat_map(|row| row.good()).collect();
-    let noises: Vec<_> = noises.iter().filter_map(|(_, good)| good.measurement.noise).collect();
+    let noises: Vec<_> = measured().filter_map(|measurement| measurement.noise).collect();
     if let Some((words, busy)) = noise::sum_up(&noises) {
         list.push(("Noise", words));
         if busy {

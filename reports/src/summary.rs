@@ -102,16 +102,18 @@ fn costs(matrix: &Matrix<'_>, ids: &[String], kind: Kind) -> (Vec<Line>, Vec<Rat
     for (row, id) in rows {
         let ranked = row.by_cost();
         let mut values: Vec<Option<Value>> = matrix.columns.iter().map(|_| None).collect();
-        for (column, _, cost) in &ranked {
-            let (_, _, best) = &ranked[0];
-            values[*column] = Some(Value {
-                amount: cost.spread.median,
-                ratio: cost.ratio(best),
-                clear: best.differs(cost),
-                firm: true,
-            });
+        if let Some((_, _, best)) = ranked.first() {
+            for (column, _, cost) in &ranked {
+                values[*column] = Some(Value {
+                    amount: cost.spread.median,
+                    ratio: cost.ratio(best),
+                    clear: best.differs(cost),
+                    firm: true,
+                });
+            }
         }
-        ratios.push((row.workload.name.clone(), to_best(&values)));
+        let to_best = values.iter().map(|value| value.as_ref().map(|v| v.ratio)).collect();
+        ratios.push((row.workload.name.clone(), to_best));
         lines.push(line(matrix, row, id, None, &values));
     }
     (lines, ratios)
@@ -158,10 +160,6 @@ fn by_column<'a>(
     values
 }
 
-fn to_best(values: &[Option<Value>]) -> Vec<Option<f64>> {
-    values.iter().map(|value| value.as_ref().map(|v| v.ratio)).collect()
-}
-
 fn line(
     matrix: &Matrix<'_>,
     row: &Row<'_>,
@@ -169,7 +167,6 @@ fn line(
     what: Option<&'static str>,
     values: &[Option<Value>],
 ) -> Line {
-    let ratios = to_best(values);
     let cells = row.cells.iter().enumerate().map(|(column, stored)| {
         let Some(stored) = stored else {
             return Cell {
@@ -180,8 +177,8 @@ fn line(
             };
         };
         let run = (matrix.runs.len() > 1).then(|| run_letter(stored.run));
-        match (&stored.state, &values[column], ratios[column]) {
-            (State::Bad { kind, reason }, ..) => {
+        match (&stored.state, &values[column]) {
+            (State::Bad { kind, reason }, _) => {
                 let class = if kind.is_grave() { "bad failed" } else { "bad" };
                 let title = format!("{}: {}: {reason}", matrix.columns[column].name, kind.word());
                 Cell {
@@ -192,7 +189,8 @@ fn line(
                     ..Cell::default()
                 }
             }
-            (State::Good(_), Some(value), Some(ratio)) => {
+            (State::Good(_), Some(value)) => {
+                let ratio = value.ratio;
                 let shade = SHADES.iter().position(|limit| ratio <= *limit).unwrap_or(SHADES.len());
                 let (best, amount) = (ratio == 1.0, row.quantity().show(value.amount));
                 let near = (TIE_RATIO.recip()..=TIE_RATIO).contains(&ratio);
@@ -208,7 +206,7 @@ fn line(
                 let title = format!("{name}: {amount}, {} times the best", format::ratio(ratio));
                 Cell { class, text: format::ratio(ratio), amount, mark, run, title }
             }
-            (State::Good(_), ..) => {
+            (State::Good(_), None) => {
                 let title = "no such distribution in this cell".to_owned();
                 Cell {
                     class: "none".to_owned(),

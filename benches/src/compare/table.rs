@@ -13,7 +13,7 @@ use super::sheet::{Row, Run, Sheet};
 use super::verdict::{Design, Verdict, word};
 use crate::noise::{Noise, percent};
 use results::percentile::TAIL;
-use results::stats::{geometric_mean, median};
+use results::stats::{geometric_mean, middle_and_most};
 
 const HEADING: Style = Style::new().bold();
 const FASTER: Style = AnsiColor::Green.on_default().bold();
@@ -244,8 +244,7 @@ fn mean(Ratios { cells, ratios, verdicts }: &Ratios) -> String {
 
 fn noise(text: &mut String, sheets: &[Sheet]) {
     let blocks: Vec<_> = sheets.iter().flat_map(|sheet| &sheet.blocks).collect();
-    let spread =
-        |values: Vec<f64>| (median(&values).unwrap_or(0.0), values.into_iter().fold(0.0, f64::max));
+    let spread = |values: Vec<f64>| middle_and_most(&values).unwrap_or_default();
     let (steal, worst_steal) = spread(blocks.iter().map(|block| block.noise.steal).collect());
     let (others, worst_others) = spread(blocks.iter().map(|block| block.noise.others).collect());
     let (waiting, worst_waiting) = spread(blocks.iter().map(|block| block.noise.waiting).collect());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::median;
+use crate::stats::middle_and_most;
 
 /// How the machine's processor time was spent meanwhile, as shares of the whole (0 to 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,10 +35,8 @@ impl Noise {
 /// What the `noises` of a run amount to, in words, and whether the machine was busy; nothing
 /// without any.
 pub fn sum_up(noises: &[Noise]) -> Option<(String, bool)> {
-    let spread = |of: fn(&Noise) -> f64| {
-        let values: Vec<f64> = noises.iter().map(of).collect();
-        Some((median(&values)?, values.into_iter().fold(0.0, f64::max)))
-    };
+    let spread =
+        |of: fn(&Noise) -> f64| middle_and_most(&noises.iter().map(of).collect::<Vec<_>>());
     let (steal, worst_steal) = spread(|noise| noise.steal)?;
     let (others, worst_others) = spread(|noise| noise.others)?;
     let words = format!(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::format;
 use crate::noise::Noise;
 use crate::noise::percent;
-use crate::stats::{self, Location, between_processes, median};
+use crate::stats::{self, Location, between_processes, middle_and_most};
 use crate::text::visible;
 
 /// The version that this build writes, and the only one that it reads.
@@ -207,7 +207,7 @@ impl Controls {
     pub fn of(controls: &[Location]) -> Option<Self> {
         let apart: Vec<f64> =
             controls.iter().map(|control| control.middle.abs().exp() - 1.0).collect();
-        let (middle, most) = (median(&apart)?, apart.iter().copied().fold(0.0, f64::max));
+        let (middle, most) = middle_and_most(&apart)?;
         let between = between_processes(controls);
         let clear = |control: &&Location| control.of_programs(between).is_clear(controls.len());
         let differing = controls.iter().filter(clear).count();
@@ -290,5 +290,8 @@ mod tests {
         assert_eq!((words.as_str(), doubtful), (said, false));
         assert!(of(47, 3).expect("fifty").doubtful);
         assert!(!of(2, 1).expect("three").doubtful, "one of a few is chance");
+        // Where half of them are far apart, nothing of this run is taken for a difference.
+        let Controls { words, doubtful } = of(2, 2).expect("four");
+        assert!(words.ends_with("0 clearly different") && !doubtful, "{words}");
     }
 }

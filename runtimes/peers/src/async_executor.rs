@@ -1,8 +1,9 @@
 //! async-executor's `Executor` on worker threads.
 //!
 //! Its documentation runs it so: N threads in `block_on(executor.run(shutdown))`, the main future
-//! beside them in a `block_on` of its own; smol's does both with async-io's. This is the form that keeps what the outer trait promises:
-//! every task ends with its runtime. The crate's faster form is `async_static`.
+//! beside them in a `block_on` of its own; smol does both with async-io's. This is the form that
+//! keeps what the outer trait promises: every task ends with its runtime. The crate's faster form
+//! is `async_static`.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,7 +4,6 @@
 //! nothing to run. A task waits there until our reactor has something, and takes a turn of it.
 
 use std::future::pending;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use async_io::Async;
@@ -19,35 +18,24 @@ pub(super) fn start(threads: usize) -> Result<(Driver, Host), StartError> {
     let (driver, guest) = Driver::guest()?;
     // Last, and with room for what comes after: async-io's reactor stays for good.
     async_net::start_reactor(threads)?;
-    // Registering is all that can fail: an epoll descriptor needs not be made non-blocking.
-    let place = Async::new_nonblocking(GuestFd(guest));
+    // Registering is all that can fail: an epoll descriptor need not be made non-blocking.
+    let place = Async::new_nonblocking(guest);
     let place = place.map_err(|source| StartError::Os { what: "place in async-io", source })?;
     Ok((driver, Host(Arc::new(place))))
 }
 
 /// What turns the reactor, for as long as somebody polls [`serve`](Self::serve).
 #[derive(Clone, Debug)]
-pub(super) struct Host(Arc<Async<GuestFd>>);
+pub(super) struct Host(Arc<Async<Arc<Guest>>>);
 
 impl Host {
     /// Takes a turn whenever there is something. Never ready.
     pub(super) async fn serve<T>(self) -> T {
         let Self(place) = self;
-        // A turn fails once the reactor has shut down, and the wait once async-io has.
-        while place.get_ref().0.turn().is_ok() && place.readable().await.is_ok() {}
-        // What has to be forgotten before a turn (see `Guest`) is so: async-io waits for the level,
-        // of which it is told once for each wait.
-        drop(place);
+        // What a turn's caller has to forget before it (see `Guest`) is forgotten: async-io waits for
+        // the level, and is told of it once for each wait. A turn fails once the reactor has shut
+        // down, and the wait once async-io has.
+        while place.get_ref().turn().is_ok() && place.readable().await.is_ok() {}
         pending().await
-    }
-}
-
-/// A descriptor that async-io takes.
-#[derive(Debug)]
-struct GuestFd(Arc<Guest>);
-
-impl AsFd for GuestFd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! Atomics and threads are the standard library's, or loom's when the protocols are model-checked.
 //! `mutex` and `futex` are made of them, `barrier` is the asymmetric fence, `gate` is what a
-//! shutdown closes; `no_preempt` and
-//! `unsuspended` are what keeps a coroutine running that has something of its thread's in its
-//! hands, and `panics` is what becomes of panics that have nobody to go to.
+//! shutdown closes. `no_preempt` and `unsuspended` keep a coroutine running that has something of
+//! its thread's in its hands, and `panics` is what becomes of panics that have nobody to go to.
 
 pub(crate) mod barrier;
 #[cfg(all(test, stampede_loom))]

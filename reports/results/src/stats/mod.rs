@@ -9,7 +9,7 @@ mod tail;
 mod trials;
 
 pub use location::{Interval, Location};
-pub use order::{Spread, median};
+pub use order::{Spread, median, middle_and_most};
 pub use paired::{between_processes, paired, unpaired};
 pub use sequential::{Design, ERROR, LEAST_ROUNDS, Verdict};
 pub use tail::{SAMPLES_BEYOND, Tail, supported};

@@ -7,6 +7,11 @@ pub fn median(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| median_of(&mut values.to_vec()))
 }
 
+/// The middle value and the greatest. `None` for no values.
+pub fn middle_and_most(values: &[f64]) -> Option<(f64, f64)> {
+    Some((median(values)?, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)))
+}
+
 /// The median of values, at least one, that may be reordered.
 pub(super) fn median_of(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
@@ -86,6 +91,8 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), Some(2.5));
         assert_eq!(median(&[7.0]), Some(7.0));
         assert_eq!(median(&[]), None);
+        assert_eq!(middle_and_most(&[3.0, 1.0, 7.0]), Some((3.0, 7.0)));
+        assert_eq!(middle_and_most(&[]), None);
     }
 
     #[test]
