@@ -95,7 +95,7 @@ impl Identity {
     }
 }
 
-/// DefaultRuntimes 22 of `/proc/PID/stat`, counted after the name, which may hold spaces.
+/// Field 22 of `/proc/PID/stat`, counted after the name, which may hold spaces.
 fn start_ticks(stat: &str) -> Option<&str> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)
 }

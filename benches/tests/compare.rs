@@ -157,6 +157,24 @@ fn the_same_runtime_twice_is_accepted_and_told_apart_by_its_label() {
 }
 
 #[test]
+fn a_verdict_is_held_against_other_builds() {
+    let (output, json) = tiny(&["local", "work-stealing"], &["--rounds=5", "--builds=fat,plain"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let entries = json.as_array().expect("an array");
+    let of = |field: &str| entries.iter().map(|entry| entry[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("build"), ["fat", "fat", "plain", "plain"]);
+    assert_eq!(of("runtime"), ["local", "work-stealing", "local", "work-stealing"]);
+    assert_eq!(of("holds")[0], Value::Null);
+    assert_eq!(of("holds")[1], of("holds")[3]);
+    let text = stdout(&output);
+    for expected in ["Verdicts in all builds, to local", "work-stealing@plain", "to local@plain"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let complaint = refused(&["local", "work-stealing", "--builds=fat,quick"]);
+    assert!(complaint.contains("quick") && complaint.contains("mimalloc"), "{complaint}");
+}
+
+#[test]
 fn latency_workloads_are_compared_by_their_tail() {
     let output = compare(&[
         "local",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use results::output::Output;
 use results::stats::LEAST_ROUNDS;
 
@@ -20,7 +21,7 @@ use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
 use crate::contestants::names::NamePattern;
-use crate::contestants::{Gate as Conformance, Program, Roster, Workspace, wanted};
+use crate::contestants::{Build, Gate as Conformance, Program, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
 use crate::noise::{Gate, percent};
 use crate::params::Overrides;
@@ -52,6 +53,10 @@ How it is judged:
   of 5 % at most, all looks and comparisons together. Of fewer than 5 rounds nothing is said.
   A round with too much noise does not count and is made up for, up to a limit.
 
+  With --builds everybody is measured in each of these builds, in the same rounds, and compared with
+  the first one in the same build; the first one itself is compared with its main build. A verdict
+  is robust when it is the same in all builds; otherwise it depends on the build.
+
   Throughput workloads are compared by time per operation, latency workloads by their 99th
   percentile, memory workloads by bytes per operation (less is smaller, not faster; one iteration a
   process). Without --workload the throughput workloads are meant; means are never taken over two
@@ -64,6 +69,7 @@ Examples:
   cargo stampede compare work-stealing work-stealing       the same twice: must come out as a tie
   cargo stampede compare local tokio-ct --workload ring --band 1%      differences from 1 % count
   cargo stampede compare local futures-local --json out.json
+  cargo stampede compare local tokio-ct --builds fat,thin,plain      is it the policy or the build?
 
 Exit code: 0 when everything was measured, 1 when a cell failed or none of its rounds counts, 2 when
 nothing could be run, 130 after Ctrl-C and 143 after SIGTERM, which keep and show what was measured
@@ -88,6 +94,12 @@ pub(super) struct Compare {
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Vec<u16>,
+
+    /// Measure everybody in several builds, the first of which is the main one, and say which
+    /// verdicts hold in all of them
+    #[arg(long, value_name = "BUILD,…", value_delimiter = ',', long_help = builds_help())]
+    #[arg(value_parser = builds())]
+    builds: Vec<Build>,
 
     /// Time runtimes that do not conform as well
     #[arg(long)]
@@ -141,6 +153,20 @@ pub(super) struct Compare {
     deadline: Duration,
 }
 
+/// The builds by name.
+fn builds() -> impl TypedValueParser<Value = Build> {
+    let names = PossibleValuesParser::new(Build::ALL.map(|build| build.name));
+    names.map(|name| Build::named(&name).unwrap_or(Build::FAT))
+}
+
+fn builds_help() -> String {
+    let builds = Build::ALL.map(|build| format!("\n- {}: {}", build.name, build.summary)).concat();
+    format!(
+        "Measure everybody in several builds, the first of which is the main one, and say which \
+         verdicts hold in all of them:{builds}"
+    )
+}
+
 /// A percentage as a share of 1.
 fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim_end();
@@ -177,8 +203,9 @@ impl Compare {
         let programs = wanted::named(&workspace, &self.runtimes)?;
         plan::choose(self.workload.as_ref())?;
         let file = self.json.as_deref().map(Output::prepare).transpose()?;
-        let roster = self.roster(&workspace, &programs)?;
-        let plan = Plan::new(&roster, &self.runtimes, self.workload.as_ref(), &self.counts())?;
+        let rosters = self.rosters(&workspace, &programs)?;
+        let entered: Vec<_> = rosters.iter().map(|(build, roster)| (*build, roster)).collect();
+        let plan = Plan::new(&entered, &self.runtimes, self.workload.as_ref(), &self.counts())?;
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
         let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(self.deadline) };
         announce(&plan, &options);
@@ -207,9 +234,36 @@ impl Compare {
         })
     }
 
-    /// Those who were named, as far as they may be timed.
-    fn roster(&self, workspace: &Workspace, programs: &[&Program]) -> Result<Roster> {
-        let mut roster = Roster::build(workspace, programs)?;
+    /// Those who were named, as far as they may be timed, in each build that was asked for.
+    fn rosters(
+        &self,
+        workspace: &Workspace,
+        programs: &[&Program],
+    ) -> Result<Vec<(Option<Build>, Roster)>> {
+        let main = self.builds.first().copied();
+        let mut rosters = vec![(main, self.main_roster(workspace, programs, main)?)];
+        // Who has been refused need not be built again. The others' promises are the source's, not
+        // the build's: they are kept or broken in every build alike.
+        let lost = rosters[0].1.lost();
+        let going: Vec<_> =
+            programs.iter().copied().filter(|program| !lost.contains_key(&program.name)).collect();
+        let mut seen = Vec::from_iter(main);
+        for &build in &self.builds {
+            if !seen.contains(&build) {
+                seen.push(build);
+                rosters.push((Some(build), Roster::build_as(workspace, build, &going)?));
+            }
+        }
+        Ok(rosters)
+    }
+
+    fn main_roster(
+        &self,
+        workspace: &Workspace,
+        programs: &[&Program],
+        build: Option<Build>,
+    ) -> Result<Roster> {
+        let mut roster = Roster::build_as(workspace, build.unwrap_or(Build::FAT), programs)?;
         let meant = |name: &&str| self.runtimes.iter().any(|pattern| pattern.matches(name));
         let names: Vec<_> = roster.names().into_iter().filter(meant).map(str::to_owned).collect();
         Conformance::new(&workspace.stampede_dir()).admit(

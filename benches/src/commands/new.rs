@@ -217,6 +217,7 @@ mod tests {
         let program = |name: &str| Program {
             name: name.to_owned(),
             package: "schedulers".to_owned(),
+            features: Vec::new(),
             source: root.join(format!("runtimes/peers/src/bin/{name}.rs")),
             ours: false,
         };

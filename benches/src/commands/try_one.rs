@@ -231,7 +231,7 @@ impl Try {
             None => Some(&few),
             chosen => chosen.as_ref(),
         };
-        let plan = Plan::new(roster, &patterns, workload, &self.counts(newcomer))?;
+        let plan = Plan::new(&[(None, roster)], &patterns, workload, &self.counts(newcomer))?;
         let options = Options {
             rounds: match self.rounds {
                 Some(rounds) => Rounds::Fixed(usize::from(rounds)),

@@ -6,8 +6,10 @@ use results::stats::Interval;
 use serde::Serialize;
 use workloads::Kind;
 
+use super::builds::{self, Holds};
 use super::sheet::{Run, Sheet};
 use super::verdict::{Verdict, word};
+use crate::contestants::Build;
 use crate::noise::Noise;
 
 /// One runtime on one workload with one worker count.
@@ -17,6 +19,8 @@ pub struct Entry<'a> {
     pub workload: &'a str,
     /// The runtime's name, `NAME#2` where it was named before.
     pub runtime: &'a str,
+    /// How it was built.
+    pub build: &'a str,
     /// Threads that ran tasks.
     pub workers: usize,
     /// What the median is of: `ns per operation`, `p99 latency in ns`, or `bytes per operation`.
@@ -25,7 +29,8 @@ pub struct Entry<'a> {
     pub median_ns: Option<f64>,
     /// The same for memory; none for times.
     pub median_bytes: Option<f64>,
-    /// Its time or memory over that of the first named; 1 for that one itself.
+    /// Its time or memory over that of the first named in the same build; 1 for the first of all.
+    /// Of the first named in another build: over itself in the main one.
     pub ratio: Option<f64>,
     /// The lower end of the ratio's interval; of one round there is none.
     pub ratio_low: Option<f64>,
@@ -34,6 +39,9 @@ pub struct Entry<'a> {
     /// How it compares with the first named, which is `first`: `faster`, `slower`, for memory
     /// `smaller`, `larger`; `tie`, `undecided`.
     pub verdict: &'a str,
+    /// Where builds are compared: `robust` where the verdict is the same in all of them, `depends on
+    /// the build`, or `undecided`.
+    pub holds: Option<&'static str>,
     /// The rounds that count: for all but the first named, those in which both do.
     pub rounds: usize,
     /// Whether it is the one that the others are compared with.
@@ -113,7 +121,7 @@ pub fn entries<'a>(sheets: &'a [Sheet], doubt: Option<&'a str>, seed: u64) -> Ve
 }
 
 fn entry<'a>(sheet: &'a Sheet, column: usize, doubt: Option<&'a str>, seed: u64) -> Entry<'a> {
-    let row = &sheet.rows()[column];
+    let (row, this) = (&sheet.rows()[column], &sheet.endpoint.columns[column]);
     let reference = column == 0;
     let kind = sheet.endpoint.workload.kind;
     let (median_ns, median_bytes) = by_unit(kind, row.median);
@@ -127,7 +135,8 @@ fn entry<'a>(sheet: &'a Sheet, column: usize, doubt: Option<&'a str>, seed: u64)
         |end: fn(Interval) -> f64| itself.or(row.comparison.and_then(|c| c.interval).map(end));
     Entry {
         workload: sheet.endpoint.workload.name,
-        runtime: &sheet.endpoint.columns[column].label,
+        runtime: &this.name,
+        build: this.build.unwrap_or(Build::FAT).name,
         workers: sheet.endpoint.workers,
         measure: measure(kind),
         median_ns,
@@ -136,6 +145,7 @@ fn entry<'a>(sheet: &'a Sheet, column: usize, doubt: Option<&'a str>, seed: u64)
         ratio_low: end(|interval| interval.low),
         ratio_high: end(|interval| interval.high),
         verdict,
+        holds: builds::holds(sheet, column).map(Holds::word),
         rounds: row.rounds,
         reference,
         reason: row.reason.as_deref(),

@@ -6,19 +6,30 @@ use results::format;
 use workloads::Kind;
 
 use crate::contestants::names::{NameError, NamePattern};
-use crate::contestants::{Contestant, Roster};
+use crate::contestants::{Build, Contestant, Roster};
 use crate::matrix::Cell;
 
 /// A runtime as it was named on the command line.
 #[derive(Clone, Debug)]
 pub struct Contender {
-    /// What tables call it: its name, and `NAME#2` where it was named before.
+    /// Its name, and `NAME#2` where it was named before.
+    pub name: String,
+    /// What tables call it: the same, and `NAME@BUILD` where builds are compared.
     pub label: String,
+    /// How it was built, where builds are compared.
+    pub build: Option<Build>,
     /// Which runtime it is.
     pub runtime: Arc<Contestant>,
     /// Whether it is the first one again, which nobody named: the control. What comes of it tells
     /// how far everything else can be trusted.
     pub control: bool,
+}
+
+impl Contender {
+    /// Whether it is the same program as `first`, so that any difference is a mistake.
+    pub fn is_again(&self, first: &Self) -> bool {
+        self.runtime.name() == first.runtime.name() && self.build == first.build
+    }
 }
 
 /// One workload with one worker count, on every contender that accepts the count.
@@ -36,6 +47,14 @@ impl Endpoint {
     /// In words: `ping_pong, 2 workers`.
     pub fn title(&self) -> String {
         format!("{}, {}", self.workload.name, format::count(self.workers, "worker"))
+    }
+
+    /// The column that a column is compared with: the first of its build, and the first of all for
+    /// the first of another build.
+    pub fn reference(&self, column: usize) -> usize {
+        let this = &self.columns[column];
+        let first = self.columns.iter().position(|other| other.build == this.build);
+        first.filter(|&first| first != column && !this.control).unwrap_or(0)
     }
 
     /// The cell of the matrix that a column runs.
@@ -87,21 +106,32 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// The plan of `names` among `roster`, on the workloads that `pattern` matches, without one on
+    /// The plan of `names` among those of `entered`, who are in one build or, if builds are to be
+    /// compared, in several, the main one first; on the workloads that `pattern` matches, without one on
     /// all throughput workloads, with each of `counts` workers. A pattern stands for everybody whom
     /// it matches, a name for itself, as often as it is given.
     ///
     /// # Errors
     /// [`PlanError`], which names what does not exist and what does.
     pub fn new(
-        roster: &Roster,
+        entered: &[(Option<Build>, &Roster)],
         names: &[NamePattern],
         pattern: Option<&NamePattern>,
         counts: &[usize],
     ) -> Result<Self, PlanError> {
-        let contenders = contenders(roster, names)?;
+        let (mut contenders, mut absent) = (Vec::new(), Vec::new());
+        let named = match entered.first() {
+            Some((_, main)) => contenders_among(main, names)?,
+            None => return Err(PlanError::Alone("nobody".to_owned())),
+        };
+        for (build, roster) in entered {
+            contenders.extend(in_build(&named, *build, roster, &mut absent));
+        }
+        if let [alone] = &contenders[..] {
+            return Err(PlanError::Alone(alone.label.clone()));
+        }
         let workloads = choose(pattern)?;
-        let (mut endpoints, mut absent) = (Vec::new(), Vec::new());
+        let mut endpoints = Vec::new();
         for workload in workloads {
             for &workers in counts {
                 let accepts = |contender: &&Contender| contender.runtime.takes(workers);
@@ -113,7 +143,7 @@ impl Plan {
             }
         }
         for &count in counts {
-            let missing = contenders.iter().filter(|contender| !contender.runtime.takes(count));
+            let missing = named.iter().filter(|contender| !contender.runtime.takes(count));
             absent.extend(missing.map(|e| {
                 format!("{} cannot run with {}", e.label, format::count(count, "worker"))
             }));
@@ -136,8 +166,7 @@ impl Plan {
 /// about the machine.
 fn control(columns: &[Contender], kind: Kind) -> Option<Contender> {
     let first = &columns[0];
-    let named_again =
-        columns[1..].iter().any(|column| column.runtime.name() == first.runtime.name());
+    let named_again = columns[1..].iter().any(|column| column.is_again(first));
     (kind != Kind::Memory && !named_again).then(|| Contender {
         label: format!("{} again", first.label),
         control: true,
@@ -145,7 +174,10 @@ fn control(columns: &[Contender], kind: Kind) -> Option<Contender> {
     })
 }
 
-fn contenders(roster: &Roster, patterns: &[NamePattern]) -> Result<Vec<Contender>, PlanError> {
+fn contenders_among(
+    roster: &Roster,
+    patterns: &[NamePattern],
+) -> Result<Vec<Contender>, PlanError> {
     let known = roster.names();
     let mut contenders: Vec<Contender> = Vec::with_capacity(patterns.len());
     for pattern in patterns {
@@ -159,14 +191,43 @@ fn contenders(roster: &Roster, patterns: &[NamePattern]) -> Result<Vec<Contender
             }
             let label =
                 if before == 0 { name.to_owned() } else { format!("{name}#{}", before + 1) };
-            contenders.push(Contender { label, runtime, control: false });
+            contenders.push(Contender {
+                name: label.clone(),
+                label,
+                build: None,
+                runtime,
+                control: false,
+            });
         }
     }
     match &contenders[..] {
         [] => Err(PlanError::Alone("nobody".to_owned())),
-        [alone] => Err(PlanError::Alone(alone.label.clone())),
         _ => Ok(contenders),
     }
+}
+
+/// Those `named`, as `roster` has them in `build`. Without the first there is nothing to compare
+/// the others with.
+fn in_build(
+    named: &[Contender],
+    build: Option<Build>,
+    roster: &Roster,
+    absent: &mut Vec<String>,
+) -> Vec<Contender> {
+    let Some(build) = build else { return named.to_vec() };
+    let mut there = Vec::with_capacity(named.len());
+    for (place, contender) in named.iter().enumerate() {
+        let label = format!("{}@{}", contender.name, build.name);
+        let Some(runtime) = roster.get(contender.runtime.name()).cloned() else {
+            absent.push(format!("there is no {label}"));
+            if place == 0 {
+                break;
+            }
+            continue;
+        };
+        there.push(Contender { label, runtime, build: Some(build), ..contender.clone() });
+    }
+    there
 }
 
 /// The workloads that `pattern` names; all throughput workloads without one.
@@ -205,7 +266,17 @@ pub(super) mod tests {
     ) -> Result<Plan, PlanError> {
         let parse = |text: &str| text.parse::<NamePattern>().expect("a pattern");
         let names: Vec<_> = names.iter().map(|&name| parse(name)).collect();
-        Plan::new(&roster(), &names, pattern.map(parse).as_ref(), counts)
+        Plan::new(&[(None, &roster())], &names, pattern.map(parse).as_ref(), counts)
+    }
+
+    /// `local` and `work-stealing` on ring, in two builds.
+    pub(in super::super) fn in_two_builds() -> Plan {
+        let names = ["local", "work-stealing"].map(|name| name.parse().expect("a name"));
+        let [main, other] = [roster(), roster()];
+        let plain = Build::named("plain");
+        let entered = [(Some(Build::FAT), &main), (plain, &other)];
+        let ring = "^ring$".parse().expect("a pattern");
+        Plan::new(&entered, &names, Some(&ring), &[1]).expect("they exist")
     }
 
     fn labels(endpoint: &Endpoint) -> Vec<&str> {
@@ -251,6 +322,34 @@ pub(super) mod tests {
         assert_eq!(labels(&plan.endpoints[1]), with_two);
         assert_eq!(plan.endpoints[1].title(), "ring, 2 workers");
         assert_eq!(plan.absent, ["local cannot run with 2 workers"]);
+    }
+
+    #[test]
+    fn in_another_build_everybody_meets_the_first_of_that_build() {
+        let plan = in_two_builds();
+        let endpoint = &plan.endpoints[0];
+        let all = ["local@fat", "work-stealing@fat", "local@plain", "work-stealing@plain"];
+        assert_eq!(labels(endpoint)[..4], all);
+        assert_eq!(labels(endpoint)[4], "local@fat again");
+        let references: Vec<_> = (0..5).map(|column| endpoint.reference(column)).collect();
+        assert_eq!(references, [0, 0, 0, 2, 0]);
+        assert_eq!(plan.comparisons(), 4);
+    }
+
+    #[test]
+    fn who_is_missing_in_a_build_is_named_and_without_the_first_there_is_no_such_build() {
+        let of = |name| crate::contestants::tests::contestant(name, None);
+        let names = ["local", "work-stealing"].map(|name| name.parse().expect("a name"));
+        let enter = |other: &Roster| {
+            let main = roster();
+            let entered = [(Some(Build::FAT), &main), (Build::named("thin"), other)];
+            let plan = Plan::new(&entered, &names, None, &[1]).expect("fat has both");
+            (plan.contenders.len(), plan.absent)
+        };
+        let (contenders, absent) = enter(&Roster::of(vec![of("local")]));
+        assert_eq!((contenders, &*absent[0]), (3, "there is no work-stealing@thin"));
+        let (contenders, absent) = enter(&Roster::of(vec![of("work-stealing")]));
+        assert_eq!((contenders, &*absent[0]), (2, "there is no local@thin"));
     }
 
     #[test]

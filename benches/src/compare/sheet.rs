@@ -65,7 +65,7 @@ pub struct Row {
     pub median: Option<f64>,
     /// The rounds that count.
     pub rounds: usize,
-    /// How it compares with the first column; none for that one itself.
+    /// How it compares with the column that is its reference; none for the first of all.
     pub comparison: Option<Comparison>,
     /// Why there is no result.
     pub reason: Option<String>,
@@ -122,12 +122,12 @@ impl Sheet {
     /// Whether more rounds could bring a verdict that is wanted. The control is no such: it costs
     /// no round more.
     pub fn is_open(&self) -> bool {
-        self.failures[0].is_none()
-            && (1..self.endpoint.columns.len()).any(|column| {
-                self.verdicts[column - 1] == Verdict::Undecided
-                    && self.failures[column].is_none()
-                    && !self.endpoint.columns[column].control
-            })
+        (1..self.endpoint.columns.len()).any(|column| {
+            self.verdicts[column - 1] == Verdict::Undecided
+                && self.failures[column].is_none()
+                && self.failures[self.endpoint.reference(column)].is_none()
+                && !self.endpoint.columns[column].control
+        })
     }
 
     /// The rounds that count.
@@ -160,7 +160,9 @@ impl Sheet {
         if column == 0 {
             return row;
         }
-        let pairs = if self.failures[0].is_none() { self.pairs(column) } else { Vec::new() };
+        let reference = self.endpoint.reference(column);
+        let failed = self.failures[reference].is_some();
+        let pairs = if failed { Vec::new() } else { self.pairs(reference, column) };
         match Comparison::of(&pairs) {
             Some(comparison) => {
                 Row { rounds: comparison.rounds, comparison: Some(comparison), ..row }
@@ -175,9 +177,9 @@ impl Sheet {
         accepted.map(|(block, figures)| (block.round, figures.figure))
     }
 
-    /// The figures of the first column and of `column` in the rounds in which both count.
-    fn pairs(&self, column: usize) -> Vec<(f64, f64)> {
-        let mut first = self.counted(0).peekable();
+    /// The figures of `reference` and of `column` in the rounds in which both count.
+    fn pairs(&self, reference: usize, column: usize) -> Vec<(f64, f64)> {
+        let mut first = self.counted(reference).peekable();
         let paired = self.counted(column).filter_map(|(round, this)| {
             while first.next_if(|&(other, _)| other < round).is_some() {}
             first.next_if(|&(other, _)| other == round).map(|(_, first)| (first, this))

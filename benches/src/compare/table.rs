@@ -7,6 +7,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use workloads::Kind;
 
+use super::builds;
 use super::file::measure;
 use super::plan::Plan;
 use super::sheet::{Row, Run, Sheet};
@@ -37,6 +38,7 @@ pub fn render(plan: &Plan, sheets: &[Sheet], design: &Design) -> String {
     for kind in [Kind::Throughput, Kind::Latency, Kind::Memory] {
         means(&mut text, plan, sheets, kind, width);
     }
+    text.push_str(&builds::render(plan, sheets));
     controls(&mut text, sheets);
     noise(&mut text, sheets);
     text
@@ -59,8 +61,7 @@ pub fn doubt(sheets: &[Sheet]) -> Option<String> {
 fn controlled(sheets: &[Sheet]) -> impl Iterator<Item = (&Sheet, &Row, Verdict)> {
     sheets.iter().flat_map(|sheet| {
         let columns = &sheet.endpoint.columns;
-        let first = columns[0].runtime.name();
-        let again = (1..columns.len()).filter(move |&c| columns[c].runtime.name() == first);
+        let again = (1..columns.len()).filter(move |&c| columns[c].is_again(&columns[0]));
         again.map(move |column| (sheet, &sheet.rows()[column], sheet.verdicts()[column - 1]))
     })
 }
@@ -123,6 +124,11 @@ fn endpoint(text: &mut String, sheet: &Sheet, design: &Design, width: usize) {
                 Some(missing) => format!("  about {missing} more would tell"),
                 None => "  too close to the band's edge".to_owned(),
             });
+        }
+        let this = &sheet.endpoint.columns[column];
+        if column > 0 && this.build.is_some() {
+            let to = &sheet.endpoint.columns[sheet.endpoint.reference(column)].label;
+            line.push_str(&format!("  to {to}"));
         }
         let _ = writeln!(text, "  {label:width$}  {line}");
     }
@@ -194,7 +200,8 @@ fn means(text: &mut String, plan: &Plan, sheets: &[Sheet], kind: Kind, width: us
     for sheet in sheets.iter().filter(|sheet| sheet.endpoint.workload.kind == kind) {
         let columns = sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1);
         for ((column, row), &verdict) in columns.zip(sheet.verdicts()) {
-            if column.control {
+            // What a build costs the first is told among the builds.
+            if column.control || column.name == plan.contenders[0].name {
                 continue;
             }
             let ratios = by_label.entry(&column.label).or_default();
@@ -213,8 +220,13 @@ fn means(text: &mut String, plan: &Plan, sheets: &[Sheet], kind: Kind, width: us
         Kind::Latency => format!("{} latency", TAIL.short),
         Kind::Memory => "bytes per operation".to_owned(),
     };
-    let first = &plan.contenders[0].label;
-    let _ = writeln!(text, "{HEADING}Geometric mean{HEADING:#} of the ratios to {first}, {what}");
+    let first = &plan.contenders[0];
+    let of_its_build = if first.build.is_some() { " in the same build" } else { "" };
+    let _ = writeln!(
+        text,
+        "{HEADING}Geometric mean{HEADING:#} of the ratios to {}{of_its_build}, {what}",
+        first.name
+    );
     for contender in &plan.contenders[1..] {
         if let Some(ratios) = by_label.get(contender.label.as_str()) {
             let _ = writeln!(text, "  {:width$}  {}", contender.label, mean(ratios));

@@ -1,10 +1,11 @@
 //! Who takes part: programs that speak the protocol, found, built and asked who they are.
 //!
 //! Reading order: `workspace` (which programs there are), [`names`] (which of them are meant),
-//! `build` (Cargo makes them), `roster` (what they say of themselves), `conformance` (whether they
+//! `build` (in which ways), `cargo` (Cargo makes them), `roster` (what they say of themselves), `conformance` (whether they
 //! may be timed).
 
 mod build;
+mod cargo;
 mod conformance;
 mod core_set;
 pub mod names;
@@ -12,7 +13,8 @@ mod roster;
 pub mod wanted;
 mod workspace;
 
-pub use build::{BuildError, Builder, Built};
+pub use build::Build;
+pub use cargo::{BuildError, Builder, Built};
 pub use conformance::{Gate, Verdict};
 pub use core_set::in_core_set;
 pub use roster::{Contestant, Roster};

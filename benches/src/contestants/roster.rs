@@ -12,7 +12,8 @@ use contestant::protocol::{Description, Descriptor};
 use results::text::chain;
 use serde::{Deserialize, Serialize};
 
-use super::build::{BuildError, Builder};
+use super::build::Build;
+use super::cargo::{BuildError, Builder};
 use super::workspace::{Program, Workspace};
 use crate::say::note;
 
@@ -82,34 +83,41 @@ impl Roster {
     /// # Errors
     /// [`BuildError`] when Cargo did not come to compiling.
     pub fn build(workspace: &Workspace, programs: &[&Program]) -> Result<Self, BuildError> {
-        let mut built = Builder::new(workspace).build(programs)?;
+        Self::build_as(workspace, Build::FAT, programs)
+    }
+
+    /// The same in a build that need not be the one that everything is measured in.
+    ///
+    /// # Errors
+    /// [`BuildError`] when Cargo did not come to compiling.
+    pub fn build_as(
+        workspace: &Workspace,
+        build: Build,
+        programs: &[&Program],
+    ) -> Result<Self, BuildError> {
+        let mut built = Builder::of(workspace, build).build(programs)?;
         let mut place = |program: &Program| {
             built.remove(&program.name).unwrap_or_else(|| Err("it was not built".to_owned()))
         };
-        let roster =
-            Self::ask(workspace, programs.iter().copied().map(|p| (p, place(p))).collect());
-        for (name, reason) in &roster.lost {
-            note!("{BAD}{name} cannot take part{BAD:#}: {reason}");
-        }
-        Ok(roster)
-    }
-
-    /// Asks each of `built` who it is. A program that gives no sensible answer is lost, with the
-    /// reason.
-    pub fn ask(workspace: &Workspace, built: Vec<(&Program, Result<PathBuf, String>)>) -> Self {
         let mut roster = Self::default();
-        for (program, place) in built {
-            let described = place.and_then(|place| {
+        for &program in programs {
+            let described = place(program).and_then(|place| {
                 let description = describe(&place, program)?;
-                keep(workspace, program, &place, &description);
+                // Lists are of the build that is measured.
+                if build == Build::FAT {
+                    keep(workspace, program, &place, &description);
+                }
                 Ok((place, description))
             });
             match described {
                 Ok((place, description)) => roster.add(workspace, program, place, description),
-                Err(reason) => _ = roster.lost.insert(program.name.clone(), reason),
+                Err(reason) => {
+                    note!("{BAD}{} cannot take part{BAD:#}: {reason}", program.name);
+                    roster.lost.insert(program.name.clone(), reason);
+                }
             }
         }
-        roster
+        Ok(roster)
     }
 
     /// The contestants among `programs` that were built before and have not changed since.

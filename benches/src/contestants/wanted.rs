@@ -95,6 +95,7 @@ mod tests {
         let program = |name: &str| Program {
             name: name.to_owned(),
             package: "schedulers".to_owned(),
+            features: Vec::new(),
             source: std::path::PathBuf::new(),
             ours: true,
         };

@@ -3,6 +3,7 @@
 //! Such a package has `[package.metadata.stampede]` with `contestants = "ours"` or `"peers"` in its
 //! manifest. Cargo finds its programs by their files, so a new file is a new contestant.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -21,6 +22,8 @@ pub struct Program {
     pub name: String,
     /// The package that it belongs to.
     pub package: String,
+    /// The features that the package has.
+    pub features: Vec<String>,
     /// Its file.
     pub source: PathBuf,
     /// Whether it is a policy of this repository, not somebody else's executor.
@@ -90,6 +93,7 @@ struct Metadata {
 struct Package {
     name: String,
     targets: Vec<Target>,
+    features: BTreeMap<String, serde::de::IgnoredAny>,
     metadata: Option<serde_json::Value>,
 }
 
@@ -172,6 +176,7 @@ fn programs_of(package: &Package) -> Vec<Program> {
     let program = |target: &Target| Program {
         name: target.name.clone(),
         package: package.name.clone(),
+        features: package.features.keys().cloned().collect(),
         source: target.src_path.clone(),
         ours,
     };
@@ -202,6 +207,7 @@ mod tests {
         Program {
             name: name.to_owned(),
             package: "schedulers".to_owned(),
+            features: Vec::new(),
             source: PathBuf::new(),
             ours: true,
         }

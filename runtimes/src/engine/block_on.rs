@@ -33,6 +33,7 @@ impl Flag {
 
     /// Whether there is a wake to answer. A thread that sees none and blocks is interrupted by the
     /// wake.
+    #[inline]
     pub(super) fn is_raised(&self) -> bool {
         self.0.load(Relaxed)
     }

@@ -63,6 +63,7 @@ pub(super) fn current() -> *const Context {
 ///
 /// # Safety
 /// It is the head of a worker that stays where it is until then.
+#[inline]
 pub(super) unsafe fn set(context: *const Context) -> Guard {
     // Before: from here on the thread's other code must not run until the guard is dropped.
     let (closed, unsuspended) = (guard(), Unsuspended::new());
@@ -92,6 +93,7 @@ pub(super) struct Guard {
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.with(|current| current.set(self.former));
         // SAFETY: they were current when this guard began, and guards end in reverse order.

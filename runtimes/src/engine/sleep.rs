@@ -376,6 +376,7 @@ impl Sleep {
 
     /// Whether some other worker than the caller, which is on no list, neither sleeps nor naps, as
     /// of some recent moment.
+    #[inline]
     pub(crate) fn others_run(&self) -> bool {
         self.counts().sleepers() + self.naps.load(Relaxed) + 1 < self.workers
     }

@@ -90,6 +90,7 @@ impl<W: Wakes> Scheduler for GlobalQueue<W> {
         usize::from(yielded.is_some()) + self.queue.len.load(Relaxed).div_ceil(self.workers)
     }
 
+    #[inline]
     fn has_work(&self, yielded: &Yielded) -> bool {
         yielded.is_some() || self.queue.len.load(Relaxed) != 0
     }

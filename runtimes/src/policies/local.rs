@@ -93,6 +93,7 @@ impl Scheduler for Local {
         queues.fresh.len() + queues.woken.len() + usize::from(!self.inbox.is_empty())
     }
 
+    #[inline]
     fn has_work(&self, queues: &Queues) -> bool {
         self.queued(queues) != 0
     }

@@ -203,6 +203,7 @@ impl<P: Deques> Scheduler for WorkStealing<P> {
         queues.deques.count() + elsewhere
     }
 
+    #[inline]
     fn has_work(&self, queues: &Queues<P>) -> bool {
         queues.slot.is_full() || !self.injector.is_empty() || !self.victims.iter().all(P::is_empty)
     }

@@ -206,6 +206,7 @@ impl Handle {
     }
 
     /// Whether any source or timer is registered, as of some recent moment: two plain loads.
+    #[inline]
     pub fn is_active(&self) -> bool {
         self.shared.slots.live() != 0 || self.shared.timers.len() != 0
     }

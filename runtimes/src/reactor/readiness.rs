@@ -178,6 +178,7 @@ impl Readiness {
     }
 
     /// Forgets the readiness that `seen` showed, unless an event has come since.
+    #[inline]
     pub(super) fn clear(&self, seen: Snapshot, interest: Interest, how: Clear) {
         let bits = match how {
             Clear::Drained => interest.edge(),

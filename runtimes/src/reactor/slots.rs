@@ -175,6 +175,7 @@ impl Slots {
     }
 
     /// How many sources are registered, as of some recent moment.
+    #[inline]
     pub(super) fn live(&self) -> usize {
         self.live.load(Relaxed)
     }

@@ -34,6 +34,7 @@ impl Unsuspended {
 }
 
 impl Drop for Unsuspended {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }

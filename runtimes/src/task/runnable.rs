@@ -38,6 +38,7 @@ impl Runnable {
     }
 
     /// The worker that alone may run the task.
+    #[inline]
     pub(crate) fn pinned(&self) -> Option<usize> {
         // SAFETY: the duty to run the task keeps it alive.
         unsafe { self.0.as_ref() }.pinned()

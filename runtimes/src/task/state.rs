@@ -240,6 +240,7 @@ impl State {
     }
 
     /// Whether the handle is gone, so that the output has no reader. Never turns false again.
+    #[inline]
     pub(crate) fn is_detached(&self) -> bool {
         self.0.load(Acquire) & HANDLE == 0
     }
@@ -369,6 +370,7 @@ impl State {
 
     /// Takes the slot back from the completing worker. False: the task is done, and the slot is not
     /// ours.
+    #[inline]
     pub(crate) fn reclaim_slot(&self) -> bool {
         self.change_awaiter(AWAITER, 0)
     }
@@ -380,6 +382,7 @@ impl State {
         self.change_awaiter(0, AWAITER)
     }
 
+    #[inline]
     fn change_awaiter(&self, clear: usize, set: usize) -> bool {
         let mut now = self.0.load(Acquire);
         loop {

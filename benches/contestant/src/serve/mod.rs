@@ -23,6 +23,13 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use self::session::Session;
 use crate::protocol::{MAX_LINE_BYTES, Message, Request};
 
+/// A fast allocator for everybody, where the harness asks for a build with one. It is compiled into
+/// the program, where tasks can be preempted.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: runtimes::stackful::PreemptSafe<mimalloc::MiMalloc> =
+    runtimes::stackful::PreemptSafe::new(mimalloc::MiMalloc);
+
 /// One runtime of a contestant's program: its descriptor, and how its configuration differs from
 /// the usual one.
 #[derive(Clone, Copy, Debug)]
