@@ -48,6 +48,9 @@ pub enum OverrideError {
 /// the number of samples shrinks, never the load.
 const SHORT: &[(&str, &str, u64)] = &[("poisson", "requests", 20_000), ("trickle", "wakes", 200)];
 
+/// What workloads call the seed of what they draw.
+const SEED: &str = "seed";
+
 impl Overrides {
     /// What a short run replaces; [`parse_more`](Self::parse_more) adds the user's own.
     pub fn short() -> Self {
@@ -62,6 +65,25 @@ impl Overrides {
                     .or_insert_with(|| Params::defaults(definition));
                 // A test holds the table against the definitions.
                 let _ = params.set(definition, name, value);
+            }
+        }
+        overrides
+    }
+
+    /// What a round, counted from 0, is run with: workloads that draw from a seed get another in
+    /// each, the same for every runtime. Replayed, one trace would count as so many samples of the
+    /// load as there are rounds, and its luck would stay in all of them.
+    pub fn in_round(&self, round: usize) -> Self {
+        let mut overrides = self.clone();
+        for definition in workloads::definitions() {
+            if definition.params.iter().any(|param| param.name == SEED) {
+                let params = overrides
+                    .0
+                    .entry(definition.name)
+                    .or_insert_with(|| Params::defaults(definition));
+                let seed = params.get(SEED).saturating_add(round as u64);
+                // The largest seed that there is has no next one, and stays.
+                let _ = params.set(definition, SEED, seed);
             }
         }
         overrides
@@ -168,6 +190,19 @@ mod tests {
         let overrides = parse(&["ping_pong.pairs=5", "ping_pong.pairs=10_000"]).expect("valid");
         assert_eq!(overrides.of(&DEFINITION).get("pairs"), 10_000);
         assert_eq!(parse(&[]).expect("valid").of(&DEFINITION).get("pairs"), 1_000);
+    }
+
+    #[test]
+    fn each_round_has_a_seed_of_its_own_and_nothing_else() {
+        let overrides = Overrides::default().parse_more(&["poisson.seed=40".to_owned()]);
+        let overrides = overrides.expect("poisson draws from a seed");
+        let poisson = workloads::definitions().into_iter().find(|d| d.name == "poisson");
+        let poisson = poisson.expect("there is one");
+        let first = to_map(&overrides.in_round(0).of(poisson));
+        assert_eq!(first, to_map(&overrides.of(poisson)));
+        let mut third = to_map(&overrides.in_round(2).of(poisson));
+        assert_eq!(third.insert("seed".to_owned(), 40), Some(42));
+        assert_eq!(first, third);
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(crate) struct TailCell {
     pub text: String,
     /// The same from the uncorrected histogram.
     pub uncorrected: String,
-    /// `weak` when few samples lie beyond, `small` when too few to show it.
+    /// `weak` when few samples lie beyond or the machine was too busy, `small` when too few to show it.
     pub class: &'static str,
 }
 
@@ -110,7 +110,7 @@ fn distribution(
     };
     let rows = found
         .iter()
-        .map(|(column, good, histogram)| tail_row(column, histogram, beside(good).as_ref()));
+        .map(|(column, good, histogram)| tail_row(column, good, histogram, beside(good).as_ref()));
     // The tail is what latency is about, as far as every sample size supports it.
     let least = found.iter().map(|(_, _, histogram)| histogram.len()).min().unwrap_or(0);
     let at = if stats::supported(least, TAIL.share) { TAIL } else { MEDIAN };
@@ -159,6 +159,7 @@ fn panels(
 
 fn tail_row(
     column: &Column<'_>,
+    good: &Good<'_>,
     histogram: &Histogram<u64>,
     beside: Option<&Histogram<u64>>,
 ) -> TailRow {
@@ -167,8 +168,8 @@ fn tail_row(
         let value = |h: &Histogram<u64>| {
             Tail::of(h, percentile.share).map(|tail| format::duration(tail.value))
         };
-        let firm = stats::supported(histogram.len(), percentile.share);
-        if !firm && percentile.share >= FAR_TAIL.share {
+        let enough = stats::supported(histogram.len(), percentile.share);
+        if !enough && percentile.share >= FAR_TAIL.share {
             return TailCell {
                 text: "n too small".to_owned(),
                 class: "small",
@@ -178,7 +179,7 @@ fn tail_row(
         TailCell {
             text: value(histogram).unwrap_or_default(),
             uncorrected: beside.and_then(value).unwrap_or_default(),
-            class: if firm { "" } else { "weak" },
+            class: if enough && !good.is_loud() { "" } else { "weak" },
         }
     };
     let max = TailCell {

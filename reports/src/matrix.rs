@@ -8,7 +8,7 @@ use crate::quantity::Quantity;
 use results::check::MAX_AMOUNT;
 use results::format;
 use results::histogram;
-use results::percentile::TAIL;
+use results::percentile::SUMMARY;
 use results::schema::{Kind, Measurement, Outcome, Record, Run, RuntimeInfo, WorkloadInfo};
 use results::stats::{Location, Spread, Tail, between_processes, paired, unpaired};
 use results::text::chain;
@@ -174,14 +174,25 @@ impl Good<'_> {
         Some(*self.measurement.counters.get(counter)? as f64 / self.counted_operations()?)
     }
 
-    /// A percentile of one of the distributions, with what the figures tell about its rounds.
+    /// Whether it was measured in more noise than a latency bears, however often it was tried.
+    pub(crate) fn is_loud(&self) -> bool {
+        self.measurement.noise.is_some_and(|noise| noise.is_loud())
+    }
+
+    /// A percentile of one of the distributions, with what the figures tell about its rounds. Of
+    /// what is loud none is supported.
     pub(crate) fn tail(&self, name: &str, p: f64) -> Option<Tail> {
-        let tail = Tail::of(self.histograms.get(name)?, p)?;
+        let mut tail = Tail::of(self.histograms.get(name)?, p)?;
+        tail.supported &= !self.is_loud();
         let figure = |name: String| self.measurement.figures.get(&name).copied();
-        match (figure(histogram::best_round(name)), figure(histogram::worst_round(name))) {
-            (Some(best), Some(worst)) if p == TAIL.share => Some(tail.over_rounds(best, worst)),
-            _ => Some(tail),
-        }
+        let rounds = SUMMARY.into_iter().find(|summary| summary.share == p).and_then(|p| {
+            let best = figure(histogram::best_round(name, p))?;
+            Some((best, figure(histogram::worst_round(name, p))?))
+        });
+        Some(match rounds {
+            Some((best, worst)) => tail.over_rounds(best, worst),
+            None => tail,
+        })
     }
 
     /// One counter as a share of another, `None` when the whole is zero.

@@ -251,7 +251,7 @@ impl<'a> Race<'a> {
                 Kind::Throughput | Kind::Latency => Task::Round(self.options.time / 4),
                 Kind::Memory => ONCE,
             };
-            match self.launch(index, column, task) {
+            match self.launch(index, column, 0, task) {
                 Some(Outcome::Measured(measurement)) => {
                     iteration_ns.extend(measurement.samples_ns.first())
                 }
@@ -388,7 +388,7 @@ impl<'a> Race<'a> {
             }
             Kind::Memory => ONCE,
         };
-        match self.launch(index, column, task) {
+        match self.launch(index, column, round, task) {
             None => Run::Missing,
             Some(outcome) => self.keep(index, column, round, outcome),
         }
@@ -418,9 +418,9 @@ impl<'a> Race<'a> {
 
     /// `None` when a signal from the terminal ended the contestant: nothing is known about the cell
     /// then.
-    fn launch(&self, index: usize, column: usize, task: Task) -> Option<Outcome> {
+    fn launch(&self, index: usize, column: usize, round: usize, task: Task) -> Option<Outcome> {
         let cell = self.sheets[index].endpoint.cell(column);
-        let finished = self.launcher.run(&cell, &self.options.overrides, &task);
+        let finished = self.launcher.run(&cell, &self.options.overrides.in_round(round), &task);
         if finished.interrupted {
             self.interrupt.note();
         }

@@ -231,8 +231,8 @@ impl Args {
 pub(super) const FULL: Timing = Timing {
     samples: 20,
     adapt: true,
-    warm_up: Duration::from_millis(200),
-    measurement: Duration::from_millis(700),
+    warm_up: Duration::from_millis(150),
+    measurement: Duration::from_millis(550),
     counted: Duration::from_millis(100),
     resamples: 10_000,
 };

@@ -9,6 +9,7 @@ mod criterion_args;
 mod criterions_process;
 mod line;
 mod plan;
+mod quiet;
 pub(crate) mod rounds;
 mod run;
 

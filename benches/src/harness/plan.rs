@@ -9,7 +9,7 @@ use crate::cell::{ONCE, Task, Timing};
 use crate::matrix::{Cell, shuffle};
 
 /// Measured time of a latency round whose iterations are short.
-const ROUND: Duration = Duration::from_millis(600);
+const ROUND: Duration = Duration::from_millis(500);
 
 /// The same with `--quick`.
 const QUICK_ROUND: Duration = Duration::from_millis(200);

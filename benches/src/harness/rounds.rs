@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use results::histogram;
 use results::noise::Noise;
-use results::percentile::TAIL;
+use results::percentile::SUMMARY;
 use results::schema::{Measurement, Outcome, Record};
 use results::text::chain;
 
@@ -98,14 +98,22 @@ fn sum(rounds: &[&Measurement], all: usize) -> Result<Option<Measurement>, Strin
     }
     for name in first.histograms.keys() {
         let parts: Vec<_> = rounds.iter().filter_map(|round| round.histograms.get(name)).collect();
-        let (merged, tails) = merge(&parts).map_err(|e| format!("histogram {name}: {e}"))?;
-        if tails.len() > 1 {
-            let (low, high) =
-                tails.iter().fold((u64::MAX, 0), |(low, high), &t| (low.min(t), high.max(t)));
-            total.figures.insert(histogram::best_round(name), low as f64);
-            total.figures.insert(histogram::worst_round(name), high as f64);
+        let parts = parts
+            .into_iter()
+            .map(|part| histogram::decode(part).map_err(|error| chain(&error)))
+            .collect::<Result<Vec<_>, _>>();
+        let of = |e: String| format!("histogram {name}: {e}");
+        let parts = parts.map_err(of)?;
+        if parts.len() > 1 {
+            for percentile in SUMMARY {
+                let values = parts.iter().map(|part| part.value_at_quantile(percentile.share));
+                let (low, high) =
+                    values.fold((u64::MAX, 0), |(low, high), t| (low.min(t), high.max(t)));
+                total.figures.insert(histogram::best_round(name, percentile), low as f64);
+                total.figures.insert(histogram::worst_round(name, percentile), high as f64);
+            }
         }
-        total.histograms.insert(name.clone(), merged);
+        total.histograms.insert(name.clone(), merge(parts).map_err(of)?);
     }
     total.figures.insert("rounds".to_owned(), count);
     if rounds.len() < all {
@@ -121,25 +129,16 @@ fn add(total: &mut BTreeMap<String, u64>, part: &BTreeMap<String, u64>) {
     }
 }
 
-/// The stored text of the sum, and the tail quantile of each part.
-fn merge(parts: &[&String]) -> Result<(String, Vec<u64>), String> {
-    let mut sum: Option<Histogram<u64>> = None;
-    let mut tails = Vec::new();
+/// The stored text of the sum.
+fn merge(parts: Vec<Histogram<u64>>) -> Result<String, String> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().ok_or("no round has it")?;
+    // What was read does not grow, and another round may reach further.
+    sum.auto(true);
     for part in parts {
-        let part = histogram::decode(part).map_err(|error| chain(&error))?;
-        tails.push(part.value_at_quantile(TAIL.share));
-        match &mut sum {
-            None => {
-                // What was read does not grow, and another round may reach further.
-                let mut first = part;
-                first.auto(true);
-                sum = Some(first);
-            }
-            Some(sum) => sum.add(&part).map_err(|e| e.to_string())?,
-        }
+        sum.add(&part).map_err(|error| error.to_string())?;
     }
-    let sum = sum.ok_or("no round has it")?;
-    Ok((histogram::encode(&sum).map_err(|e| format!("{e:?}"))?, tails))
+    histogram::encode(&sum).map_err(|error| format!("{error:?}"))
 }
 
 #[cfg(test)]
@@ -193,8 +192,10 @@ mod tests {
         let total = outcome.measured().expect("all count");
         let merged = histogram::decode(&total.histograms["latency"]).expect("just encoded");
         assert_eq!(merged.len(), 300);
-        assert!(total.figures[&histogram::best_round("latency")] < 1_002.0);
-        assert!(total.figures[&histogram::worst_round("latency")] >= 3_000.0);
+        for percentile in SUMMARY {
+            assert!(total.figures[&histogram::best_round("latency", percentile)] < 1_002.0);
+            assert!(total.figures[&histogram::worst_round("latency", percentile)] >= 3_000.0);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use workloads::Kind;
 
 use super::baseline::{Baselines, Now};
 use super::plan::{How, Step, expected, in_rounds, plan};
+use super::quiet::{Retries, Tried};
 use super::rounds::Rounds;
 use super::{Args, Mode, line};
 use crate::cell::{CriterionsPlace, Finished, Launcher};
@@ -151,29 +152,17 @@ impl Run<'_> {
             steps.first().map_or_else(Default::default, |step| expected(&step.how)),
         );
         let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
+        // What a task takes of memory does not depend on the machine's mood.
+        let loud = if store.is_some() && self.kind != Kind::Memory { steps.len() } else { 0 };
+        let mut retries = Retries::of(loud);
         'steps: for (number, step) in (1..).zip(&steps) {
             // One failed round fails the cell: its other rounds could not mend that.
             if step.cells.iter().all(|cell| self.tally.failed.contains_key(&cell.id())) {
                 step.cells.iter().for_each(|_| progress.skip());
                 continue;
             }
-            let before = Reading::now();
-            let mut finished = match &step.how {
-                How::Alone(task) => {
-                    progress.begin(&step.cells[0].to_string());
-                    vec![self.launcher.run(&step.cells[0], &self.overrides, task)]
-                }
-                How::InTurns(timing) => {
-                    progress.begin(&in_words(&step.cells));
-                    let seed = self.session.seed.wrapping_add(number);
-                    self.launcher.run_together(&step.cells, &self.overrides, timing, seed)
-                }
-            };
-            // Where the system does not say how noisy it was, nothing is said of it.
-            if let (Ok(before), Ok(now)) = (before, Reading::now()) {
-                let noise = now.since(&before, 0);
-                finished.iter_mut().for_each(|finished| finished.outcome.beside(noise));
-            }
+            let tell = |why: &str| progress.note(&format!("again, since {why}"));
+            let finished = retries.quietest(|| self.measure(step, number, &progress), tell);
             for (cell, finished) in step.cells.iter().zip(finished) {
                 if finished.interrupted {
                     interrupt.note();
@@ -204,6 +193,25 @@ impl Run<'_> {
             }
             (false, _) => ExitCode::SUCCESS,
         })
+    }
+
+    /// What came of a step's cells, in their order, and what else went on meanwhile.
+    fn measure(&self, step: &Step, number: u64, progress: &Progress) -> Tried {
+        let before = Reading::now();
+        let finished = match &step.how {
+            How::Alone(task) => {
+                progress.begin(&step.cells[0].to_string());
+                let overrides = self.overrides.in_round(step.round);
+                vec![self.launcher.run(&step.cells[0], &overrides, task)]
+            }
+            How::InTurns(timing) => {
+                progress.begin(&in_words(&step.cells));
+                let seed = self.session.seed.wrapping_add(number);
+                self.launcher.run_together(&step.cells, &self.overrides, timing, seed)
+            }
+        };
+        let noise = before.and_then(|before| Ok(Reading::now()?.since(&before, 0)));
+        (finished, noise.ok())
     }
 
     fn announce(&self, cells: usize, steps: usize) {

@@ -6,7 +6,7 @@ use hdrhistogram::serialization::{
     DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer,
 };
 
-use crate::percentile::TAIL;
+use crate::percentile::Percentile;
 
 /// Why a stored distribution cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,15 +45,17 @@ const HEADER: usize = 40;
 /// The first four bytes of the serialisation without compression.
 const COOKIE: u32 = 0x1c84_9313;
 
-/// The name of the figure that holds the [`TAIL`] of the best round, in nanoseconds, where a cell
-/// is the sum of several rounds in processes of their own.
-pub fn best_round(histogram: &str) -> String {
-    format!("{histogram} {} of the best round (ns)", TAIL.short)
+/// The name of the figure that holds a percentile of the best round, in nanoseconds, where a cell
+/// is the sum of several rounds in processes of their own. Each of [`SUMMARY`] has one.
+///
+/// [`SUMMARY`]: crate::percentile::SUMMARY
+pub fn best_round(histogram: &str, percentile: Percentile) -> String {
+    format!("{histogram} {} of the best round (ns)", percentile.short)
 }
 
-/// The name of the figure that holds the [`TAIL`] of the worst round, in nanoseconds.
-pub fn worst_round(histogram: &str) -> String {
-    format!("{histogram} {} of the worst round (ns)", TAIL.short)
+/// The name of the figure that holds a percentile of the worst round, in nanoseconds.
+pub fn worst_round(histogram: &str, percentile: Percentile) -> String {
+    format!("{histogram} {} of the worst round (ns)", percentile.short)
 }
 
 /// The stored text of `histogram`.

@@ -20,6 +20,16 @@ pub struct Noise {
 impl Noise {
     /// More of the machine's time than this that others took makes times, if not ratios, suffer.
     pub const BUSY: f64 = 0.1;
+    /// The most of the machine's time that the hypervisor may take from what `cargo bench` measures.
+    pub const MOST_STEAL: f64 = 0.05;
+    /// The most that other processes may take.
+    pub const MOST_OTHERS: f64 = 0.25;
+
+    /// Whether there was more of it than what is measured may have. Ratios of what took turns stand
+    /// nevertheless; latencies do not.
+    pub fn is_loud(&self) -> bool {
+        self.steal > Self::MOST_STEAL || self.others > Self::MOST_OTHERS
+    }
 
     /// The worse of the two in each respect.
     #[must_use]
@@ -57,6 +67,13 @@ pub fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn either_limit_makes_it_loud() {
+        let noise = |steal, others| Noise { steal, others, waiting: 9.0 };
+        assert!(!noise(Noise::MOST_STEAL, Noise::MOST_OTHERS).is_loud());
+        assert!(noise(0.06, 0.0).is_loud() && noise(0.0, 0.26).is_loud());
+    }
 
     #[test]
     fn a_run_is_summed_up_by_its_middle_and_its_worst() {
