@@ -256,6 +256,18 @@ fn first_line(stream: impl Read + Send + 'static) -> (String, thread::JoinHandle
     (line, rest)
 }
 
+/// Ends a tool that would run for hours when the test that started it fails.
+struct EndedWithTheTest(Pid);
+
+impl Drop for EndedWithTheTest {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // It may have ended by itself. Its contestants end with it.
+            let _ = kill_process(self.0, Signal::KILL);
+        }
+    }
+}
+
 /// Sends `signal` to the process alone, as `kill` does and a terminal does not.
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is ours");
@@ -267,6 +279,7 @@ fn a_signal_ends_a_harness_in_the_middle_of_a_cell_and_nothing_false_is_said() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let endless = [&["--exact", "yield_many/local/w1"][..], &ENDLESS].concat();
         let mut child = stampede(&harness(dir.path(), &endless)).spawn().expect("the tool starts");
+        let _ended = EndedWithTheTest(Pid::from_child(&child));
         let (announced, rest) = first_line(child.stdout.take().expect("piped"));
         assert_eq!(announced, "throughput: 1 cell, seed 7\n");
         let began = Instant::now();
@@ -288,6 +301,7 @@ fn a_signal_ends_a_harness_in_the_middle_of_a_cell_and_nothing_false_is_said() {
 fn a_signal_ends_a_comparison_in_the_middle_of_a_run() {
     let fixed = ["compare", "local", "local", "--workload=^yield_many$", "--workers=1"];
     let mut child = stampede(&[&fixed[..], &ENDLESS].concat()).spawn().expect("the tool starts");
+    let _ended = EndedWithTheTest(Pid::from_child(&child));
     let (announced, rest) = first_line(child.stderr.take().expect("piped"));
     assert!(announced.contains("1 case in up to 40 rounds"), "{announced}");
     let began = Instant::now();

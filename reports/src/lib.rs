@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod analysis;
+mod builds;
 mod charts;
 mod counters;
 mod facts;

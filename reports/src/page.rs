@@ -8,23 +8,26 @@ use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::analysis::{self, Finding};
+use crate::builds;
 use crate::charts::palette;
 use crate::facts::{Facts, facts};
 use crate::matrix::{Column, Matrix, label};
 use crate::render::RenderError;
 use crate::section::Section;
 use crate::summary;
+use results::builds::Builds;
 use results::format;
 use results::schema::{Record, RuntimeInfo};
 use results::text;
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("../templates/page.html")),
     ("summary.html", include_str!("../templates/summary.html")),
     ("section.html", include_str!("../templates/section.html")),
     ("parts.html", include_str!("../templates/parts.html")),
     ("distribution.html", include_str!("../templates/distribution.html")),
     ("counters.html", include_str!("../templates/counters.html")),
+    ("builds.html", include_str!("../templates/builds.html")),
     ("notes.html", include_str!("../templates/notes.html")),
 ];
 const STYLE: &str = include_str!("../templates/page.css");
@@ -44,6 +47,7 @@ struct Page {
     memory: Option<summary::Table>,
     claims: Vec<Finding>,
     sections: Vec<Section>,
+    builds: Option<builds::Part>,
     /// How many files could not be read, with a verb.
     unreadable_count: String,
     /// What is wrong with the first of them.
@@ -86,7 +90,11 @@ struct RuntimeLine {
 ///
 /// # Errors
 /// [`RenderError::Chart`] and [`RenderError::Template`]: mistakes in this crate.
-pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderError> {
+pub fn html(
+    records: &[Record],
+    builds: Option<&Builds>,
+    unreadable: &[String],
+) -> Result<String, RenderError> {
     let matrix = Matrix::new(records);
     let Some(facts) = facts(&matrix) else { return Err(RenderError::NothingToShow) };
     let ids = anchors(&matrix);
@@ -110,6 +118,7 @@ pub fn html(records: &[Record], unreadable: &[String]) -> Result<String, RenderE
         memory: summary::memory(&matrix, &ids),
         claims: analysis::claims(&matrix),
         sections,
+        builds: builds.map(builds::part),
         unreadable_count: match unreadable.len() {
             0 => String::new(),
             1 => "1 stored file could not be read and is not shown".to_owned(),

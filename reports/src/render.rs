@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use crate::charts::ChartError;
 use crate::page;
+use results::builds::Builds;
 use results::format;
 use results::output::{Output, OutputError};
 use results::store::{LoadError, Store};
@@ -77,8 +78,12 @@ pub fn render(results_dir: &Path, out: &Path) -> Result<Output, RenderError> {
     if records.is_empty() {
         return Err(RenderError::NothingReadable { dir: dir(), errors });
     }
+    let builds = Builds::load(results_dir).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
     let unreadable: Vec<String> = errors.iter().map(|error| chain(error)).collect();
-    let page = page::html(&records, &unreadable)?;
+    let page = page::html(&records, builds.as_ref(), &unreadable)?;
     if let Some(dir) = out.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         fs::create_dir_all(dir)
             .map_err(|source| RenderError::Directory { dir: dir.to_owned(), source })?;

@@ -55,7 +55,7 @@ fn page(name: &str) -> String {
         cell(&format!("latency {name}"), Kind::Latency, name, false),
         failed,
     ];
-    reports::html(&records, &[format!("cannot read {name}")]).expect("rendered")
+    reports::html(&records, None, &[format!("cannot read {name}")]).expect("rendered")
 }
 
 #[test]

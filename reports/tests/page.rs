@@ -16,7 +16,8 @@ use scraper::{ElementRef, Html, Selector};
 
 /// Making up the latencies takes a second: once is enough.
 static RECORDS: LazyLock<Vec<Record>> = LazyLock::new(|| records(1));
-static PAGE: LazyLock<String> = LazyLock::new(|| reports::html(&RECORDS, &[]).expect("rendered"));
+static PAGE: LazyLock<String> =
+    LazyLock::new(|| reports::html(&RECORDS, None, &[]).expect("rendered"));
 
 /// Stores the fixture and renders it; the page stays for a look with a browser.
 fn stored_and_rendered() -> String {
@@ -46,7 +47,7 @@ fn the_page_is_well_formed_and_does_not_depend_on_the_order_of_files() {
     assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
     let mut reversed = RECORDS.clone();
     reversed.reverse();
-    assert!(reports::html(&reversed, &[]).expect("rendered") == page);
+    assert!(reports::html(&reversed, None, &[]).expect("rendered") == page);
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn several_runs_are_told_apart_and_warned_of() {
         record.run.quick = true;
         record.run.machine.kernel = "6.2.0".to_owned();
     }
-    let page = Html::parse_document(&reports::html(&all, &[]).expect("rendered"));
+    let page = Html::parse_document(&reports::html(&all, None, &[]).expect("rendered"));
     let warnings: Vec<String> = select(&page, ".warning").iter().map(text).collect();
     assert!(
         warnings[0].contains("1 of 2 runs were quick") && warnings[1].contains("different kernels"),

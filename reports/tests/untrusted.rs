@@ -217,7 +217,7 @@ fn a_distribution_that_lies_about_its_length_spoils_its_cell_only() {
         .histograms
         .insert("latency".to_owned(), "HISTEwAAAAB//////wAAAAAAAAAD".to_owned());
     let other = common::record("fib", "work-stealing", 1);
-    let page = reports::html(&[record, other], &[]).expect("rendered");
+    let page = reports::html(&[record, other], None, &[]).expect("rendered");
     assert!(page.contains("the histogram is damaged"), "the cell says why");
     assert!(page.contains("Only work-stealing has a comparable result"));
 }

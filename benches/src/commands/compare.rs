@@ -16,6 +16,7 @@ use results::stats::LEAST_ROUNDS;
 
 use super::Done;
 use crate::cell::Launcher;
+use crate::compare::builds::{self, Origin};
 use crate::compare::plan::{self, Plan};
 use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::sheet::Sheet;
@@ -25,8 +26,9 @@ use crate::contestants::{Build, Gate as Conformance, Program, Roster, Workspace,
 use crate::interrupt::Interrupt;
 use crate::noise::{Gate, percent};
 use crate::params::Overrides;
+use crate::paths::Paths;
 use crate::say::{self, note};
-use crate::session::quoted;
+use crate::session::{now_unix_s, quoted};
 use crate::value::seconds;
 use crate::{machine, matrix};
 
@@ -98,7 +100,7 @@ pub(super) struct Compare {
     /// Measure everybody in several builds, the first of which is the main one, and say which
     /// verdicts hold in all of them
     #[arg(long, value_name = "BUILD,…", value_delimiter = ',', long_help = builds_help())]
-    #[arg(value_parser = builds())]
+    #[arg(value_parser = build_names())]
     builds: Vec<Build>,
 
     /// Time runtimes that do not conform as well
@@ -154,7 +156,7 @@ pub(super) struct Compare {
 }
 
 /// The builds by name.
-fn builds() -> impl TypedValueParser<Value = Build> {
+fn build_names() -> impl TypedValueParser<Value = Build> {
     let names = PossibleValuesParser::new(Build::ALL.map(|build| build.name));
     names.map(|name| Build::named(&name).unwrap_or(Build::FAT))
 }
@@ -209,14 +211,16 @@ impl Compare {
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
         let launcher = Launcher { interrupt: interrupt.clone(), ..Launcher::new(self.deadline) };
         announce(&plan, &options);
-        let began = Instant::now();
+        let (began, started_unix_s) = (Instant::now(), now_unix_s());
         // What is written to standard output for programs stands alone there.
         let for_programs = file.as_ref().is_some_and(Output::is_stdout);
         let mut race = Race::new(&plan, &options, &launcher, &interrupt, file);
         let ended = race.run();
         let done = if interrupt.came() { "interrupted" } else { "done" };
         let command = command_line(&env::args().skip(1).collect::<Vec<_>>(), options.seed);
-        let mut table = table::render(&plan, race.sheets(), race.design());
+        let origin = Origin { started_unix_s, command: &command, doubt: race.doubt() };
+        let builds = builds::sum_up(&plan, race.sheets(), origin);
+        let mut table = table::render(&plan, race.sheets(), race.design(), builds.as_ref());
         let elapsed = format::about(began.elapsed().as_secs_f64());
         table.push_str(&format!("\n{done} after {elapsed}; again: {command}\n"));
         // The table is what the user has waited for: where standard output is full, the other will
@@ -225,6 +229,11 @@ impl Compare {
             note!("{table}");
         }
         // Shown before anything is complained about.
+        if let Some(builds) = &builds {
+            let kept = builds.write(&Paths::new(None, &workspace).results);
+            kept.context("cannot store what the builds came to")?;
+            note!("`cargo stampede report` shows the builds on the page");
+        }
         race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
         ended?;
         Ok(if interrupt.came() {
@@ -241,20 +250,12 @@ impl Compare {
         programs: &[&Program],
     ) -> Result<Vec<(Option<Build>, Roster)>> {
         let main = self.builds.first().copied();
-        let mut rosters = vec![(main, self.main_roster(workspace, programs, main)?)];
-        // Who has been refused need not be built again. The others' promises are the source's, not
-        // the build's: they are kept or broken in every build alike.
-        let lost = rosters[0].1.lost();
-        let going: Vec<_> =
-            programs.iter().copied().filter(|program| !lost.contains_key(&program.name)).collect();
-        let mut seen = Vec::from_iter(main);
-        for &build in &self.builds {
-            if !seen.contains(&build) {
-                seen.push(build);
-                rosters.push((Some(build), Roster::build_as(workspace, build, &going)?));
-            }
+        let roster = self.main_roster(workspace, programs, main)?;
+        if main.is_none() {
+            return Ok(vec![(None, roster)]);
         }
-        Ok(rosters)
+        let rosters = Roster::in_builds(workspace, roster, &self.builds, programs)?;
+        Ok(rosters.into_iter().map(|(build, roster)| (Some(build), roster)).collect())
     }
 
     fn main_roster(

@@ -250,7 +250,7 @@ impl Try {
         let mut race = Race::new(&plan, &options, launcher, &launcher.interrupt, None);
         race.keep_outcomes();
         let ended = race.run();
-        say!("\n{}", table::render(&plan, race.sheets(), race.design()).trim_end());
+        say!("\n{}", table::render(&plan, race.sheets(), race.design(), None).trim_end());
         say!("\n{}", standing(&plan, race.sheets()).trim_end());
         say!("seed {}", options.seed);
         self.draw(workspace, newcomer, &race.take_outcomes(), &options)?;

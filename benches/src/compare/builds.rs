@@ -4,37 +4,27 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use results::builds::{self as stored, Builds, Finding, Holds, Runtime};
 use results::stats::geometric_mean;
 use workloads::Kind;
 
-use super::plan::{Contender, Plan};
-use super::sheet::Sheet;
+use super::plan::{Contender, Plan, title};
+use super::sheet::{Row, Sheet};
 use super::verdict::{Verdict, word};
 use crate::contestants::Build;
 
 const HEADING: Style = Style::new().bold();
 const CAUTION: Style = AnsiColor::Yellow.on_default();
 
-/// Whether a verdict holds in all builds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    /// It is the same in all.
-    Robust,
-    /// It is another in some.
-    DependsOnBuild,
-    /// Some builds have none, and the others agree.
-    Undecided,
-}
-
-impl Holds {
-    /// As tables and results have it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Robust => "robust",
-            Self::DependsOnBuild => "depends on the build",
-            Self::Undecided => "undecided",
-        }
-    }
+/// When and how a comparison was made.
+#[derive(Clone, Debug)]
+pub struct Origin<'a> {
+    /// When it began, in seconds since 1970.
+    pub started_unix_s: u64,
+    /// The command that repeats it.
+    pub command: &'a str,
+    /// Why all of it is doubtful, if it is.
+    pub doubt: Option<String>,
 }
 
 /// Whether the verdict on a column is that on the same runtime in every other build. None where
@@ -45,7 +35,8 @@ pub fn holds(sheet: &Sheet, column: usize) -> Option<Holds> {
     if this.build.is_none() || this.control || this.name == columns[0].name {
         return None;
     }
-    let verdicts: Vec<_> = in_builds(sheet, &this.name).map(|(_, verdict)| verdict).collect();
+    let entered = columns.iter().enumerate().filter(|(_, c)| c.name == this.name && !c.control);
+    let verdicts: Vec<_> = entered.map(|(column, _)| verdict(sheet, column)).collect();
     let mut decided = verdicts.iter().copied().filter(|&verdict| verdict != Verdict::Undecided);
     let first = decided.next();
     Some(if decided.any(|verdict| Some(verdict) != first) {
@@ -57,105 +48,157 @@ pub fn holds(sheet: &Sheet, column: usize) -> Option<Holds> {
     })
 }
 
-/// The verdicts on the runtime called `name`, by build.
-fn in_builds<'a>(sheet: &'a Sheet, name: &'a str) -> impl Iterator<Item = (Build, Verdict)> + 'a {
-    let others = sheet.endpoint.columns.iter().zip(sheet.rows()).skip(1).zip(sheet.verdicts());
-    others.filter_map(move |((column, row), &verdict)| {
-        let build = column.build.filter(|_| column.name == name && !column.control)?;
-        Some((build, if row.comparison.is_some() { verdict } else { Verdict::Undecided }))
-    })
+/// That on a column but the first.
+fn verdict(sheet: &Sheet, column: usize) -> Verdict {
+    match sheet.rows()[column].comparison {
+        Some(_) => sheet.verdicts()[column - 1],
+        None => Verdict::Undecided,
+    }
 }
 
-/// Which verdicts hold, and what each build costs each runtime; nothing where builds are not
-/// compared.
-pub fn render(plan: &Plan, sheets: &[Sheet]) -> String {
-    let mut builds: Vec<Build> = Vec::new();
-    let mut runtimes: Vec<&Contender> = Vec::new();
+/// What the builds came to, or `None` where they are not compared.
+pub fn sum_up(plan: &Plan, sheets: &[Sheet], origin: Origin<'_>) -> Option<Builds> {
+    let (mut builds, mut names): (Vec<Build>, Vec<&str>) = Default::default();
     for contender in &plan.contenders {
-        let Some(build) = contender.build else { return String::new() };
+        let build = contender.build?;
         if !builds.contains(&build) {
             builds.push(build);
         }
-        if !runtimes.iter().any(|other| other.name == contender.name) {
-            runtimes.push(contender);
+        if !names.contains(&&*contender.name) {
+            names.push(&contender.name);
         }
     }
-    let mut text = String::new();
-    if runtimes.len() > 1 {
-        verdicts(&mut text, &runtimes, sheets);
+    let reference = *names.first()?;
+    let stored = |build: &Build| stored::Build {
+        name: build.name.to_owned(),
+        summary: build.summary.to_owned(),
+    };
+    Some(Builds {
+        version: stored::VERSION,
+        started_unix_s: origin.started_unix_s,
+        command: origin.command.to_owned(),
+        reference: reference.to_owned(),
+        builds: builds.iter().map(stored).collect(),
+        runtimes: names.iter().map(|name| runtime(name, reference, &builds, sheets)).collect(),
+        findings: sheets.iter().flat_map(|sheet| findings(sheet, &names[1..], &builds)).collect(),
+        doubt: origin.doubt,
+    })
+}
+
+/// The columns of a runtime: one for each of `builds`, if it is there.
+fn in_builds<'a>(
+    sheet: &'a Sheet,
+    name: &'a str,
+    builds: &'a [Build],
+) -> impl Iterator<Item = Option<usize>> + 'a {
+    let is = move |column: &Contender, build: Build| {
+        column.name == name && column.build == Some(build) && !column.control
+    };
+    builds.iter().map(move |&build| sheet.endpoint.columns.iter().position(|c| is(c, build)))
+}
+
+fn runtime(name: &str, reference: &str, builds: &[Build], sheets: &[Sheet]) -> Runtime {
+    // Of time, where it has a figure in all builds: means are over the same cells everywhere.
+    let timed = sheets.iter().filter(|sheet| sheet.endpoint.workload.kind != Kind::Memory);
+    let mut whole = Vec::new();
+    for sheet in timed {
+        let rows = in_builds(sheet, name, builds).map(|column| Some(&sheet.rows()[column?]));
+        whole.extend(rows.collect::<Option<Vec<_>>>());
     }
-    costs(&mut text, &runtimes, &builds, sheets);
-    text
+    let mean = |build: usize, of: fn(&Row) -> Option<f64>| {
+        let values: Option<Vec<f64>> =
+            whole.iter().map(|rows: &Vec<&Row>| of(rows[build])).collect();
+        geometric_mean(values?)
+    };
+    let each = |of| (0..builds.len()).map(|build| mean(build, of)).collect::<Vec<_>>();
+    let times = each(|row| row.median);
+    let best = times.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+    let ratios = if name == reference {
+        times.iter().map(|time| time.map(|_| 1.0)).collect()
+    } else {
+        each(|row| Some(row.comparison?.ratio))
+    };
+    let times = times.into_iter().map(|time| Some(time? / best)).collect();
+    Runtime { name: name.to_owned(), times, ratios }
+}
+
+fn findings(sheet: &Sheet, names: &[&str], builds: &[Build]) -> Vec<Finding> {
+    let finding = |name: &&str| {
+        let columns: Vec<_> = in_builds(sheet, name, builds).collect();
+        let holds = holds(sheet, columns.iter().flatten().copied().next()?)?;
+        let (workload, kind) = (sheet.endpoint.workload.name, sheet.endpoint.workload.kind);
+        let verdict = |column: &Option<usize>| {
+            word(column.map_or(Verdict::Undecided, |c| verdict(sheet, c)), kind).to_owned()
+        };
+        let ratio = |column: &Option<usize>| Some(sheet.rows()[(*column)?].comparison?.ratio);
+        Some(Finding {
+            workload: workload.to_owned(),
+            workers: sheet.endpoint.workers,
+            runtime: (*name).to_owned(),
+            ratios: columns.iter().map(ratio).collect(),
+            verdicts: columns.iter().map(verdict).collect(),
+            holds,
+        })
+    };
+    names.iter().filter_map(finding).collect()
 }
 
 // Writing to a string cannot fail, so the results of `writeln!` are dropped throughout.
 
-fn verdicts(text: &mut String, runtimes: &[&Contender], sheets: &[Sheet]) {
-    let first = &runtimes[0].name;
-    let _ = writeln!(text, "{HEADING}Verdicts in all builds{HEADING:#}, to {first}");
-    for runtime in &runtimes[1..] {
-        let (mut robust, mut undecided, mut depends) = (0, 0, Vec::new());
-        for sheet in sheets {
-            let main = sheet.endpoint.columns.iter().position(|c| c.name == runtime.name);
-            match main.and_then(|column| holds(sheet, column)) {
-                Some(Holds::Robust) => robust += 1,
-                Some(Holds::Undecided) => undecided += 1,
-                Some(Holds::DependsOnBuild) => depends.push(sheet),
-                None => {}
-            }
-        }
-        let (name, depend) = (&runtime.name, depends.len());
+/// The same as a person reads it.
+pub fn render(builds: &Builds) -> String {
+    let mut text = String::new();
+    if builds.runtimes.len() > 1 {
+        verdicts(&mut text, builds);
+    }
+    costs(&mut text, builds);
+    text
+}
+
+fn verdicts(text: &mut String, builds: &Builds) {
+    let _ = writeln!(text, "{HEADING}Verdicts in all builds{HEADING:#}, to {}", builds.reference);
+    for Runtime { name, .. } in &builds.runtimes[1..] {
+        let own = || builds.findings.iter().filter(|finding| finding.runtime == *name);
+        let count = |holds| own().filter(|finding| finding.holds == holds).count();
+        let [robust, depend, undecided] =
+            [Holds::Robust, Holds::DependsOnBuild, Holds::Undecided].map(count);
         let _ = writeln!(
             text,
             "  {name}: {robust} robust, {depend} depending on the build, {undecided} undecided"
         );
-        for sheet in depends {
-            let kind = sheet.endpoint.workload.kind;
-            let words = in_builds(sheet, &runtime.name)
-                .map(|(build, verdict)| format!("{} in {}", word(verdict, kind), build.name));
-            let words = words.collect::<Vec<_>>().join(", ");
-            let title = sheet.endpoint.title();
-            let _ = writeln!(text, "    {CAUTION}{title}{CAUTION:#}: {words}");
+        for finding in own().filter(|finding| finding.holds == Holds::DependsOnBuild) {
+            let words: Vec<_> = finding
+                .verdicts
+                .iter()
+                .zip(&builds.builds)
+                .map(|(verdict, build)| format!("{verdict} in {}", build.name))
+                .collect();
+            let title = title(&finding.workload, finding.workers);
+            let _ = writeln!(text, "    {CAUTION}{title}{CAUTION:#}: {}", words.join(", "));
         }
     }
     text.push('\n');
 }
 
-/// The geometric mean of each runtime's times in each build over those in its best one.
-fn costs(text: &mut String, runtimes: &[&Contender], builds: &[Build], sheets: &[Sheet]) {
-    let width = runtimes.iter().map(|runtime| runtime.name.len()).max().unwrap_or(0).max(7);
+fn costs(text: &mut String, builds: &Builds) {
+    let names = builds.runtimes.iter().map(|runtime| runtime.name.len());
+    let width = names.max().unwrap_or(0).max("runtime".len());
     let _ = writeln!(
         text,
         "{HEADING}Times in each build{HEADING:#} over those in the best build of the same runtime, \
          geometric mean"
     );
-    let names: String = builds.iter().map(|build| format!("  {:>8}", build.name)).collect();
-    let _ = writeln!(text, "  {:width$}{names}", "runtime");
-    for runtime in runtimes {
-        let means: Vec<_> = builds.iter().map(|&b| mean_in(&runtime.name, b, sheets)).collect();
-        let best = means.iter().flatten().copied().fold(f64::INFINITY, f64::min);
-        let cells: String = means
-            .iter()
-            .map(|mean| match mean {
-                Some(mean) => format!("  {:>8.3}", mean / best),
-                None => format!("  {:>8}", "?"),
-            })
-            .collect();
+    let heads: String = builds.builds.iter().map(|b| format!("  {:>8}", b.name)).collect();
+    let _ = writeln!(text, "  {:width$}{heads}", "runtime");
+    for runtime in &builds.runtimes {
+        let cell = |time: &Option<f64>| match time {
+            Some(time) => format!("  {time:>8.3}"),
+            None => format!("  {:>8}", "?"),
+        };
+        let cells: String = runtime.times.iter().map(cell).collect();
         let _ = writeln!(text, "  {:width$}{cells}", runtime.name);
     }
     text.push('\n');
-}
-
-/// The geometric mean of a runtime's times in a build, over the cells that it has in all builds.
-fn mean_in(name: &str, build: Build, sheets: &[Sheet]) -> Option<f64> {
-    let timed = sheets.iter().filter(|sheet| sheet.endpoint.workload.kind != Kind::Memory);
-    let medians = timed.filter_map(|sheet| {
-        let columns = sheet.endpoint.columns.iter().zip(sheet.rows());
-        let own: Vec<_> = columns.filter(|(c, _)| c.name == name && !c.control).collect();
-        own.iter().all(|(_, row)| row.median.is_some()).then_some(())?;
-        own.iter().find(|(column, _)| column.build == Some(build))?.1.median
-    });
-    geometric_mean(medians)
 }
 
 #[cfg(test)]
@@ -180,7 +223,9 @@ mod tests {
     }
 
     fn text(sheet: Sheet) -> String {
-        let text = render(&in_two_builds(), &[sheet]);
+        let origin = Origin { started_unix_s: 0, command: "", doubt: None };
+        let builds = sum_up(&in_two_builds(), &[sheet], origin).expect("two are compared");
+        let text = render(&builds);
         anstream::adapter::strip_str(&text).to_string()
     }
 

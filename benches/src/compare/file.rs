@@ -1,12 +1,13 @@
 //! `--json FILE`: one object per endpoint and runtime.
 
+use results::builds::Holds;
 use results::output::{Output, OutputError};
 use results::percentile::TAIL;
 use results::stats::Interval;
 use serde::Serialize;
 use workloads::Kind;
 
-use super::builds::{self, Holds};
+use super::builds;
 use super::sheet::{Run, Sheet};
 use super::verdict::{Verdict, word};
 use crate::contestants::Build;

@@ -46,7 +46,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// In words: `ping_pong, 2 workers`.
     pub fn title(&self) -> String {
-        format!("{}, {}", self.workload.name, format::count(self.workers, "worker"))
+        title(self.workload.name, self.workers)
     }
 
     /// The column that a column is compared with: the first of its build, and the first of all for
@@ -70,6 +70,11 @@ impl Endpoint {
     pub fn id(&self, column: usize) -> String {
         format!("{}/{}/w{}", self.workload.name, self.columns[column].label, self.workers)
     }
+}
+
+/// What is run with how many workers, in words.
+pub fn title(workload: &str, workers: usize) -> String {
+    format!("{workload}, {}", format::count(workers, "worker"))
 }
 
 /// Everything that is to be compared.

@@ -1,5 +1,6 @@
 //! The results as a person reads them.
 
+use results::builds::Builds;
 use results::format;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,8 +28,8 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const SHOWN_REJECTIONS: usize = 12;
 
 /// Everything: a table per endpoint, the means, the control, the noise. `design` is the one by
-/// which the sheets were judged.
-pub fn render(plan: &Plan, sheets: &[Sheet], design: &Design) -> String {
+/// which the sheets were judged, `builds` what the builds came to where they were compared.
+pub fn render(plan: &Plan, sheets: &[Sheet], design: &Design, builds: Option<&Builds>) -> String {
     let labels = sheets.iter().flat_map(|sheet| &sheet.endpoint.columns);
     let width = labels.map(|column| column.label.len()).max().unwrap_or(0).max(7);
     let mut text = String::new();
@@ -38,7 +39,7 @@ pub fn render(plan: &Plan, sheets: &[Sheet], design: &Design) -> String {
     for kind in [Kind::Throughput, Kind::Latency, Kind::Memory] {
         means(&mut text, plan, sheets, kind, width);
     }
-    text.push_str(&builds::render(plan, sheets));
+    text.push_str(&builds.map(builds::render).unwrap_or_default());
     controls(&mut text, sheets);
     noise(&mut text, sheets);
     text
@@ -339,7 +340,7 @@ mod tests {
     }
 
     fn text(sheets: &[Sheet]) -> String {
-        anstream::adapter::strip_str(&render(&plan(), sheets, &design())).to_string()
+        anstream::adapter::strip_str(&render(&plan(), sheets, &design(), None)).to_string()
     }
 
     #[test]

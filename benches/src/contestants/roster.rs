@@ -120,6 +120,30 @@ impl Roster {
         Ok(roster)
     }
 
+    /// `main`, who are in the first of `builds`, and the same programs in each of the others. Who
+    /// was refused there need not be built again: what a policy promises is kept or broken in every
+    /// build alike.
+    ///
+    /// # Errors
+    /// [`BuildError`] when Cargo did not come to compiling.
+    pub fn in_builds(
+        workspace: &Workspace,
+        main: Self,
+        builds: &[Build],
+        programs: &[&Program],
+    ) -> Result<Vec<(Build, Self)>, BuildError> {
+        let still = |program: &&Program| !main.lost.contains_key(&program.name);
+        let programs: Vec<_> = programs.iter().copied().filter(still).collect();
+        let Some((&first, others)) = builds.split_first() else { return Ok(Vec::new()) };
+        let mut rosters = vec![(first, main)];
+        for &build in others {
+            if rosters.iter().all(|(known, _)| *known != build) {
+                rosters.push((build, Self::build_as(workspace, build, &programs)?));
+            }
+        }
+        Ok(rosters)
+    }
+
     /// The contestants among `programs` that were built before and have not changed since.
     pub fn kept(workspace: &Workspace, programs: &[&Program]) -> Self {
         let mut roster = Self::default();

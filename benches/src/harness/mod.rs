@@ -5,6 +5,7 @@
 
 mod args;
 mod baseline;
+mod builds;
 mod criterion_args;
 mod criterions_process;
 mod line;

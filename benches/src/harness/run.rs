@@ -16,7 +16,7 @@ use super::baseline::{Baselines, Now};
 use super::plan::{How, Step, expected, in_rounds, plan};
 use super::quiet::{Retries, Tried};
 use super::rounds::Rounds;
-use super::{Args, Mode, line};
+use super::{Args, Mode, builds, line};
 use crate::cell::{CriterionsPlace, Finished, Launcher};
 use crate::commands::place;
 use crate::contestants::{Gate as Conformance, Roster, Workspace, wanted};
@@ -108,7 +108,18 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
         lost,
         stored: false,
     };
-    run.all(&cells)
+    let code = run.all(&cells)?;
+    // After everything else, since it takes builds of its own. What was measured before stands,
+    // whatever comes of it.
+    let all_of_it = args.full && args.filters.is_empty() && kind == Kind::Throughput;
+    if all_of_it && args.mode() == Mode::Measure && !run.launcher.interrupt.came() {
+        let compared = builds::compare(&workspace, &run.launcher, &run.paths, &run.session);
+        match compared {
+            Ok(()) => show_page(&run.paths),
+            Err(error) => note!("builds are not compared: {error:#}"),
+        }
+    }
+    Ok(code)
 }
 
 struct Run<'a> {

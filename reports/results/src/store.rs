@@ -102,6 +102,12 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// A comparison of builds whose lists do not fit each other.
+    #[error("{} has lists that do not fit its builds, or figures that nobody measured", path.display())]
+    Uneven {
+        /// The file.
+        path: PathBuf,
+    },
     /// A copy under another name, which would be a second answer for the same cell.
     #[error("{} holds the cell {cell} and is not named after it", path.display())]
     Misnamed {
@@ -121,6 +127,7 @@ impl LoadError {
             | Self::Damaged { path, .. }
             | Self::Unfit { path, .. }
             | Self::NotAFile { path }
+            | Self::Uneven { path }
             | Self::TooLarge { path }
             | Self::Misnamed { path, .. } => path,
         }

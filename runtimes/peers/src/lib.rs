@@ -22,6 +22,7 @@ mod live_tasks;
 pub mod may;
 mod may_task;
 pub mod monoio;
+mod monoio_host;
 mod monoio_live;
 mod monoio_root;
 mod monoio_task;

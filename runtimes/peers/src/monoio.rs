@@ -1,7 +1,7 @@
 //! monoio on its epoll driver, which it calls legacy.
 //!
-//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll, and with
-//! the shared reactor it would only wait. The feature `sync` is on: wakes come from other threads,
+//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll. Our reactor
+//! is a guest in its epoll driver. The feature `sync` is on: wakes come from other threads,
 //! the reactor's among them.
 
 use std::cell::RefCell;
@@ -12,10 +12,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use monoio::task::JoinHandle;
 use monoio::{LegacyDriver, RuntimeBuilder};
 
 use crate::driver::Driver;
 use crate::inbox::{Inbox, LocalJoin};
+use crate::monoio_host::{self, End, Host};
 use crate::monoio_live::Live;
 use crate::monoio_root::Root;
 use crate::monoio_task::{MonoioJoin, announce, retract, spawn};
@@ -68,8 +70,18 @@ pub struct Variant {
 
 struct Monoio {
     runtime: monoio::Runtime<LegacyDriver>,
-    /// Whether the inbox has its task. The first `block_on` makes it: only there one can spawn.
-    serves: bool,
+    turner: Turner,
+}
+
+/// What turns the reactor.
+enum Turner {
+    /// Nothing has been polled yet. The first `block_on` makes its task and the inbox's: only there
+    /// one can spawn.
+    Waits(Host, End),
+    /// Its task, and what ends that.
+    Serves(JoinHandle<()>, End),
+    /// The first `block_on` did not come as far as that.
+    None,
 }
 
 impl std::fmt::Debug for Monoio {
@@ -80,11 +92,17 @@ impl std::fmt::Debug for Monoio {
 
 impl Variant {
     fn stop(&mut self) {
-        let Some(Monoio { mut runtime, .. }) = self.runtime.get_mut().take() else { return };
+        let Some(Monoio { mut runtime, turner }) = self.runtime.get_mut().take() else { return };
         let inbox = &self.spawner.shared.inbox;
         inbox.close();
-        if !self.live.is_empty() {
-            self.live.attend(|| runtime.block_on(self.live.end()));
+        if let Turner::Serves(task, end) = turner {
+            self.live.attend(|| {
+                runtime.block_on(async {
+                    self.live.end().await;
+                    drop(end);
+                    task.await;
+                })
+            });
         }
         retract(self.number);
         inbox.seal();
@@ -105,7 +123,7 @@ impl Runtime for Variant {
 
     fn start(config: &Config) -> Result<Self, StartError> {
         crate::check_workers(&DESCRIPTOR, config)?;
-        let driver = Driver::start()?;
+        let (driver, host, end) = monoio_host::start()?;
         let built = RuntimeBuilder::<LegacyDriver>::new().build();
         let runtime = built.map_err(|source| StartError::Os { what: "monoio runtime", source })?;
         // Relaxed: only its uniqueness counts.
@@ -114,7 +132,7 @@ impl Runtime for Variant {
         announce(number, &inbox);
         let spawner =
             LocalSpawner { shared: Arc::new(Shared { inbox, reactor: driver.handle().clone() }) };
-        let runtime = RefCell::new(Some(Monoio { runtime, serves: false }));
+        let runtime = RefCell::new(Some(Monoio { runtime, turner: Turner::Waits(host, end) }));
         Ok(Self { runtime, number, live, spawner, driver })
     }
 
@@ -129,7 +147,7 @@ impl Runtime for Variant {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = runtimes::adapter::enter(DESCRIPTOR.name);
         let mut runtime = self.runtime.borrow_mut();
-        let Monoio { runtime, serves } = runtime.as_mut().expect(
+        let Monoio { runtime, turner } = runtime.as_mut().expect(
             "a runtime is stopped only when \
          it is consumed",
         );
@@ -137,9 +155,13 @@ impl Runtime for Variant {
         let root = Root::new(future);
         let output = inbox.attend(&self.live, || {
             self.live.attend(|| {
-                if !mem::replace(serves, true) {
-                    runtime.block_on(async { drop(monoio::spawn(Arc::clone(inbox).serve())) });
-                }
+                *turner = match mem::replace(turner, Turner::None) {
+                    Turner::Waits(host, end) => runtime.block_on(async {
+                        drop(monoio::spawn(Arc::clone(inbox).serve()));
+                        Turner::Serves(monoio::spawn(host.serve()), end)
+                    }),
+                    other => other,
+                };
                 runtime.block_on(root)
             })
         });

@@ -89,6 +89,7 @@ impl Scheduler for Local {
         queues.woken.pop_front().map(|task| NextTask::new(task, TaskSource::Shared))
     }
 
+    #[inline]
     fn queued(&self, queues: &Queues) -> usize {
         queues.fresh.len() + queues.woken.len() + usize::from(!self.inbox.is_empty())
     }
