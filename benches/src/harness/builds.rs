@@ -20,7 +20,7 @@ use crate::session::{Session, now_unix_s};
 
 /// What depends most on inlining and allocation. One worker suffices for that, and takes part in
 /// it who has no more.
-const WORKLOADS: &str = "^(chained_spawn|fib|ping_pong|skynet|spawn_many)$";
+const WORKLOADS: [&str; 5] = ["spawn_many_local", "chained_spawn", "ping_pong", "skynet", "fib"];
 
 /// Enough for most verdicts; what stays undecided says so.
 const ROUNDS: usize = 7;
@@ -48,7 +48,8 @@ pub(super) fn compare(
     let names: Vec<_> = names.into_iter().filter(|name| rosters[0].1.get(name).is_some()).collect();
     let patterns =
         names.iter().map(|name| name.parse()).collect::<Result<Vec<NamePattern>, _>>()?;
-    let plan = Plan::new(&entered, &patterns, Some(&WORKLOADS.parse()?), &[1])?;
+    let workloads = format!("^({})$", WORKLOADS.join("|"));
+    let plan = Plan::new(&entered, &patterns, Some(&workloads.parse()?), &[1])?;
     let options = Options {
         rounds: Rounds::Fixed(ROUNDS),
         band: 0.05,
@@ -60,7 +61,7 @@ pub(super) fn compare(
     let mut race = Race::new(&plan, &options, launcher, &launcher.interrupt, None);
     race.run()?;
     let command = format!(
-        "cargo stampede compare {} --builds {} --workload '{WORKLOADS}' --workers 1 --rounds \
+        "cargo stampede compare {} --builds {} --workload '{workloads}' --workers 1 --rounds \
          {ROUNDS} --seed {}",
         names.join(" "),
         Build::ALL.map(|build| build.name).join(","),
@@ -74,4 +75,15 @@ pub(super) fn compare(
         say!("\n{}", builds::render(&found).trim_end());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compared_exists() {
+        let known: Vec<_> = workloads::definitions().iter().map(|d| d.name).collect();
+        assert!(WORKLOADS.iter().all(|name| known.contains(name)), "{WORKLOADS:?}: {known:?}");
+    }
 }

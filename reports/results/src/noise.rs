@@ -49,8 +49,10 @@ pub fn sum_up(noises: &[Noise]) -> Option<(String, bool)> {
         |of: fn(&Noise) -> f64| middle_and_most(&noises.iter().map(of).collect::<Vec<_>>());
     let (steal, worst_steal) = spread(|noise| noise.steal)?;
     let (others, worst_others) = spread(|noise| noise.others)?;
+    let (waiting, worst_waiting) = spread(|noise| noise.waiting)?;
     let words = format!(
-        "steal {} of the machine's time in the middle and {} at most, other processes {} and {}",
+        "steal {} of the machine's time in the middle and {} at most, other processes {} and {}; \
+         of its own threads {waiting:.2} and {worst_waiting:.2} waited for a processor",
         percent(steal),
         percent(worst_steal),
         percent(others),
@@ -81,7 +83,8 @@ mod tests {
         assert_eq!(sum_up(&[]), None);
         let quiet = [noise(0.0, 0.01), noise(0.01, 0.02), noise(0.3, 0.5)];
         let said = "steal 1.0 % of the machine's time in the middle and 30.0 % at most, other \
-                    processes 2.0 % and 50.0 %";
+                    processes 2.0 % and 50.0 %; of its own threads 0.00 and 0.00 waited for a \
+                    processor";
         assert_eq!(sum_up(&quiet), Some((said.to_owned(), false)));
         assert!(sum_up(&[noise(0.06, 0.06)]).is_some_and(|(_, busy)| busy));
         assert_eq!(noise(0.1, 0.2).worse(noise(0.0, 0.3)), noise(0.1, 0.3));

@@ -167,10 +167,16 @@ impl Outcome {
         }
     }
 
-    /// Notes what else went on in the machine, if there are figures.
+    /// Notes what else went on in the machine, if there are figures. How long its own threads waited
+    /// for a processor a measurement knows best itself.
     pub fn beside(&mut self, noise: Noise) {
         if let Self::Measured(measurement) = self {
-            measurement.noise = Some(noise);
+            let of = |name| measurement.process.get(name).map(|&value| value as f64);
+            let waiting = match (of("run_delay_ns"), of("wall_ns")) {
+                (Some(delay), Some(wall)) if wall > 0.0 => delay / wall,
+                _ => noise.waiting,
+            };
+            measurement.noise = Some(Noise { waiting, ..noise });
         }
     }
 

@@ -18,5 +18,5 @@ const SUBJECTS: &[Subject] = &[
     Subject::on_caller::<futures_local::Variant>("futures-local"),
     Subject::with_threads::<futures_pool::Variant>("futures-pool"),
     Subject::with_threads::<may::Variant>("may"),
-    Subject::on_caller::<monoio::Variant>("monoio"),
+    Subject::alone::<monoio::Variant>("monoio"),
 ];

@@ -1,6 +1,7 @@
 //! What the operating system charges to the process, as differences between two readings.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::time::Instant;
 
@@ -11,15 +12,18 @@ use workloads::usage::Usage;
 pub(super) struct Account {
     at: Instant,
     usage: Usage,
+    run_delay_ns: u64,
 }
 
 impl Account {
-    /// Reads the account of all threads, those that have ended included.
+    /// Reads the account of all threads, those that have ended included; but how long threads waited
+    /// for a processor is known of those that live.
     ///
     /// # Errors
     /// As [`Usage::of_process`].
     pub(super) fn read() -> io::Result<Self> {
-        Ok(Self { at: Instant::now(), usage: Usage::of_process()? })
+        let (usage, run_delay_ns) = (Usage::of_process()?, run_delay_ns());
+        Ok(Self { at: Instant::now(), usage, run_delay_ns })
     }
 
     /// What was charged since `earlier`, under the names of the protocol.
@@ -31,11 +35,22 @@ impl Account {
             ("cpu_ns", cpu_ns),
             ("voluntary_switches", voluntary_switches),
             ("involuntary_switches", involuntary_switches),
+            ("run_delay_ns", self.run_delay_ns.saturating_sub(earlier.run_delay_ns)),
             ("wall_ns", wall_ns),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
+}
+
+/// The second figure of each thread's `schedstat`, summed up; 0 where the kernel keeps none.
+fn run_delay_ns() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let delays = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    delays.sum()
 }
 
 #[cfg(test)]
@@ -47,7 +62,7 @@ mod tests {
         let before = Account::read().expect("getrusage");
         let spent = Account::read().expect("getrusage").since(&before);
         assert!(spent["wall_ns"] > 0, "{spent:?}");
-        for name in ["cpu_ns", "voluntary_switches", "involuntary_switches"] {
+        for name in ["cpu_ns", "voluntary_switches", "involuntary_switches", "run_delay_ns"] {
             assert!(spent.contains_key(name), "{name}");
         }
     }
