@@ -163,9 +163,10 @@ impl Run<'_> {
             steps.first().map_or_else(Default::default, |step| expected(&step.how)),
         );
         let mut rounds: BTreeMap<String, Rounds> = BTreeMap::new();
-        // What a task takes of memory does not depend on the machine's mood.
-        let loud = if store.is_some() && self.kind != Kind::Memory { steps.len() } else { 0 };
-        let mut retries = Retries::of(loud);
+        // What takes turns is compared within a turn, and criterion has kept its samples already;
+        // what a task takes of memory does not depend on the machine's mood.
+        let again = store.is_some() && self.kind == Kind::Latency;
+        let mut retries = Retries::of(if again { steps.len() } else { 0 });
         'steps: for (number, step) in (1..).zip(&steps) {
             // One failed round fails the cell: its other rounds could not mend that.
             if step.cells.iter().all(|cell| self.tally.failed.contains_key(&cell.id())) {
