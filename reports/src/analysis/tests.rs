@@ -3,6 +3,7 @@
 use super::{Finding, claims, costs, latency};
 use crate::matrix::Matrix;
 use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_cell};
+use results::noise::Noise;
 use results::schema::{Kind, Outcome, Record};
 
 fn in_words(findings: Vec<Finding>) -> Vec<String> {
@@ -175,6 +176,20 @@ fn stealing_is_explained_by_its_steals() {
              31.0 tasks in 2.00 steals, and 18.0 searches find nothing."
         )
     );
+}
+
+#[test]
+fn what_was_measured_in_noise_is_not_ranked() {
+    let mut records = [
+        latency_cell("a", 1, &[("latency", 200_000)]),
+        latency_cell("b", 1, &[("latency", 400_000)]),
+        latency_cell("c", 1, &[("latency", 600_000)]),
+    ];
+    assert!(said_of_latency(&records)[0].starts_with("Best: a is lowest"), "it is the fastest");
+    let loud = Noise { steal: 0.2, others: 0.0, waiting: 0.0 };
+    measurement(&mut records[0]).noise = Some(loud);
+    let said = said_of_latency(&records);
+    assert!(said[0].starts_with("Best: b is lowest"), "{said:?}");
 }
 
 #[test]
