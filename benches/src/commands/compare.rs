@@ -229,12 +229,14 @@ impl Compare {
             note!("{table}");
         }
         // Shown before anything is complained about.
-        if let Some(builds) = &builds {
+        race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
+        // Half a comparison, or one that says nothing about speed, does not replace a whole one.
+        let whole = !interrupt.came() && !cfg!(debug_assertions);
+        if let Some(builds) = builds.filter(|_| whole) {
             let kept = builds.write(&Paths::new(None, &workspace).results);
             kept.context("cannot store what the builds came to")?;
             note!("`cargo stampede report` shows the builds on the page");
         }
-        race.store().or_else(|error| if error.is_unread() { Ok(()) } else { Err(error) })?;
         ended?;
         Ok(if interrupt.came() {
             ExitCode::from(interrupt.exit_code())
