@@ -1,4 +1,4 @@
-//! One cell, run by a contestant in a process of its own.
+//! One cell, run by a contestant in processes of its own.
 //!
 //! A fresh process gives every cell clean counters and a cold allocator, and turns a crash or a
 //! hang of an executor into one failed cell. `execute` asks the contestant step by step; in

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -37,7 +38,8 @@ struct Call {
     elapsed: Duration,
 }
 
-/// Lets criterion sample the workload that `client` has started, a turn of `seat` for each call,
+/// Lets criterion sample the workload that each of `clients` has started, a turn of `seat` for each
+/// call, in which they alternate,
 /// and returns nanoseconds per iteration, one entry per sample. The arguments of this process are
 /// criterion's, see `harness::criterions_process`. Its lines go to standard output. `pace` is told the
 /// iterations of each call.
@@ -45,7 +47,7 @@ struct Call {
 /// # Errors
 /// The contestant's; criterion then has stored nothing.
 pub(super) fn sample(
-    client: &RefCell<Client>,
+    clients: &[RefCell<Client>],
     cell: &Cell,
     timing: &Timing,
     operations: u64,
@@ -58,7 +60,7 @@ pub(super) fn sample(
         .warm_up_time(timing.warm_up)
         .measurement_time(timing.measurement)
         .nresamples(timing.resamples);
-    let calls = drive(criterion, client, cell, operations, Some((seat, pace)))?;
+    let calls = drive(criterion, clients, cell, operations, Some((seat, pace)))?;
     // The warm-up's calls come first.
     let sampled = &calls[calls.len().saturating_sub(timing.samples)..];
     Ok(sampled.iter().map(|call| call.elapsed.as_nanos() as f64 / call.iterations as f64).collect())
@@ -83,7 +85,7 @@ pub(super) fn unrecorded(
     place: &CriterionsPlace,
 ) -> Result<(), ClientError> {
     let _detour = Detour::begin(place.visible);
-    drive(configured(place), client, cell, 1, None).map(drop)
+    drive(configured(place), slice::from_ref(client), cell, 1, None).map(drop)
 }
 
 /// Our filter has chosen already.
@@ -103,14 +105,18 @@ fn samples_that_fit(timing: &Timing, iteration: Duration) -> usize {
 
 fn drive(
     mut criterion: Criterion,
-    client: &RefCell<Client>,
+    clients: &[RefCell<Client>],
     cell: &Cell,
     operations: u64,
     seat: Option<(&Seat<'_>, &AtomicU64)>,
 ) -> Result<Vec<Call>, ClientError> {
     let calls = RefCell::new(Vec::new());
     let failed = RefCell::new(None);
-    let run = |iterations| client.borrow_mut().run(iterations, false, "sampling");
+    let alternate = RefCell::new(clients.iter().cycle());
+    let run = |iterations| {
+        let client = alternate.borrow_mut().next().unwrap_or(&clients[0]);
+        client.borrow_mut().run(iterations, false, "sampling")
+    };
     let in_turn = |iterations| match seat {
         Some((seat, pace)) => seat.take_turn(|| {
             // Relaxed: turns come one after the other, under a lock.

@@ -3,9 +3,10 @@
 //! Criterion measures one benchmark after the other, and what the machine does in the meantime falls
 //! on one of them. Here each runtime has a criterion of its own, on a thread of its own, and these
 //! take turns: a sample of the one, a sample of the other, in an order that is drawn anew for each
-//! sample. The first of them is there twice: the second process is a control, which does in its turns
-//! what the first does, and of which criterion knows nothing. Criterion takes the time for which a thread waits into account when it plans its samples:
-//! all runtimes get the same number of iterations.
+//! sample. The first of them is there twice: the other one is a control, which does in its turns
+//! what the first does, and of which criterion knows nothing. Criterion takes the time for which a
+//! thread waits into account when it plans its samples: all runtimes get the same number of
+//! iterations.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
@@ -29,14 +30,20 @@ use super::turns::{Seat, Turns};
 use crate::matrix::Cell;
 use crate::params::{self, Overrides};
 
-/// A contestant that has run once.
+/// The processes of a cell, which have its turns alternately: how the memory of a process came to
+/// lie is in all of its samples, and one that was unlucky would be taken for a slow runtime.
+const PROCESSES: usize = 2;
+
+/// A contestant whose processes have run once.
 struct Started {
-    client: RefCell<Client>,
+    clients: Clients,
     first: Sample,
 }
 
+type Clients = [RefCell<Client>; PROCESSES];
+
 impl Launcher {
-    /// Runs `cells`, which are of one workload, each in a process of its own. Whatever goes wrong
+    /// Runs `cells`, which are of one workload, each in processes of its own. Whatever goes wrong
     /// with one is its outcome. All together they have `timing` as often as there are cells.
     pub fn run_together(
         &self,
@@ -63,8 +70,8 @@ impl Launcher {
         let (sampled, control_ns) = thread::scope(|scope| {
             let control = control.as_mut().map(|control| {
                 let (seat, pace, over) = (turns.seat(count), &paces[0], &over);
-                let client = &mut control.client;
-                scope.spawn(move || follow(client, &seat, pace, over, timing.samples))
+                let clients = &mut control.clients;
+                scope.spawn(move || follow(clients, &seat, pace, over, timing.samples))
             });
             let mut seats = (0..count).map(|index| turns.seat(index));
             let threads: Vec<_> = started
@@ -74,12 +81,12 @@ impl Launcher {
                 .enumerate()
                 .map(|(index, ((started, cell), pace))| {
                     let (started, seat) = (started.as_mut().ok()?, seats.next()?);
-                    let Started { client, first } = started;
-                    let (client, operations) = (&mut *client, first.operations);
+                    let Started { clients, first } = started;
+                    let (clients, operations) = (&mut *clients, first.operations);
                     let (place, over) = (&self.criterion, &over);
                     Some(scope.spawn(move || {
                         let sampled =
-                            sampling::sample(client, cell, timing, operations, place, &seat, pace);
+                            sampling::sample(clients, cell, timing, operations, place, &seat, pace);
                         // Before its seat is left: the control begins no round after that.
                         over.fetch_or(index == 0, Release);
                         sampled
@@ -101,11 +108,12 @@ impl Launcher {
             // The first one's.
             let control_ns = control_ns.take().unwrap_or_default();
             let mut printed = Vec::new();
-            let result = started.and_then(|Started { client, .. }| {
-                let client = &mut client.into_inner();
+            let result = started.and_then(|Started { clients, .. }| {
+                let [client, others @ ..] = &mut clients.map(RefCell::into_inner);
                 let result = sampled
                     .unwrap_or_else(|| Ok(Vec::new()))
                     .and_then(|samples_ns| end(client, samples_ns, timing.counted))
+                    .and_then(|measured| others.iter_mut().try_for_each(stop).map(|()| measured))
                     .map(|measurement| Measurement { control_ns, ..measurement });
                 printed = client.printed();
                 result
@@ -117,8 +125,18 @@ impl Launcher {
         finished
     }
 
-    /// Starts a cell and runs it once, to verify it.
+    /// Starts the processes of a cell and runs each once, to verify it.
     fn begin(&self, cell: &Cell, overrides: &Overrides) -> Result<Started, ClientError> {
+        let (one, first) = self.begin_one(cell, overrides)?;
+        let (other, _) = self.begin_one(cell, overrides)?;
+        Ok(Started { clients: [one, other], first })
+    }
+
+    fn begin_one(
+        &self,
+        cell: &Cell,
+        overrides: &Overrides,
+    ) -> Result<(RefCell<Client>, Sample), ClientError> {
         let mut client = Client::launch(&cell.runtime.program, self.deadline)?;
         self.interrupt.attend(client.process());
         client.start(Start {
@@ -128,7 +146,7 @@ impl Launcher {
             params: params::to_map(&overrides.of(cell.workload)),
         })?;
         let first = client.run(1, false, "verification")?;
-        Ok(Started { client: RefCell::new(client), first })
+        Ok((RefCell::new(client), first))
     }
 
     fn finish(
@@ -148,13 +166,13 @@ impl Launcher {
 /// Returns nanoseconds per iteration of the last turns, as many as there are samples; none when
 /// something went wrong, which is nobody's result.
 fn follow(
-    client: &mut RefCell<Client>,
+    clients: &mut Clients,
     seat: &Seat<'_>,
     pace: &AtomicU64,
     over: &AtomicBool,
     samples: usize,
 ) -> Vec<f64> {
-    let client = client.get_mut();
+    let mut alternate = (0..PROCESSES).cycle();
     let mut turns: Vec<(u64, f64)> = Vec::new();
     loop {
         let turn = seat.take_turn(|| {
@@ -164,6 +182,7 @@ fn follow(
             }
             // Relaxed: turns come one after the other, under a lock.
             let iterations = pace.load(Relaxed);
+            let client = clients[alternate.next()?].get_mut();
             Some(client.run(iterations, false, "sampling").map(|sample| (iterations, sample)))
         });
         match turn {
@@ -190,8 +209,12 @@ fn end(
     let mean_ns = samples_ns.iter().sum::<f64>() / samples_ns.len().max(1) as f64;
     let counted = counted_run(client, iterations_in(time, mean_ns), COUNTING)?;
     let measurement = with_figures(client, Measurement { samples_ns, ..counted })?;
+    stop(client).map(|()| measurement)
+}
+
+fn stop(client: &mut Client) -> Result<(), ClientError> {
     match client.shutdown()?.broken_law {
         Some(law) => Err(failed(format!("broken counter law: {law}"))),
-        None => Ok(measurement),
+        None => Ok(()),
     }
 }
