@@ -66,7 +66,8 @@ pub(crate) struct TailCell {
     pub text: String,
     /// The same from the uncorrected histogram.
     pub uncorrected: String,
-    /// `weak` when few samples lie beyond or the machine was too busy, `small` when too few to show it.
+    /// `weak` when few samples lie beyond or the machine was too busy, `small` when too few to show
+    /// it.
     pub class: &'static str,
 }
 

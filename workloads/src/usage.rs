@@ -1,5 +1,7 @@
 //! What the operating system has charged: processor time and context switches.
 
+use std::fmt::Display;
+use std::fs;
 use std::io;
 use std::ops::Sub;
 
@@ -74,6 +76,18 @@ impl Sub for Usage {
                 .saturating_sub(other.involuntary_switches),
         }
     }
+}
+
+/// How long the threads of `process` that live now have waited for a processor, in nanoseconds: the
+/// second figure of each one's `schedstat`. `process` is a number, or `self`; 0 where the kernel
+/// keeps none.
+pub fn run_delay_ns(process: impl Display) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let delays = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    delays.sum()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use contestant::client::{Client, ClientError};
 use contestant::protocol::Start;
 use results::schema::Measurement;
+use workloads::usage::run_delay_ns;
 
 use super::execute::{COUNTING, Launcher, counted_run, failed};
 use crate::matrix::Cell;
@@ -54,12 +55,7 @@ impl Live {
 
     /// How long its threads that live now have waited for a processor, in nanoseconds.
     pub fn run_delay_ns(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.client.process().id()));
-        let delays = tasks.into_iter().flatten().flatten().filter_map(|task| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split_whitespace().nth(1)?.parse::<u64>().ok()
-        });
-        delays.sum()
+        run_delay_ns(self.client.process().id())
     }
 
     /// One more turn, in which everything is counted, and the end. The samples are the turns

@@ -39,10 +39,9 @@ struct Call {
 }
 
 /// Lets criterion sample the workload that each of `clients` has started, a turn of `seat` for each
-/// call, in which they alternate,
-/// and returns nanoseconds per iteration, one entry per sample. The arguments of this process are
-/// criterion's, see `harness::criterions_process`. Its lines go to standard output. `pace` is told the
-/// iterations of each call.
+/// call, in which they alternate, and returns nanoseconds per iteration, one entry per sample. The
+/// arguments of this process are criterion's, see `harness::criterions_process`. Its lines go to
+/// standard output. `pace` is told the iterations of each call.
 ///
 /// # Errors
 /// The contestant's; criterion then has stored nothing.

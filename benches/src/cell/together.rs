@@ -1,11 +1,11 @@
 //! The runtimes of one workload, sampled by criterion side by side.
 //!
-//! Criterion measures one benchmark after the other, and what the machine does in the meantime falls
-//! on one of them. Here each runtime has a criterion of its own, on a thread of its own, and these
-//! take turns: a sample of the one, a sample of the other, in an order that is drawn anew for each
-//! sample. The first of them is there twice: the other one is a control, which does in its turns
-//! what the first does, and of which criterion knows nothing. Criterion takes the time for which a
-//! thread waits into account when it plans its samples: all runtimes get the same number of
+//! Criterion measures one benchmark after the other, and what the machine does in the meantime
+//! falls on one of them. Here each runtime has a criterion of its own, on a thread of its own, and
+//! these take turns: a sample of the one, a sample of the other, in an order that is drawn anew for
+//! each sample. The first of them is there twice: the other one is a control, which does in its
+//! turns what the first does, and of which criterion knows nothing. Criterion takes the time for
+//! which a thread waits into account when it plans its samples: all runtimes get the same number of
 //! iterations.
 
 use std::cell::RefCell;

@@ -40,8 +40,8 @@ pub struct Entry<'a> {
     /// How it compares with the first named, which is `first`: `faster`, `slower`, for memory
     /// `smaller`, `larger`; `tie`, `undecided`.
     pub verdict: &'a str,
-    /// Where builds are compared: `robust` where the verdict is the same in all of them, `depends on
-    /// the build`, or `undecided`.
+    /// Where builds are compared: `robust` where the verdict is the same in all of them, `depends
+    /// on the build`, or `undecided`.
     pub holds: Option<&'static str>,
     /// The rounds that count: for all but the first named, those in which both do.
     pub rounds: usize,

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`plan`] (who meets whom), [`sheet`] (what the rounds gave), [`verdict`] (what
 //! follows from it), [`noise`](crate::noise) (which rounds do not count), [`run`] (the loop over
-//! rounds), [`builds`] (which verdicts hold in every build), [`table`] and [`mod@file`] (how it is shown and kept).
+//! rounds), [`builds`] (which verdicts hold in every build), [`table`] and [`mod@file`] (how it is
+//! shown and kept).
 
 pub mod builds;
 pub mod file;

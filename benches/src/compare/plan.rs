@@ -112,9 +112,9 @@ pub enum PlanError {
 
 impl Plan {
     /// The plan of `names` among those of `entered`, who are in one build or, if builds are to be
-    /// compared, in several, the main one first; on the workloads that `pattern` matches, without one on
-    /// all throughput workloads, with each of `counts` workers. A pattern stands for everybody whom
-    /// it matches, a name for itself, as often as it is given.
+    /// compared, in several, the main one first; on the workloads that `pattern` matches, without
+    /// one on all throughput workloads, with each of `counts` workers. A pattern stands for
+    /// everybody whom it matches, a name for itself, as often as it is given.
     ///
     /// # Errors
     /// [`PlanError`], which names what does not exist and what does.

@@ -1,8 +1,8 @@
 //! Who takes part: programs that speak the protocol, found, built and asked who they are.
 //!
 //! Reading order: `workspace` (which programs there are), [`names`] (which of them are meant),
-//! `build` (in which ways), `cargo` (Cargo makes them), `roster` (what they say of themselves), `conformance` (whether they
-//! may be timed).
+//! `build` (in which ways), `cargo` (Cargo makes them), `roster` (what they say of themselves),
+//! `conformance` (whether they may be timed).
 
 mod build;
 mod cargo;

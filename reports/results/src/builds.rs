@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::MAX_AMOUNT;
 use crate::output;
-use crate::store::{LoadError, read};
+use crate::store::{LoadError, read_version};
 
 /// The version of the stored form.
 pub const VERSION: u32 = 1;
@@ -120,21 +120,11 @@ impl Builds {
     /// # Errors
     /// [`LoadError`], which names the file.
     pub fn load(results_dir: &Path) -> Result<Option<Self>, LoadError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u64,
-        }
         let path = Self::path(results_dir);
         if !path.exists() {
             return Ok(None);
         }
-        let text = read(&path)?;
-        let damaged = |source| LoadError::Damaged { path: path.clone(), source };
-        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
-        if version != u64::from(VERSION) {
-            return Err(LoadError::Version { path, found: version });
-        }
-        let builds: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        let builds: Self = read_version(&path, VERSION)?;
         if builds.is_whole() { Ok(Some(builds)) } else { Err(LoadError::Uneven { path }) }
     }
 

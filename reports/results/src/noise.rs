@@ -20,7 +20,8 @@ pub struct Noise {
 impl Noise {
     /// More of the machine's time than this that others took makes times, if not ratios, suffer.
     pub const BUSY: f64 = 0.1;
-    /// The most of the machine's time that the hypervisor may take from what `cargo bench` measures.
+    /// The most of the machine's time that the hypervisor may take from what `cargo bench`
+    /// measures.
     pub const MOST_STEAL: f64 = 0.05;
     /// The most that other processes may take.
     pub const MOST_OTHERS: f64 = 0.25;

@@ -167,8 +167,8 @@ impl Outcome {
         }
     }
 
-    /// Notes what else went on in the machine, if there are figures. How long its own threads waited
-    /// for a processor a measurement knows best itself.
+    /// Notes what else went on in the machine, if there are figures. How long its own threads
+    /// waited for a processor a measurement knows best itself.
     pub fn beside(&mut self, noise: Noise) {
         if let Self::Measured(measurement) = self {
             let of = |name| measurement.process.get(name).map(|&value| value as f64);

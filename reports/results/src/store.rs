@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::check::{Unfit, check};
 use crate::output;
@@ -64,7 +65,7 @@ pub enum LoadError {
     },
     /// Written by another version of the schema.
     #[error(
-        "{} has schema version {found}, this build reads only {VERSION}: \
+        "{} has schema version {found}, this build reads only {reads}: \
          measure again with `cargo bench`, or use the build that wrote it",
         path.display()
     )]
@@ -73,6 +74,8 @@ pub enum LoadError {
         path: PathBuf,
         /// The version that it states.
         found: u64,
+        /// The version that can be read.
+        reads: u32,
     },
     /// Not a whole record.
     #[error("{} is damaged", path.display())]
@@ -211,24 +214,32 @@ pub fn file_name(record: &Record) -> String {
 /// # Errors
 /// [`LoadError`], which names the file.
 pub fn load(path: &Path) -> Result<Record, LoadError> {
-    // The version is read alone first: another version's record need not have today's shape.
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u64,
-    }
-    let text = read(path)?;
-    let damaged = |source| LoadError::Damaged { path: path.to_owned(), source };
-    let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
-    if version != u64::from(VERSION) {
-        return Err(LoadError::Version { path: path.to_owned(), found: version });
-    }
-    let record: Record = serde_json::from_slice(&text).map_err(damaged)?;
+    let record: Record = read_version(path, VERSION)?;
     check(&record).map_err(|source| LoadError::Unfit { path: path.to_owned(), source })?;
     let cell = file_name(&record);
     if path.file_name() != Some(OsStr::new(&cell)) {
         return Err(LoadError::Misnamed { path: path.to_owned(), cell });
     }
     Ok(record)
+}
+
+/// What `path` holds, if that is of this version.
+///
+/// # Errors
+/// [`LoadError`], which names the file.
+pub(crate) fn read_version<T: DeserializeOwned>(path: &Path, version: u32) -> Result<T, LoadError> {
+    // The version is read alone first: another version's need not have today's shape.
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let text = read(path)?;
+    let damaged = |source| LoadError::Damaged { path: path.to_owned(), source };
+    let Versioned { version: found } = serde_json::from_slice(&text).map_err(damaged)?;
+    if found != u64::from(version) {
+        return Err(LoadError::Version { path: path.to_owned(), found, reads: version });
+    }
+    serde_json::from_slice(&text).map_err(damaged)
 }
 
 /// The content of a regular file that is not too large. A pipe of that name would keep us waiting

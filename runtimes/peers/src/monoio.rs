@@ -1,7 +1,7 @@
 //! monoio on its epoll driver, which it calls legacy.
 //!
-//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll. Our reactor
-//! is a guest in its epoll driver. The feature `sync` is on: wakes come from other threads,
+//! Its io_uring driver would put another way of doing I/O beside everybody else's epoll. Our
+//! reactor is a guest in its epoll driver. The feature `sync` is on: wakes come from other threads,
 //! the reactor's among them.
 
 use std::cell::RefCell;

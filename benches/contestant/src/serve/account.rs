@@ -1,11 +1,10 @@
 //! What the operating system charges to the process, as differences between two readings.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::time::Instant;
 
-use workloads::usage::Usage;
+use workloads::usage::{Usage, run_delay_ns};
 
 /// A reading of the process's account.
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +15,13 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Reads the account of all threads, those that have ended included; but how long threads waited
-    /// for a processor is known of those that live.
+    /// Reads the account of all threads, those that have ended included; how long threads waited for
+    /// a processor is known only of those that live.
     ///
     /// # Errors
     /// As [`Usage::of_process`].
     pub(super) fn read() -> io::Result<Self> {
-        let (usage, run_delay_ns) = (Usage::of_process()?, run_delay_ns());
+        let (usage, run_delay_ns) = (Usage::of_process()?, run_delay_ns("self"));
         Ok(Self { at: Instant::now(), usage, run_delay_ns })
     }
 
@@ -41,16 +40,6 @@ impl Account {
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
-}
-
-/// The second figure of each thread's `schedstat`, summed up; 0 where the kernel keeps none.
-fn run_delay_ns() -> u64 {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let delays = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    delays.sum()
 }
 
 #[cfg(test)]
