@@ -50,8 +50,8 @@ How it is judged:
   slower     it takes more than 1.05 times as long
   tie        it takes neither: whatever the difference is, it is smaller
   undecided  the rounds do not tell; shown is about how many more would
-  It goes on until every verdict stands, and looks after 5, 7, 10, 14, 20, 28 and 40 rounds (as far
-  as --max-rounds and --budget allow). That a verdict of the command is a mistake has a probability
+  It goes on until every verdict stands, and looks after 5, 7, 10, 14, 20, 28, 40, 56 and 80 rounds (as
+  far as --max-rounds and --budget allow). That a verdict of the command is a mistake has a probability
   of 5 % at most, all looks and comparisons together. Of fewer than 5 rounds nothing is said.
   A round with too much noise does not count and is made up for, up to a limit.
 
@@ -113,7 +113,7 @@ pub(super) struct Compare {
     rounds: Option<u16>,
 
     /// The most rounds
-    #[arg(long, value_name = "N", default_value = "40")]
+    #[arg(long, value_name = "N", default_value = "80")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     max_rounds: u16,
 
@@ -138,9 +138,10 @@ pub(super) struct Compare {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// How long the work under the clock takes for each runtime in each round, about
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds)]
-    measurement_time: Duration,
+    /// How long the work under the clock takes for each runtime in each round, about [default:
+    /// 0.04, in one piece 0.1]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    measurement_time: Option<Duration>,
 
     /// Reject a round in which the hypervisor took more than this much of the processors' time
     #[arg(long, value_name = "PERCENT", default_value = "2", value_parser = share)]

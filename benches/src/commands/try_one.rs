@@ -242,7 +242,7 @@ impl Try {
             },
             band: TIE_BAND,
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000),
-            time: self.measurement_time,
+            time: Some(self.measurement_time),
             gate: GATE,
             overrides: Overrides::short(),
         };

@@ -1,7 +1,6 @@
 //! What a full run adds: whether the verdicts hold in other builds, and what the allocator is
 //! worth.
 
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use results::format;
@@ -54,7 +53,7 @@ pub(super) fn compare(
         rounds: Rounds::Fixed(ROUNDS),
         band: 0.05,
         seed: session.seed,
-        time: Duration::from_millis(100),
+        time: None,
         gate: Gate { steal: Noise::MOST_STEAL, others: Noise::MOST_OTHERS },
         overrides: Overrides::short(),
     };

@@ -1,6 +1,6 @@
 //! Where the ratio of two runtimes lies, from a few rounds in which both were measured.
 //!
-//! Each round gives one value: the logarithm of a ratio. Rounds are few (5 to 40), some are far
+//! Each round gives one value: the logarithm of a ratio. Rounds are few (5 to 80), some are far
 //! out, and they need not be independent, since a machine's weather lasts. So the middle is a
 //! trimmed mean, its error is Student's with the variance of the winsorised values (Tukey and
 //! McLaughlin 1963; Yuen 1974, "The two-sample trimmed t for unequal population variances"), and

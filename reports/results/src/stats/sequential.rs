@@ -43,7 +43,8 @@ impl Design {
     pub fn adaptive(most: usize, comparisons: usize, band: f64) -> Self {
         let mut looks = Vec::new();
         let mut next = LEAST_ROUNDS;
-        while next < most {
+        // Two looks close to each other cost error and tell nothing.
+        while next * 6 <= most * 5 {
             looks.push(next);
             next = (next * 7).div_ceil(5);
         }

@@ -139,7 +139,7 @@ fn verdict(sky: &mut Sky, weather: Weather, shift: f64, design: &Design) -> (Ver
 /// `shift` from the truth.
 fn families(weather: Weather, shift: f64, wrong: impl Fn(Verdict) -> bool) -> f64 {
     const FAMILIES: usize = 400;
-    let (mut sky, design) = (sky(7), Design::adaptive(40, 20, EDGE));
+    let (mut sky, design) = (sky(7), Design::adaptive(80, 20, EDGE));
     let bad = (0..FAMILIES).filter(|_| {
         (0..20)
             .map(|_| verdict(&mut sky, weather, shift, &design).0)
@@ -169,7 +169,7 @@ fn plans_call_no_difference_that_is_none() {
 /// The share of comparisons with `wanted` as their verdict, and the median of the rounds it took.
 fn found(noise: f64, shift: f64, band: f64, wanted: Verdict) -> (f64, f64) {
     const TRIALS: usize = 2_000;
-    let (mut sky, design) = (sky(3), Design::adaptive(40, 2, band));
+    let (mut sky, design) = (sky(3), Design::adaptive(80, 2, band));
     let verdicts: Vec<_> =
         (0..TRIALS).map(|_| verdict(&mut sky, Weather::LogNormal(noise), shift, &design)).collect();
     let share = verdicts.iter().filter(|(verdict, _)| *verdict == wanted).count();
@@ -201,14 +201,14 @@ fn what_differs_is_found_and_what_is_equal_ties() {
 
 #[test]
 fn looks_are_spread_and_end_where_they_are_told_to() {
-    assert_eq!(Design::adaptive(40, 1, EDGE).looks(), [5, 7, 10, 14, 20, 28, 40]);
+    assert_eq!(Design::adaptive(80, 1, EDGE).looks(), [5, 7, 10, 14, 20, 28, 40, 56, 80]);
     assert_eq!(Design::adaptive(3, 1, EDGE).looks(), [3]);
     assert_eq!(Design::fixed(15, 1, EDGE).looks(), [15]);
 }
 
 #[test]
 fn an_undecided_comparison_knows_what_it_lacks() {
-    let design = Design::adaptive(40, 1, EDGE);
+    let design = Design::adaptive(80, 1, EDGE);
     let rounds = [0.1, -0.1, 0.08, -0.08, 0.02, -0.02];
     let location = Location::of(&rounds).expect("six");
     assert_eq!(design.judge(&location), Verdict::Undecided);
