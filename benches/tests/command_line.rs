@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use benches::contestants::Workspace;
+use benches::contestants::{Outside, Workspace};
 use serde_json::Value;
 
 fn stampede(arguments: &[&str]) -> Output {
@@ -33,7 +33,7 @@ fn list_as_json_names_every_runtime_and_workload() {
             .map(|entry| entry["name"].as_str().expect("each has a name").to_owned())
             .collect()
     };
-    let programs = Workspace::find().expect("cargo built this test").programs;
+    let programs = Workspace::find(&Outside::default()).expect("cargo built this test").programs;
     let workloads: Vec<_> =
         workloads::definitions().iter().map(|definition| definition.name.to_owned()).collect();
     let runtimes = names("runtimes");

@@ -22,7 +22,7 @@ use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::sheet::Sheet;
 use crate::compare::table;
 use crate::contestants::names::NamePattern;
-use crate::contestants::{Build, Gate as Conformance, Program, Roster, Workspace, wanted};
+use crate::contestants::{Build, Gate as Conformance, Outside, Program, Roster, Workspace, wanted};
 use crate::interrupt::Interrupt;
 use crate::noise::{Gate, percent};
 use crate::params::Overrides;
@@ -154,6 +154,9 @@ pub(super) struct Compare {
     /// A cell that is silent for so many seconds has failed
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     deadline: Duration,
+
+    #[command(flatten)]
+    outside: Outside,
 }
 
 /// The builds by name.
@@ -201,7 +204,7 @@ impl Compare {
             gate: Gate { steal: self.max_steal, others: self.max_others },
             overrides: Overrides::short().parse_more(&self.param)?,
         };
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&self.outside)?;
         // What is refused is refused before anything is built.
         let programs = wanted::named(&workspace, &self.runtimes)?;
         plan::choose(self.workload.as_ref())?;

@@ -12,7 +12,7 @@ use results::format;
 
 use super::Done;
 use crate::contestants::names::{NamePattern, near};
-use crate::contestants::{Contestant, Roster, Workspace, wanted};
+use crate::contestants::{Contestant, Outside, Roster, Workspace, wanted};
 use crate::progress::Progress;
 use crate::say::say;
 use crate::value::seconds;
@@ -43,11 +43,14 @@ pub(super) struct Conform {
     /// A behaviour that is silent for so many seconds has failed
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     deadline: Duration,
+
+    #[command(flatten)]
+    outside: Outside,
 }
 
 impl Conform {
     pub(super) fn run(&self) -> Done {
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&self.outside)?;
         let programs = wanted::named(&workspace, std::slice::from_ref(&self.runtime))?;
         let roster = Roster::build(&workspace, &programs)?;
         let names = self.runtime.choose("runtime", &roster.names())?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use workloads::Kind;
 
 use super::Done;
-use crate::contestants::{Contestant, Program, Roster, Workspace};
+use crate::contestants::{Contestant, Outside, Program, Roster, Workspace};
 use crate::record::peer;
 use crate::say::{self, say};
 
@@ -28,11 +28,14 @@ pub(super) struct List {
     /// Print an object with arrays `runtimes` and `workloads`
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    outside: Outside,
 }
 
 impl List {
     pub(super) fn run(&self) -> Done {
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&self.outside)?;
         let entries = entries(&workspace);
         if self.json {
             say!("{:#}", as_json(&entries));

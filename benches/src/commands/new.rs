@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Done;
-use crate::contestants::Workspace;
+use crate::contestants::{Outside, Workspace};
 use crate::say::say;
 
 const EXAMPLES: &str = "\
@@ -118,7 +118,7 @@ pub(crate) enum NewError {
 impl New {
     pub(super) fn run(&self) -> Done {
         check_form(&self.name)?;
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&Outside::default())?;
         let place = create(&workspace, &self.name)?;
         let shown = place.strip_prefix(&workspace.root).unwrap_or(&place).display();
         let name = &self.name;
@@ -212,14 +212,12 @@ fn is_reserved(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::contestants::Program;
+    use crate::contestants::tests::program;
 
     fn workspace(root: &Path) -> Workspace {
         let program = |name: &str| Program {
-            name: name.to_owned(),
-            package: "schedulers".to_owned(),
-            features: Vec::new(),
             source: root.join(format!("runtimes/peers/src/bin/{name}.rs")),
-            ours: false,
+            ..program(name)
         };
         let programs = vec![program("local"), program("stackful"), program("tokio-mt")];
         Workspace {

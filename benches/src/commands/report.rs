@@ -8,7 +8,7 @@ use clap::Args;
 use reports::RenderError;
 
 use super::Done;
-use crate::contestants::Workspace;
+use crate::contestants::{Outside, Workspace};
 use crate::paths::Paths;
 use crate::say::say;
 
@@ -36,7 +36,7 @@ impl Report {
         let (from, out) = match (&self.results, &self.out) {
             (Some(results), Some(out)) => (results.clone(), out.clone()),
             (results, out) => {
-                let paths = Paths::new(None, &Workspace::find()?);
+                let paths = Paths::new(None, &Workspace::find(&Outside::default())?);
                 (results.clone().unwrap_or(paths.results), out.clone().unwrap_or(paths.page))
             }
         };

@@ -22,7 +22,7 @@ use crate::compare::run::{Options, Race, Rounds};
 use crate::compare::standing::standing;
 use crate::compare::table;
 use crate::contestants::names::NamePattern;
-use crate::contestants::{Contestant, Gate, Program, Roster, Workspace, wanted};
+use crate::contestants::{Contestant, Gate, Outside, Program, Roster, Workspace, wanted};
 use crate::harness::rounds::records;
 use crate::interrupt::Interrupt;
 use crate::machine;
@@ -112,12 +112,15 @@ pub(super) struct Try {
     /// A cell that is silent for so many seconds has failed
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     deadline: Duration,
+
+    #[command(flatten)]
+    outside: Outside,
 }
 
 impl Try {
     pub(super) fn run(&self) -> Done {
         let began = Instant::now();
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&self.outside)?;
         let name = self.exact_name()?;
         // What is refused is refused before anything is built.
         let own = wanted::named(&workspace, std::slice::from_ref(&self.name));

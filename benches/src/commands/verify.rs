@@ -12,7 +12,7 @@ use super::Done;
 use crate::cell::{Finished, Launcher, Task};
 use crate::contestants::names::NamePattern;
 use crate::contestants::wanted::{self, Extent};
-use crate::contestants::{Roster, Workspace};
+use crate::contestants::{Outside, Roster, Workspace};
 use crate::machine;
 use crate::matrix::{Cell, Filter, Selection};
 use crate::params::Overrides;
@@ -69,11 +69,14 @@ pub(super) struct Verify {
     /// A cell that is silent for so many seconds has failed
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     deadline: Duration,
+
+    #[command(flatten)]
+    outside: Outside,
 }
 
 impl Verify {
     pub(super) fn run(&self) -> Done {
-        let workspace = Workspace::find()?;
+        let workspace = Workspace::find(&self.outside)?;
         let selection = self.selection(&workspace)?;
         let overrides = Overrides::short().parse_more(&self.param)?;
         let extent = if self.full { Extent::Full } else { Extent::CoreSet };

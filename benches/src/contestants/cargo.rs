@@ -1,19 +1,23 @@
-//! Lets Cargo build the programs that a command needs, and only those, and says where that stands.
+//! Has the programs built that a command needs, and only those, by Cargo or by a recipe of their own,
+//! and says where that stands.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use results::format;
+use results::output;
 use serde::Deserialize;
 
 use super::build::Build;
-use super::workspace::{Program, Workspace, profile_of};
+use super::recipe::Recipe;
+use super::workspace::{Made, Package, Program, Workspace, profile_of};
 use crate::progress::Progress;
 
 /// What building a program takes on two processors, until experience says otherwise.
@@ -32,6 +36,21 @@ pub struct Builder<'a> {
     workspace: &'a Workspace,
     profile: String,
     feature: Option<&'static str>,
+    /// Whether it is another build than the one that everything is measured in.
+    is_variation: bool,
+}
+
+/// A program that Cargo is to build, and the package that it is of.
+#[derive(Clone, Copy, Debug)]
+struct Wanted<'a> {
+    program: &'a Program,
+    package: &'a Package,
+}
+
+/// How a program is made.
+enum Way<'a> {
+    Cargo(&'a Package),
+    Recipe(&'a Recipe),
 }
 
 /// Why nothing was built.
@@ -48,6 +67,14 @@ pub enum BuildError {
         target: PathBuf,
         /// Its own words.
         said: String,
+    },
+    /// The profiles for contestants from elsewhere cannot be handed on.
+    #[error("cannot read the profiles in {}: {reason}", manifest.display())]
+    Profiles {
+        /// This workspace's manifest.
+        manifest: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
 }
 
@@ -97,7 +124,7 @@ impl<'a> Builder<'a> {
             Some("debug") => "dev",
             Some(other) => other,
         };
-        Self { workspace, profile: profile.to_owned(), feature: None }
+        Self { workspace, profile: profile.to_owned(), feature: None, is_variation: false }
     }
 
     /// The same in another build. That everything is measured in is how [`new`](Self::new) builds.
@@ -105,7 +132,8 @@ impl<'a> Builder<'a> {
         if build == Build::FAT {
             return Self::new(workspace);
         }
-        Self { workspace, profile: build.profile.to_owned(), feature: build.feature }
+        let profile = build.profile.to_owned();
+        Self { workspace, profile, feature: build.feature, is_variation: true }
     }
 
     /// The name of the profile that the programs are built with.
@@ -118,33 +146,62 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// [`BuildError`] when Cargo did not come to compiling.
     pub fn build(&self, programs: &[&Program]) -> Result<Built, BuildError> {
-        let (programs, unable): (Vec<&Program>, Vec<&Program>) =
-            programs.iter().partition(|p| self.suits(p));
-        let unable = unable
-            .into_iter()
-            .map(|program: &Program| (program.name.clone(), self.why_not(program)));
-        let mut built: Built = unable.collect();
-        if !programs.is_empty() {
-            built.extend(self.run_cargo(&programs)?);
+        let mut built = Built::new();
+        let mut workspaces: BTreeMap<&Path, Vec<Wanted<'_>>> = BTreeMap::new();
+        for &program in programs {
+            match self.way(program) {
+                Ok(Way::Cargo(package)) => {
+                    workspaces.entry(&package.root).or_default().push(Wanted { program, package });
+                }
+                Ok(Way::Recipe(recipe)) => {
+                    built.insert(program.name.clone(), recipe.make(&program.name));
+                }
+                Err(reason) => {
+                    built.insert(program.name.clone(), Err(reason));
+                }
+            }
+        }
+        for (root, wanted) in workspaces {
+            match self.run_cargo(&wanted) {
+                Ok(some) => built.extend(some),
+                // A package from elsewhere that Cargo refuses costs nobody else anything.
+                Err(BuildError::Refused { said, .. }) if root != self.workspace.root => {
+                    let lost = |wanted: &Wanted<'_>| (wanted.program.name.clone(), Err(said.clone()));
+                    built.extend(wanted.iter().map(lost));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(built)
     }
 
-    /// Whether a program's package has what this build asks for.
-    fn suits(&self, program: &Program) -> bool {
-        self.feature.is_none_or(|feature| program.features.iter().any(|other| other == feature))
+    /// How a program is made in this build.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    fn way<'p>(&self, program: &'p Program) -> Result<Way<'p>, String> {
+        match &program.made {
+            Made::ByRecipe(_) if self.is_variation => {
+                Err("it is not built by Cargo, and so in one way only".to_owned())
+            }
+            Made::ByRecipe(recipe) => Ok(Way::Recipe(recipe)),
+            Made::ByCargo(package) => match self.feature {
+                Some(feature) if !package.features.iter().any(|other| other == feature) => {
+                    Err(format!(
+                        "the package {} has no feature `{feature}`; `{feature} = \
+                         [\"contestant/{feature}\"]` under [features] in its manifest gives it one",
+                        package.name
+                    ))
+                }
+                _ => Ok(Way::Cargo(package)),
+            },
+        }
     }
 
-    fn why_not(&self, program: &Program) -> Result<PathBuf, String> {
-        let (package, feature) = (&program.package, self.feature.unwrap_or_default());
-        Err(format!(
-            "the package {package} has no feature `{feature}`; `{feature} = \
-             [\"contestant/{feature}\"]` under [features] in its manifest gives it one"
-        ))
-    }
-
-    fn run_cargo(&self, programs: &[&Program]) -> Result<Built, BuildError> {
-        let mut cargo = self.command(programs).spawn().map_err(BuildError::Start)?;
+    fn run_cargo(&self, wanted: &[Wanted<'_>]) -> Result<Built, BuildError> {
+        let programs: Vec<_> = wanted.iter().map(|wanted| wanted.program).collect();
+        let programs = programs.as_slice();
+        let mut cargo = self.command(wanted)?.spawn().map_err(BuildError::Start)?;
         let heard = listen(&mut cargo);
         let mut watch = Watch::new(programs, self.profile());
         loop {
@@ -159,7 +216,7 @@ impl<'a> Builder<'a> {
         let Watch { mut built, said, compile_errors, .. } = watch;
         if !status.success() && built.is_empty() && compile_errors == 0 {
             let said = said.into_iter().collect::<Vec<_>>().join("\n");
-            return Err(BuildError::Refused { target: self.workspace.target.clone(), said });
+            return Err(BuildError::Refused { target: wanted[0].package.target.clone(), said });
         }
         for program in programs {
             built.entry(program.name.clone()).or_insert_with(|| {
@@ -171,11 +228,19 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
-    fn command(&self, programs: &[&Program]) -> Command {
+    /// `wanted` are of one workspace, and at least one.
+    ///
+    /// # Errors
+    /// [`BuildError::Profiles`].
+    fn command(&self, wanted: &[Wanted<'_>]) -> Result<Command, BuildError> {
         let mut command = Command::new(&self.workspace.cargo);
         command.args(["build", "--keep-going", "--profile", &self.profile]);
-        let mut packages: Vec<_> =
-            programs.iter().map(|program| program.package.as_str()).collect();
+        let Package { root, target, .. } = wanted[0].package;
+        // Elsewhere nobody knows how contestants are built.
+        if *root != self.workspace.root {
+            command.arg("--config").arg(profiles(self.workspace)?);
+        }
+        let mut packages: Vec<_> = wanted.iter().map(|wanted| &*wanted.package.name).collect();
         packages.sort_unstable();
         packages.dedup();
         packages.iter().for_each(|package| _ = command.args(["--package", package]));
@@ -184,17 +249,38 @@ impl<'a> Builder<'a> {
                 |package: &&str| _ = command.args(["--features", &format!("{package}/{feature}")]);
             packages.iter().for_each(feature);
         }
-        programs.iter().for_each(|program| _ = command.args(["--bin", &program.name]));
-        command.arg("--target-dir").arg(&self.workspace.target);
+        wanted.iter().for_each(|wanted| _ = command.args(["--bin", &wanted.program.name]));
+        command.arg("--target-dir").arg(target);
         let ansi =
             if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(ansi);
         // Its own bar would be written over ours, and its lines are read here.
         command.env("CARGO_TERM_PROGRESS_WHEN", "never").env("CARGO_TERM_QUIET", "false");
-        command.env("CARGO_TERM_COLOR", "never").current_dir(&self.workspace.root);
+        command.env("CARGO_TERM_COLOR", "never").current_dir(root);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Ok(command)
     }
+}
+
+/// A file with the profiles of this workspace's manifest that contestants are built with, as a
+/// configuration for Cargo.
+///
+/// # Errors
+/// [`BuildError::Profiles`].
+fn profiles(workspace: &Workspace) -> Result<PathBuf, BuildError> {
+    let manifest = workspace.root.join("Cargo.toml");
+    let wrong = |reason: String| BuildError::Profiles { manifest: manifest.clone(), reason };
+    let text = fs::read_to_string(&manifest).map_err(|error| wrong(error.to_string()))?;
+    let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+    table.retain(|name, _| name == "profile");
+    if let Some(profiles) = table.get_mut("profile").and_then(toml::Value::as_table_mut) {
+        profiles.retain(|name, _| name.starts_with(Build::FAT.profile));
+    }
+    let file = workspace.stampede_dir().join("profiles.toml");
+    fs::create_dir_all(workspace.stampede_dir()).map_err(|error| wrong(error.to_string()))?;
+    output::replace(&file, table.to_string().as_bytes())
+        .map_err(|error| wrong(format!("{}: {error}", file.display())))?;
+    Ok(file)
 }
 
 /// Both streams of `cargo` as they come; disconnected when both have ended.

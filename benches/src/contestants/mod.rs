@@ -1,14 +1,17 @@
 //! Who takes part: programs that speak the protocol, found, built and asked who they are.
 //!
-//! Reading order: `workspace` (which programs there are), [`names`] (which of them are meant),
-//! `build` (in which ways), `cargo` (Cargo makes them), `roster` (what they say of themselves),
-//! `conformance` (whether they may be timed).
+//! Reading order: `workspace` (which programs there are), `outside` (and from elsewhere), [`names`]
+//! (which of them are meant), `build` (in which ways), `cargo` (Cargo makes them), `recipe` (what
+//! makes the others), `roster` (what they say of themselves), `conformance` (whether they may be
+//! timed).
 
 mod build;
 mod cargo;
 mod conformance;
 mod core_set;
 pub mod names;
+mod outside;
+mod recipe;
 mod roster;
 pub mod wanted;
 mod workspace;
@@ -17,14 +20,32 @@ pub use build::Build;
 pub use cargo::{BuildError, Builder, Built};
 pub use conformance::{Gate, Verdict};
 pub use core_set::in_core_set;
+pub use outside::{Outside, OutsideError};
+pub use recipe::Recipe;
 pub use roster::{Contestant, Roster};
-pub use workspace::{FindError, Program, Workspace};
+pub use workspace::{FindError, Made, Package, Program, Workspace};
 
 #[cfg(test)]
 pub(crate) mod tests {
     use contestant::protocol::Descriptor;
 
-    use super::Contestant;
+    use super::{Contestant, Made, Package, Program};
+
+    /// A program that Cargo would have to build.
+    pub(crate) fn program(name: &str) -> Program {
+        let package = Package {
+            name: "schedulers".to_owned(),
+            features: Vec::new(),
+            root: "/nonexistent".into(),
+            target: "/nonexistent".into(),
+        };
+        Program {
+            name: name.to_owned(),
+            source: format!("runtimes/schedulers/src/bin/{name}.rs").into(),
+            ours: true,
+            made: Made::ByCargo(package),
+        }
+    }
 
     /// A contestant that cannot be run.
     pub(crate) fn contestant(name: &str, max_workers: Option<usize>) -> Contestant {

@@ -89,16 +89,10 @@ pub fn known_names(workspace: &Workspace) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contestants::tests::program;
     use crate::matrix::Filter;
 
     fn workspace() -> Workspace {
-        let program = |name: &str| Program {
-            name: name.to_owned(),
-            package: "schedulers".to_owned(),
-            features: Vec::new(),
-            source: std::path::PathBuf::new(),
-            ours: true,
-        };
         let programs =
             ["local", "stackful", "stackful-local", "monoio", "brand-new"].map(program).to_vec();
         Workspace {

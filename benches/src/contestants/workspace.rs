@@ -1,7 +1,8 @@
 //! Which contestants' programs there are: every program of a package that says it has some.
 //!
 //! Such a package has `[package.metadata.stampede]` with `contestants = "ours"` or `"peers"` in its
-//! manifest. Cargo finds its programs by their files, so a new file is a new contestant.
+//! manifest. Cargo finds its programs by their files, so a new file is a new contestant. Those from
+//! outside of the workspace are added by [`outside`](super::outside).
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,25 +15,50 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::core_set;
+use super::outside::{Outside, OutsideError};
+use super::recipe::Recipe;
 
 /// A program that may take part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Its name, and that of its main runtime.
     pub name: String,
-    /// The package that it belongs to.
-    pub package: String,
-    /// The features that the package has.
-    pub features: Vec<String>,
-    /// Its file.
+    /// Its file, or the one that describes it.
     pub source: PathBuf,
     /// Whether it is a policy of this repository, not somebody else's executor.
     pub ours: bool,
+    /// How it is made.
+    pub made: Made,
+}
+
+/// How a program comes to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// Cargo builds it.
+    ByCargo(Package),
+    /// It is there, or a command of its own builds it.
+    ByRecipe(Recipe),
+}
+
+/// The package of a program that Cargo builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// The features that it has.
+    pub features: Vec<String>,
+    /// The folder with its workspace's manifest.
+    pub root: PathBuf,
+    /// Where Cargo puts what it builds there.
+    pub target: PathBuf,
 }
 
 impl Program {
     /// The first line of its file's documentation: what is known of it before it is built.
     pub fn first_line(&self) -> Option<String> {
+        if let Made::ByRecipe(recipe) = &self.made {
+            return Some(recipe.summary.clone());
+        }
         let text = fs::read_to_string(&self.source).ok()?;
         text.lines().find_map(|line| Some(line.strip_prefix("//! ")?.to_owned()))
     }
@@ -53,7 +79,7 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Where Cargo puts what it builds.
     pub target: PathBuf,
-    /// All programs, in the order of lists.
+    /// All programs, in the order of lists: those from outside come last.
     pub programs: Vec<Program>,
 }
 
@@ -80,17 +106,20 @@ pub enum FindError {
     /// Cargo answered something unknown.
     #[error("cargo metadata answered what nobody understands")]
     Format(#[from] serde_json::Error),
+    /// What comes from outside of the workspace cannot take part.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
 }
 
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Package>,
+    packages: Vec<Listed>,
     workspace_root: PathBuf,
     target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct Listed {
     name: String,
     targets: Vec<Target>,
     features: BTreeMap<String, serde::de::IgnoredAny>,
@@ -105,16 +134,19 @@ struct Target {
 }
 
 impl Workspace {
-    /// Asks Cargo about the workspace that this program was built from.
+    /// Asks Cargo about the workspace that this program was built from, and adds what is brought
+    /// from `outside`.
     ///
     /// # Errors
     /// [`FindError`].
-    pub fn find() -> Result<Self, FindError> {
+    pub fn find(outside: &Outside) -> Result<Self, FindError> {
         let named = env::var_os("CARGO").filter(|cargo| !cargo.is_empty());
         let cargo = named.unwrap_or_else(|| "cargo".into());
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         let target = env::current_exe().ok().and_then(|program| target_of(&program));
-        Self::at(cargo, root, target.as_deref())
+        let mut workspace = Self::at(cargo, root, target.as_deref())?;
+        outside.join(&mut workspace)?;
+        Ok(workspace)
     }
 
     /// Asks `cargo` about the workspace in `root`. `target` is the target directory if it is known
@@ -138,7 +170,7 @@ impl Workspace {
             ));
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-        let mut programs: Vec<_> = metadata.packages.iter().flat_map(programs_of).collect();
+        let mut programs = metadata.programs();
         programs.sort_by_key(|program| {
             (!program.ours, core_set::rank(&program.name), program.name.clone())
         });
@@ -163,24 +195,36 @@ impl Workspace {
     }
 }
 
-fn programs_of(package: &Package) -> Vec<Program> {
-    let kind =
-        package.metadata.as_ref().and_then(|metadata| metadata["stampede"]["contestants"].as_str());
-    let ours = match kind {
-        Some("ours") => true,
-        Some("peers") => false,
-        _ => return Vec::new(),
-    };
-    let programs =
-        package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
-    let program = |target: &Target| Program {
-        name: target.name.clone(),
-        package: package.name.clone(),
-        features: package.features.keys().cloned().collect(),
-        source: target.src_path.clone(),
-        ours,
-    };
-    programs.map(program).collect()
+impl Metadata {
+    fn programs(&self) -> Vec<Program> {
+        self.packages.iter().flat_map(|package| self.programs_of(package)).collect()
+    }
+
+    fn programs_of(&self, package: &Listed) -> Vec<Program> {
+        let kind = package
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata["stampede"]["contestants"].as_str());
+        let ours = match kind {
+            Some("ours") => true,
+            Some("peers" | "outside") => false,
+            _ => return Vec::new(),
+        };
+        let programs =
+            package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+        let program = |target: &Target| Program {
+            name: target.name.clone(),
+            source: target.src_path.clone(),
+            ours,
+            made: Made::ByCargo(Package {
+                name: package.name.clone(),
+                features: package.features.keys().cloned().collect(),
+                root: self.workspace_root.clone(),
+                target: self.target_directory.clone(),
+            }),
+        };
+        programs.map(program).collect()
+    }
 }
 
 /// Cargo's target directory, from the place of a program in it: `TARGET/PROFILE/NAME`, or a folder
@@ -202,16 +246,7 @@ pub(crate) fn profile_of(program: &Path) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn program(name: &str) -> Program {
-        Program {
-            name: name.to_owned(),
-            package: "schedulers".to_owned(),
-            features: Vec::new(),
-            source: PathBuf::new(),
-            ours: true,
-        }
-    }
+    use crate::contestants::tests::program;
 
     fn workspace(names: &[&str]) -> Workspace {
         let programs = names.iter().map(|name| program(name)).collect();
@@ -220,7 +255,7 @@ mod tests {
 
     #[test]
     fn this_workspace_has_contestants_of_both_kinds() {
-        let workspace = Workspace::find().expect("cargo built this test");
+        let workspace = Workspace::find(&Outside::default()).expect("cargo built this test");
         let names: Vec<_> = workspace
             .programs
             .iter()

@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser};
 use super::criterion_args::CriterionArgs;
 use crate::cell::Timing;
 use crate::commands::print_answer;
+use crate::contestants::Outside;
 use crate::contestants::names::NamePattern;
 use crate::contestants::wanted::Extent;
 use crate::matrix::{Filter, FilterError, Selection};
@@ -96,6 +97,10 @@ pub struct Args {
     /// instead of target
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    /// From elsewhere.
+    #[command(flatten)]
+    pub outside: Outside,
 
     /// Criterion's own.
     #[command(flatten, next_help_heading = "Criterion's options (throughput workloads)")]

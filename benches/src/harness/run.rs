@@ -41,7 +41,7 @@ pub fn run(kind: Kind, args: &Args, arguments: &[OsString]) -> Result<ExitCode> 
     let short = args.quick || args.mode() == Mode::Test;
     let overrides =
         if short { Overrides::short() } else { Overrides::default() }.parse_more(&args.param)?;
-    let workspace = Workspace::find()?;
+    let workspace = Workspace::find(&args.outside)?;
     let programs = wanted::programs(&workspace, &selection, args.extent(), machine::cores());
     if programs.is_empty() {
         selection.cells(&Roster::default(), machine::cores())?;
