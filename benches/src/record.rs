@@ -50,6 +50,7 @@ fn runtime_info(contestant: &Contestant) -> RuntimeInfo {
         summary: summary(contestant),
         isolates: descriptor.isolates.clone(),
         newcomer: false,
+        own: descriptor.own.clone(),
         peer: descriptor.package.as_deref().map(peer),
     }
 }

@@ -291,9 +291,11 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
     let mut runtimes: Vec<&RuntimeInfo> =
         newest.into_values().map(|record| &record.runtime).collect();
     runtimes.sort_by_key(|runtime| {
-        (runtime.peer.is_some(), !runtime.newcomer, runtime.position, &runtime.name)
+        let (peer, foreign) = (runtime.peer.is_some(), runtime.is_foreign());
+        (peer || foreign, foreign, !runtime.newcomer, runtime.position, &runtime.name)
     });
-    let ours = runtimes.iter().filter(|runtime| runtime.peer.is_none()).count();
+    let is_ours = |runtime: &&&RuntimeInfo| runtime.peer.is_none() && !runtime.is_foreign();
+    let ours = runtimes.iter().filter(is_ours).count();
 
     let mut columns = Vec::new();
     for (place, runtime) in runtimes.into_iter().enumerate() {
@@ -312,7 +314,9 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
 
 /// A runtime's name as it is shown: the one that the page is about has a star.
 pub(crate) fn label(runtime: &RuntimeInfo) -> String {
-    if runtime.newcomer { format!("★ {}", runtime.name) } else { runtime.name.clone() }
+    let new = if runtime.newcomer { "★ " } else { "" };
+    let foreign = if runtime.is_foreign() { "†" } else { "" };
+    format!("{new}{}{foreign}", runtime.name)
 }
 
 /// How far `run` found programs from themselves.

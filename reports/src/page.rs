@@ -84,6 +84,8 @@ struct RuntimeLine {
     summary: String,
     isolates: String,
     peer: Option<String>,
+    /// What it does not share with the others, in words; empty for most.
+    own: String,
 }
 
 /// The page of `records`, with `unreadable` as the messages about files that are no results.
@@ -197,7 +199,7 @@ fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
             runtime: label(runtime),
             workers: column.workers,
             name: column.name.clone(),
-            peer: runtime.peer.is_some(),
+            peer: runtime.peer.is_some() || runtime.is_foreign(),
             span: if first { columns.iter().filter(|c| of_runtime(c)).count() } else { 0 },
             summary: runtime.summary.clone(),
         }
@@ -214,6 +216,7 @@ fn runtimes(matrix: &Matrix<'_>) -> Vec<RuntimeLine> {
         summary: runtime.summary.clone(),
         isolates: runtime.isolates.clone(),
         peer: runtime.peer.clone(),
+        own: format::list(&runtime.own),
     };
     runtimes.into_iter().map(line).collect()
 }

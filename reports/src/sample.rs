@@ -12,7 +12,14 @@ pub(crate) fn cell(runtime: &str, workers: usize, ns: f64) -> Record {
     spread_cell(runtime, workers, ns, 0.01)
 }
 
-/// The same with the quartiles `half` (a share of `ns`) from the median.
+/// One of a runtime that shares neither language nor reactor with the others.
+pub(crate) fn foreign_cell(runtime: &str, workers: usize, ns: f64) -> Record {
+    let mut record = cell(runtime, workers, ns);
+    record.runtime.own = ["language", "reactor"].map(str::to_owned).to_vec();
+    record
+}
+
+/// As [`cell`], with the quartiles `half` (a share of `ns`) from the median.
 pub(crate) fn spread_cell(runtime: &str, workers: usize, ns: f64, half: f64) -> Record {
     let operations = 100.0;
     let samples = [-1.5, -1.0, 0.0, 1.0, 1.5].map(|at| ns * operations * (1.0 + half * at));
@@ -56,6 +63,7 @@ pub(crate) fn spread_cell(runtime: &str, workers: usize, ns: f64, half: f64) -> 
             summary: String::new(),
             isolates: String::new(),
             newcomer: false,
+            own: Vec::new(),
             peer: runtime.starts_with("peer").then(|| "peer 1.0.0".to_owned()),
         },
         workers,

@@ -102,7 +102,8 @@ fn costs(matrix: &Matrix<'_>, ids: &[String], kind: Kind) -> (Vec<Line>, Vec<Rat
     for (row, id) in rows {
         let ranked = row.by_cost();
         let mut values: Vec<Option<Value>> = matrix.columns.iter().map(|_| None).collect();
-        if let Some((_, _, best)) = ranked.first() {
+        let ranks = |(column, _, _): &&(usize, _, _)| !foreign(matrix, *column);
+        if let Some((_, _, best)) = ranked.iter().find(ranks).or(ranked.first()) {
             for (column, _, cost) in &ranked {
                 values[*column] = Some(Value {
                     amount: cost.spread.median,
@@ -129,10 +130,14 @@ pub(crate) fn latency(matrix: &Matrix<'_>, ids: &[String]) -> Option<Table> {
             continue;
         };
         for Percentile { share: p, short: what, .. } in percentile::SUMMARY {
-            let tails = row.good().filter_map(|(_, good)| good.tail(name, p));
-            // Who has too few samples is not the best, unless all have.
-            let best = tails
-                .min_by(|a, b| b.supported.cmp(&a.supported).then(a.value.total_cmp(&b.value)));
+            let tails = row.good().filter_map(|(column, good)| Some((column, good.tail(name, p)?)));
+            // Who is foreign or has too few samples is not the best, unless all are or have.
+            let best = tails.min_by(|(a_column, a), (b_column, b)| {
+                let first = foreign(matrix, *a_column).cmp(&foreign(matrix, *b_column));
+                let first = first.then(b.supported.cmp(&a.supported));
+                first.then(a.value.total_cmp(&b.value))
+            });
+            let best = best.map(|(_, tail)| tail);
             let values = by_column(row, matrix, |good| {
                 let (tail, best) = (good.tail(name, p)?, best?);
                 Some(Value {
@@ -196,6 +201,7 @@ fn line(
                 let near = (TIE_RATIO.recip()..=TIE_RATIO).contains(&ratio);
                 // What is not decided has no colour.
                 let (class, mark) = match (value.firm, best, value.clear) {
+                    _ if foreign(matrix, column) => ("foreign".to_owned(), ""),
                     (false, ..) => ("weak".to_owned(), ""),
                     (true, true, _) => (format!("h{shade}"), "best"),
                     (true, false, true) => (format!("h{shade}"), ""),
@@ -221,6 +227,11 @@ fn line(
     Line { name: row.workload.name.clone(), id: id.to_owned(), what, cells: cells.collect() }
 }
 
+/// Whether more than the executor differs in a column.
+fn foreign(matrix: &Matrix<'_>, column: usize) -> bool {
+    matrix.columns[column].runtime.is_foreign()
+}
+
 /// The letter of a run: `a` for the newest.
 pub(crate) fn run_letter(run: usize) -> String {
     match u8::try_from(run) {
@@ -232,7 +243,9 @@ pub(crate) fn run_letter(run: usize) -> String {
 /// Means over the workloads that every runtime has a result in, so that all rest on the same cells.
 fn total(matrix: &Matrix<'_>, ratios: &[Ratios]) -> Option<Total> {
     let present = |column: usize| ratios.iter().filter(|(_, row)| row[column].is_some()).count();
-    let taking_part = |column: usize| present(column) * 2 >= ratios.len() && present(column) > 0;
+    let taking_part = |column: usize| {
+        !foreign(matrix, column) && present(column) * 2 >= ratios.len() && present(column) > 0
+    };
     let columns: Vec<usize> = (0..matrix.columns.len()).collect();
     let part: Vec<usize> = columns.iter().copied().filter(|&c| taking_part(c)).collect();
     let complete = |row: &Vec<Option<f64>>| part.iter().all(|&c| row[c].is_some());
@@ -245,7 +258,8 @@ fn total(matrix: &Matrix<'_>, ratios: &[Ratios]) -> Option<Total> {
         Some(value) if taking_part(column) => format::ratio(value),
         _ => NONE.to_owned(),
     };
-    let without = columns.iter().filter(|&&c| !taking_part(c) && present(c) > 0);
+    let lacking = |&&c: &&usize| !taking_part(c) && present(c) > 0 && !foreign(matrix, c);
+    let without = columns.iter().filter(lacking);
     Some(Total {
         means: columns.iter().map(|&c| show(c, geometric_mean(of_column(c)))).collect(),
         worst: columns.iter().map(|&c| show(c, of_column(c).reduce(f64::max))).collect(),
@@ -259,7 +273,7 @@ fn total(matrix: &Matrix<'_>, ratios: &[Ratios]) -> Option<Total> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{cell, ended, latency_cell, of};
+    use crate::sample::{cell, ended, foreign_cell, latency_cell, of};
     use results::schema::{Outcome, Record};
 
     fn ids(matrix: &Matrix<'_>) -> Vec<String> {
@@ -300,6 +314,27 @@ mod tests {
                 assert_eq!(cells[2].amount, "250\u{a0}ns");
             },
         );
+    }
+
+    #[test]
+    fn who_differs_in_more_than_its_executor_is_shown_and_not_ranked() {
+        let records = [
+            of("w1", cell("a", 1, 100.0)),
+            of("w1", foreign_cell("go", 1, 50.0)),
+            of("w2", cell("a", 1, 100.0)),
+        ];
+        with_table(&records, |table| {
+            let cells = &table.rows[0].cells;
+            assert_eq!((cells[0].text.as_str(), cells[0].mark), ("1.00", "best"));
+            assert_eq!((cells[1].text.as_str(), cells[1].mark), ("0.50", ""));
+            assert_eq!(cells[1].class, "foreign");
+            let total = table.total.expect("both rows are complete without it");
+            assert_eq!(
+                (total.over, total.means.as_slice()),
+                (2, &["1.00", NONE].map(str::to_owned)[..])
+            );
+            assert!(total.without.is_empty(), "{:?}", total.without);
+        });
     }
 
     #[test]

@@ -390,7 +390,7 @@ pub enum Checking<'a> {
 }
 
 fn nothing_known() -> crate::protocol::Build {
-    crate::protocol::Build { compiler: String::new(), optimised: false }
+    crate::protocol::Build { compiler: String::new(), optimised: false, suite: None }
 }
 
 fn outcome(message: Message, during: &str) -> Result<Message, ClientError> {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 /// The version of the protocol that this build speaks.
 pub const VERSION: u32 = 1;
 
+/// The engine, workloads and protocol that this was built with, as a fingerprint of their sources:
+/// only those who share it differ in nothing but what they bring.
+pub const SUITE: &str = env!("CONTESTANT_SUITE");
+
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
 
@@ -178,6 +182,10 @@ pub struct Descriptor {
     /// Whether each task has a stack of its own.
     #[serde(default)]
     pub stacks: bool,
+    /// What it does not share with the runtimes of this repository: "language", "workloads",
+    /// "reactor", "channels". Empty where only the executor differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
     /// What is configured otherwise than in the program's main runtime; empty for that one itself.
     #[serde(default)]
     pub configuration: BTreeMap<String, String>,
@@ -190,6 +198,10 @@ pub struct Build {
     pub compiler: String,
     /// False for a build that says nothing about speed.
     pub optimised: bool,
+    /// A fingerprint of the sources of this repository that are in it, [`SUITE`]; `None` where
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
 }
 
 /// What one run measured.

@@ -166,7 +166,8 @@ impl<'a> Builder<'a> {
                 Ok(some) => built.extend(some),
                 // A package from elsewhere that Cargo refuses costs nobody else anything.
                 Err(BuildError::Refused { said, .. }) if root != self.workspace.root => {
-                    let lost = |wanted: &Wanted<'_>| (wanted.program.name.clone(), Err(said.clone()));
+                    let lost =
+                        |wanted: &Wanted<'_>| (wanted.program.name.clone(), Err(said.clone()));
                     built.extend(wanted.iter().map(lost));
                 }
                 Err(error) => return Err(error),

@@ -58,6 +58,7 @@ pub(crate) mod tests {
                 package: None,
                 max_workers,
                 stacks: false,
+                own: Vec::new(),
                 configuration: Default::default(),
             },
             program: "/nonexistent/contestant".into(),

@@ -208,7 +208,8 @@ impl Found<'_> {
             OutsideError::Package { place: dir.to_owned(), source: Box::new(source) }
         })?;
         // A member of a workspace brings itself alone, and the workspace's folder all of them.
-        let programs = theirs.programs.into_iter().filter(|program| program.source.starts_with(dir));
+        let programs =
+            theirs.programs.into_iter().filter(|program| program.source.starts_with(dir));
         let programs: Vec<_> = programs.collect();
         if programs.is_empty() {
             return Err(OutsideError::Unmarked { place: dir.to_owned() });

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 use contestant::client::Client;
-use contestant::protocol::{Description, Descriptor};
+use contestant::protocol::{Description, Descriptor, SUITE};
 use results::text::chain;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,8 @@ impl Roster {
         let mut roster = Self::default();
         for &program in programs {
             let described = place(program).and_then(|place| {
-                let description = describe(&place, program)?;
+                let is_outside = workspace.is_outside(program);
+                let description = describe(&place, program, is_outside)?;
                 // Lists are of the build that is measured.
                 if build == Build::FAT {
                     keep(workspace, program, &place, &description);
@@ -235,10 +236,16 @@ impl Roster {
     }
 }
 
-fn describe(place: &Path, program: &Program) -> Result<Description, String> {
+fn describe(place: &Path, program: &Program, is_outside: bool) -> Result<Description, String> {
     let client = Client::launch(place, PATIENCE).map_err(|error| chain(&error))?;
     let description = client.description().clone();
-    let own = &program.name;
+    let (own, theirs) = (&program.name, description.build.suite.as_deref());
+    if let (Some(theirs), true) = (theirs.filter(|theirs| *theirs != SUITE), is_outside) {
+        return Err(format!(
+            "it was built with another version of Stampede's crates ({theirs}, this is {SUITE}), and \
+             would differ in more than its policy; let its dependencies point to this version"
+        ));
+    }
     let main = &description.runtimes[0];
     if main.name != *own {
         return Err(format!(

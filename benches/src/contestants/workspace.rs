@@ -187,6 +187,14 @@ impl Workspace {
         self.target.join("stampede")
     }
 
+    /// Whether a program comes from elsewhere.
+    pub fn is_outside(&self, program: &Program) -> bool {
+        match &program.made {
+            Made::ByCargo(package) => package.root != self.root,
+            Made::ByRecipe(_) => true,
+        }
+    }
+
     /// The program that has, or would have, the runtime called `name`: the one with the longest
     /// name that fits.
     pub fn program_of(&self, name: &str) -> Option<&Program> {

@@ -1,7 +1,6 @@
 //! What a full run adds: whether the verdicts hold in other builds, and what the allocator is
 //! worth.
 
-
 use anyhow::{Context, Result};
 use results::format;
 

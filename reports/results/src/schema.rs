@@ -117,9 +117,20 @@ pub struct RuntimeInfo {
     pub isolates: String,
     /// The peer's package and version ("tokio 1.54.1"), or `None` for one of ours.
     pub peer: Option<String>,
+    /// What it does not share with the others ("language", "reactor"): where there is anything, it
+    /// is shown beside them and no ranking takes it in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
     /// Whether the page is about this one: it stands first and is marked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub newcomer: bool,
+}
+
+impl RuntimeInfo {
+    /// Whether more than the executor differs, so that a ranking would mix causes.
+    pub fn is_foreign(&self) -> bool {
+        !self.own.is_empty()
+    }
 }
 
 /// What came of a cell.

@@ -181,7 +181,32 @@ pub(crate) fn latency(
 }
 
 /// Who leads, who cannot be told from the leader, who is next and last; then ours against peers.
+/// Who shares more than a cost with nobody is named after that, and ranked by nothing.
 fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Finding> {
+    let (foreign, entries): (Vec<_>, Vec<_>) =
+        entries.iter().partition(|entry| entry.column.runtime.is_foreign());
+    let mut findings = ranking_of_equals(&entries, words);
+    if let Some(best) = entries.first() {
+        let sentence = |entry: &&Entry<'_, R>| {
+            let own = format::list(&entry.column.runtime.own);
+            let times = match entry.result.differs(&best.result) {
+                true => format!(
+                    "takes {} times {} as {}",
+                    entry.times(best),
+                    words.as_much,
+                    best.name()
+                ),
+                false => format!("cannot be told from {}", best.name()),
+            };
+            let text = format!("{} {times}, with its own {own}.", entry.name());
+            Finding::new("Beside them", text)
+        };
+        findings.extend(foreign.iter().map(sentence));
+    }
+    findings
+}
+
+fn ranking_of_equals<R: Ranked>(entries: &[&Entry<'_, R>], words: &Words<'_>) -> Vec<Finding> {
     let Words { quantity, leads, leads_narrowly, per, as_much } = *words;
     let Some((best, rest)) = entries.split_first() else { return Vec::new() };
     let figure =
@@ -191,8 +216,8 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Findin
         return vec![Finding::new("Alone", text)];
     }
     let kind = if best.is_peer() { ", a peer," } else { "" };
-    let (ties, slower): (Vec<_>, Vec<_>) =
-        rest.iter().partition(|entry| !best.result.differs(&entry.result));
+    let (ties, slower): (Vec<&Entry<'_, R>>, Vec<&Entry<'_, R>>) =
+        rest.iter().copied().partition(|entry| !best.result.differs(&entry.result));
     let mut first = match ties.as_slice() {
         [] => format!("{}{kind} {leads}: {figure}", best.name()),
         ties => {
@@ -231,7 +256,7 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Findin
 
 /// The best of ours against the best peer, and which of the two is behind.
 fn ours_and_peers<'e, R: Ranked>(
-    entries: &'e [Entry<'_, R>],
+    entries: &[&'e Entry<'_, R>],
     as_much: &str,
 ) -> Option<(Finding, &'e str)> {
     let ours = entries.iter().find(|entry| !entry.is_peer())?;

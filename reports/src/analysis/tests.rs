@@ -2,7 +2,9 @@
 
 use super::{Finding, claims, costs, latency};
 use crate::matrix::Matrix;
-use crate::sample::{cell, counted, ended, latency_cell, measurement, of, spread_cell};
+use crate::sample::{
+    cell, counted, ended, foreign_cell, latency_cell, measurement, of, spread_cell,
+};
 use results::noise::Noise;
 use results::schema::{Kind, Outcome, Record};
 
@@ -31,6 +33,19 @@ fn a_clear_win_names_the_spread_the_next_and_the_last() {
         said,
         ["Best: a is fastest: 100 ns per operation (middle half 99.0 ns to 101 ns); \
           next is b (1.50 times as long), last c (4.00 times)."]
+    );
+}
+
+#[test]
+fn who_differs_in_more_than_its_executor_is_named_beside_the_others() {
+    let said = said(&[cell("a", 1, 100.0), cell("b", 1, 150.0), foreign_cell("go", 1, 50.0)]);
+    assert_eq!(
+        said,
+        [
+            "Best: a is fastest: 100 ns per operation (middle half 99.0 ns to 101 ns); \
+             b takes 1.50 times as long.",
+            "Beside them: go† takes 0.50 times as long as a, with its own language and reactor."
+        ]
     );
 }
 

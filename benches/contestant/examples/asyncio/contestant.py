@@ -142,7 +142,7 @@ class Session:
             name="asyncio", summary="The event loop of Python's standard library.",
             isolates="What it costs to have the tasks themselves interpreted.",
             relatives=["local"], package="asyncio", max_workers=1, stacks=False,
-            configuration={})], build=dict(optimised=True, compiler="CPython " + sys.version.split()[0]))
+            configuration={})], build=dict(optimised=True, compiler="CPython " + sys.version[:6]))
     def start(self, request):
         names, work, right = WORKLOADS[known(request.get("workload"), WORKLOADS, "workload")]
         workers, params = member(request, "workers", int), member(request, "params", dict)

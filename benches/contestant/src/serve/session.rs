@@ -13,7 +13,7 @@ use runtimes::{Origin, Runtime, TaskKind, Workers};
 use super::benchmark::{self, Benchmark, StartFailure};
 use super::{Entry, measure};
 use crate::protocol::{
-    Build, Checked, Description, Descriptor, FailureKind, Message, Request, Start, VERSION,
+    Build, Checked, Description, Descriptor, FailureKind, Message, Request, SUITE, Start, VERSION,
 };
 
 /// A contestant with what it has started.
@@ -80,6 +80,7 @@ impl<'a, R: Runtime> Session<'a, R> {
             build: Build {
                 compiler: env!("CONTESTANT_COMPILER").to_owned(),
                 optimised: !matches!(env!("CONTESTANT_OPT_LEVEL"), "0" | "1"),
+                suite: Some(SUITE.to_owned()),
             },
         }
     }
@@ -156,6 +157,7 @@ fn descriptor(entry: &Entry) -> Descriptor {
             Workers::Many => None,
         },
         stacks: descriptor.task != TaskKind::Stackless,
+        own: Vec::new(),
         configuration: configuration
             .iter()
             .map(|&(name, value)| (name.to_owned(), value.to_owned()))
