@@ -16,10 +16,30 @@ Examples:
   cargo stampede new newest-first     writes runtimes/schedulers/src/bin/newest-first.rs
   cargo stampede try newest-first     builds, checks and compares it
 
+  cargo stampede new newest-first --outside ../newest-first
+                                      writes a crate of its own in that folder
+  cargo stampede try newest-first --contestant ../newest-first
+
 A name has 1 to 32 lower-case letters, digits and hyphens, and begins with a letter.";
 
 /// A policy that conforms and runs every workload: it is compiled and tested as it stands.
 const TEMPLATE: &str = include_str!("../../../runtimes/template/src/bin/my-scheduler.rs");
+
+/// The manifest of a crate of its own. The example that is measured in CI is made of it.
+const OUTSIDE_MANIFEST: &str = include_str!("outside.toml");
+
+/// Where this workspace is, in that manifest.
+const ROOT: &str = "{stampede}";
+
+/// Conformance and workloads as tests of that crate.
+const OUTSIDE_TESTS: &str = "\
+//! Conformance, and every workload with small parameters, as tests: `cargo test wakers` asks about
+//! one theme.
+
+fn main() -> std::process::ExitCode {
+    contestant::testing::main(&[])
+}
+";
 
 /// What the template is called, wherever it names itself.
 const PLACEHOLDER: &str = "my-scheduler";
@@ -65,6 +85,10 @@ const RESERVED: &[&str] = &[
 pub(super) struct New {
     /// What it is to be called
     name: String,
+
+    /// Write a crate of its own into this folder, which must be empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    outside: Option<PathBuf>,
 }
 
 /// Why a scheduler cannot be called so, or its file not be written.
@@ -105,6 +129,12 @@ pub(crate) enum NewError {
         /// Whose it is.
         owner: String,
     },
+    /// There is something already.
+    #[error("{} is not empty: a new crate would be mixed with what is there", place.display())]
+    NotEmpty {
+        /// The folder.
+        place: PathBuf,
+    },
     /// The file cannot be written.
     #[error("cannot write {}", place.display())]
     Write {
@@ -119,6 +149,9 @@ impl New {
     pub(super) fn run(&self) -> Done {
         check_form(&self.name)?;
         let workspace = Workspace::find(&Outside::default())?;
+        if let Some(dir) = &self.outside {
+            return Ok(self.outside(&workspace, dir)?);
+        }
         let place = create(&workspace, &self.name)?;
         let shown = place.strip_prefix(&workspace.root).unwrap_or(&place).display();
         let name = &self.name;
@@ -140,12 +173,53 @@ impl New {
     }
 }
 
-/// Writes the file of a scheduler called `name`, unless anybody has the name or the file is there.
+impl New {
+    fn outside(&self, workspace: &Workspace, dir: &Path) -> Result<ExitCode, NewError> {
+        let name = &self.name;
+        let dir = create_outside(workspace, name, dir)?;
+        let shown = crate::session::quoted(&dir.to_string_lossy());
+        say!("wrote {shown}: a crate with a policy that works. Change it, and then");
+        say!("  cargo stampede try {name} --contestant {shown}");
+        say!("  cargo stampede verify {name} --contestant {shown}");
+        say!("  cargo bench -- /{name}/ --contestant {shown}");
+        say!("or, in its folder, `cargo test`. A stampede.toml saves the flag:");
+        say!("  contestants = [{:?}]", dir.to_string_lossy());
+        say!("What a policy must keep to stands in runtimes/ADDING.md.");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes the crate of a scheduler called `name` into `dir`, which must not hold anything, and
+/// returns the folder's full name.
 ///
 /// # Errors
-/// [`NewError`]; nothing has been written then.
-pub(crate) fn create(workspace: &Workspace, name: &str) -> Result<PathBuf, NewError> {
+/// [`NewError`].
+pub(crate) fn create_outside(
+    workspace: &Workspace,
+    name: &str,
+    dir: &Path,
+) -> Result<PathBuf, NewError> {
     check_form(name)?;
+    check_free(workspace, name)?;
+    let write = |place: &Path, text: &str| {
+        write_new(place, text).map_err(|source| NewError::Write { place: place.to_owned(), source })
+    };
+    if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(NewError::NotEmpty { place: dir.to_owned() });
+    }
+    // Cargo looks at dependencies from the crate's folder, so theirs must be full names.
+    let root = workspace.root.to_string_lossy();
+    let manifest = OUTSIDE_MANIFEST.replace(PLACEHOLDER, name).replace(ROOT, &root);
+    write(&dir.join("Cargo.toml"), &manifest)?;
+    write(&dir.join("src/main.rs"), &text(name))?;
+    write(&dir.join("tests/contestants.rs"), OUTSIDE_TESTS)?;
+    write(&dir.join(".gitignore"), "/target\n")?;
+    dir.canonicalize().map_err(|source| NewError::Write { place: dir.to_owned(), source })
+}
+
+/// # Errors
+/// When anybody is called `name`, or would be taken to be.
+fn check_free(workspace: &Workspace, name: &str) -> Result<(), NewError> {
     if let Some(program) = workspace.programs.iter().find(|program| program.name == name) {
         let place =
             program.source.strip_prefix(&workspace.root).unwrap_or(&program.source).to_owned();
@@ -156,6 +230,16 @@ pub(crate) fn create(workspace: &Workspace, name: &str) -> Result<PathBuf, NewEr
             workspace.program_of(name).map_or_else(String::new, |program| program.name.clone());
         return Err(NewError::Configuration { name: name.to_owned(), owner });
     }
+    Ok(())
+}
+
+/// Writes the file of a scheduler called `name`, unless anybody has the name or the file is there.
+///
+/// # Errors
+/// [`NewError`]; nothing has been written then.
+pub(crate) fn create(workspace: &Workspace, name: &str) -> Result<PathBuf, NewError> {
+    check_form(name)?;
+    check_free(workspace, name)?;
     let place = workspace.root.join(format!("runtimes/schedulers/src/bin/{name}.rs"));
     write_new(&place, &text(name))
         .map_err(|source| NewError::Write { place: place.clone(), source })?;

@@ -329,9 +329,9 @@ fn verify(roster: &Roster, name: &str, launcher: &Launcher) -> Result<bool> {
         match finished.outcome {
             Outcome::Failed { reason } => {
                 wrong += 1;
-                let id = cell.id();
+                let (id, flags) = (cell.id(), cell.runtime.flags());
                 progress.finish(&format!(
-                    "{BAD}FAILED{BAD:#} {id}: {reason}\n    again: cargo stampede verify --exact {id}"
+                    "{BAD}FAILED{BAD:#} {id}: {reason}\n    again: cargo stampede verify --exact {id}{flags}"
                 ));
             }
             Outcome::Measured(_) | Outcome::Void { .. } => {

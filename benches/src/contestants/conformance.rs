@@ -112,7 +112,7 @@ impl Gate {
             match verdict {
                 Ok(Verdict::Conforms) => progress.advance(),
                 Ok(Verdict::Lacks(lacks)) => {
-                    progress.finish(&refusal(name, &lacks, allow));
+                    progress.finish(&refusal(&contestant, &lacks, allow));
                     if allow {
                         roster.mark(name, lacks.into_iter().map(|lack| lack.behaviour).collect());
                     } else {
@@ -138,7 +138,8 @@ impl Gate {
 }
 
 /// What `name` lacks, and how to see it again.
-fn refusal(name: &str, lacks: &[Lack], allow: bool) -> String {
+fn refusal(contestant: &Contestant, lacks: &[Lack], allow: bool) -> String {
+    let (name, flags) = (contestant.name(), contestant.flags());
     let but = if allow {
         ", and is measured nevertheless"
     } else {
@@ -147,7 +148,7 @@ fn refusal(name: &str, lacks: &[Lack], allow: bool) -> String {
     let mut text = format!("{BAD}{name} does not conform{BAD:#}{but}:");
     for Lack { behaviour, reason } in lacks {
         text.push_str(&format!(
-            "\n  {behaviour}: {reason}\n    again: cargo stampede conform {name} {behaviour}"
+            "\n  {behaviour}: {reason}\n    again: cargo stampede conform {name} {behaviour}{flags}"
         ));
     }
     text

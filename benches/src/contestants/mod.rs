@@ -70,6 +70,7 @@ pub(crate) mod tests {
                 .collect(),
             optimised: true,
             lacks: Vec::new(),
+            brought_from: None,
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Recipe {
     /// Empty when the program is there.
     build: Vec<String>,
     needs: Option<Needs>,
+    /// Whether it is known by its program alone.
+    is_ready: bool,
 }
 
 /// A tool without which there is no program.
@@ -49,13 +51,19 @@ impl Recipe {
         build: Vec<String>,
         needs: Option<Needs>,
     ) -> Self {
-        Self { summary, dir: dir.to_owned(), program, build, needs }
+        Self { summary, dir: dir.to_owned(), program, build, needs, is_ready: false }
     }
 
     /// A program that is there.
     pub(super) fn ready(program: &Path, summary: String) -> Self {
         let dir = program.parent().unwrap_or(program);
-        Self::new(summary, dir, program.to_owned(), Vec::new(), None)
+        let recipe = Self::new(summary, dir, program.to_owned(), Vec::new(), None);
+        Self { is_ready: true, ..recipe }
+    }
+
+    /// Where it was found: a folder that says how it is made, or the program itself.
+    pub(super) fn place(&self) -> &Path {
+        if self.is_ready { &self.program } else { &self.dir }
     }
 
     /// Makes the program and returns where it is.

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::build::Build;
 use super::cargo::{BuildError, Builder};
-use super::workspace::{Program, Workspace};
+use super::workspace::{Made, Program, Workspace};
 use crate::say::note;
+use crate::session::quoted;
 
 /// A program that does not say who it is for so long has hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,12 +43,21 @@ pub struct Contestant {
     pub optimised: bool,
     /// The behaviours that it has not and must have, if it is measured nevertheless.
     pub lacks: Vec<String>,
+    /// Where it comes from, if that is not this repository.
+    pub brought_from: Option<PathBuf>,
 }
 
 impl Contestant {
     /// The name that filters, tables and results use.
     pub fn name(&self) -> &str {
         &self.descriptor.name
+    }
+
+    /// What a command that names it needs besides, with a space before it; nothing for most.
+    pub fn flags(&self) -> String {
+        self.brought_from.as_ref().map_or_else(String::new, |place| {
+            format!(" --contestant {}", quoted(&place.to_string_lossy()))
+        })
     }
 
     /// Whether it is its program's main runtime, not another configuration.
@@ -172,7 +182,11 @@ impl Roster {
             .iter()
             .position(|other| other == program)
             .unwrap_or(workspace.programs.len());
-        for (index, descriptor) in description.runtimes.into_iter().enumerate() {
+        for (index, mut descriptor) in description.runtimes.into_iter().enumerate() {
+            // A policy on our engine is nevertheless not of this repository.
+            if let (Made::ByCargo(package), true) = (&program.made, workspace.is_outside(program)) {
+                descriptor.package.get_or_insert_with(|| package.name.clone());
+            }
             self.contestants.push(Arc::new(Contestant {
                 descriptor,
                 program: place.clone(),
@@ -181,6 +195,7 @@ impl Roster {
                 workloads: description.workloads.clone(),
                 optimised: description.build.optimised,
                 lacks: Vec::new(),
+                brought_from: workspace.brought_from(program).map(Path::to_owned),
             }));
         }
     }

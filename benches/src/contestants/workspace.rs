@@ -189,9 +189,14 @@ impl Workspace {
 
     /// Whether a program comes from elsewhere.
     pub fn is_outside(&self, program: &Program) -> bool {
+        self.brought_from(program).is_some()
+    }
+
+    /// The place that `--contestant` knows a program from elsewhere by.
+    pub fn brought_from<'p>(&self, program: &'p Program) -> Option<&'p Path> {
         match &program.made {
-            Made::ByCargo(package) => package.root != self.root,
-            Made::ByRecipe(_) => true,
+            Made::ByCargo(package) => (package.root != self.root).then_some(&*package.root),
+            Made::ByRecipe(recipe) => Some(recipe.place()),
         }
     }
 

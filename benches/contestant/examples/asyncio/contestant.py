@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Python's asyncio as a contestant, written from benches/contestant/PROTOCOL.md alone."""
-import asyncio, gc, json, math, os, pathlib, queue, resource, signal, sys, threading, time
+import asyncio, gc, json, math, os, pathlib, platform, queue, resource, signal, sys, threading, time
 clock = time.perf_counter_ns  # Monotonic, and the finest that Python has.
 # Only `send` has the real standard output. Whatever else prints, C code too, gets standard error.
 replies = os.fdopen(os.dup(1), "wb")
@@ -141,8 +141,8 @@ class Session:
         send("description", protocol=1, workloads=list(WORKLOADS), runtimes=[dict(
             name="asyncio", summary="The event loop of Python's standard library.",
             isolates="What it costs to have the tasks themselves interpreted.",
-            relatives=["local"], package="asyncio", max_workers=1, stacks=False,
-            configuration={})], build=dict(optimised=True, compiler="CPython " + sys.version[:6]))
+            relatives=["local"], package="asyncio", max_workers=1, stacks=False, configuration={})],
+            build=dict(compiler=f"CPython {platform.python_version()}", optimised=True))
     def start(self, request):
         names, work, right = WORKLOADS[known(request.get("workload"), WORKLOADS, "workload")]
         workers, params = member(request, "workers", int), member(request, "params", dict)
