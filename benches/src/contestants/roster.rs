@@ -105,12 +105,20 @@ impl Roster {
         build: Build,
         programs: &[&Program],
     ) -> Result<Self, BuildError> {
-        let mut built = Builder::of(workspace, build).build(programs)?;
+        let mut roster = Self::default();
+        let mut able = Vec::new();
+        for &program in programs {
+            match program.check_needs() {
+                Ok(()) => able.push(program),
+                // Nobody's mistake, and so no failure of a command that means everybody.
+                Err(reason) => note!("{} is left out: {reason}", program.name),
+            }
+        }
+        let mut built = Builder::of(workspace, build).build(&able)?;
         let mut place = |program: &Program| {
             built.remove(&program.name).unwrap_or_else(|| Err("it was not built".to_owned()))
         };
-        let mut roster = Self::default();
-        for &program in programs {
+        for program in able {
             let described = place(program).and_then(|place| {
                 let is_outside = workspace.is_outside(program);
                 let description = describe(&place, program, is_outside)?;

@@ -63,6 +63,17 @@ impl Program {
         text.lines().find_map(|line| Some(line.strip_prefix("//! ")?.to_owned()))
     }
 
+    /// Looks for what it takes to make it, besides Cargo.
+    ///
+    /// # Errors
+    /// What is missing, and how to get it.
+    pub(super) fn check_needs(&self) -> Result<(), String> {
+        match &self.made {
+            Made::ByCargo(_) => Ok(()),
+            Made::ByRecipe(recipe) => recipe.check_needs(),
+        }
+    }
+
     /// Whether a runtime called `name` is one of this program's: itself, or `NAME-…` for another
     /// configuration.
     fn may_have(&self, name: &str) -> bool {
