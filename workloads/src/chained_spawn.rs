@@ -23,7 +23,7 @@ impl Workload for ChainedSpawn {
         shows: "the latency from spawn to first poll when there is only ever one task to run",
         unit: "tasks",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::All,
+        runtimes: DefaultRuntimes::AllAnd(&["go-gcoff"]),
         params: &[Param {
             name: "links",
             default: 1_000,

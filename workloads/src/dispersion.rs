@@ -18,6 +18,7 @@ pub(crate) const RUNTIMES: DefaultRuntimes = DefaultRuntimes::Only {
         "stackful-10ms",
         "stackful-1ms",
         "stackful-200us",
+        "go",
         "tokio-mt",
     ],
     workers: 1,

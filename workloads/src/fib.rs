@@ -23,7 +23,7 @@ impl Workload for Fib {
         shows: "fork–join in a deep, uneven binary tree whose tasks do next to nothing",
         unit: "tasks",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::All,
+        runtimes: DefaultRuntimes::AllAnd(&["go-gcoff"]),
         params: &[Param {
             name: "n",
             default: 20,

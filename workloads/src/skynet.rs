@@ -24,7 +24,7 @@ impl Workload for Skynet {
         shows: "fork–join in a wide tree: how spawning, queues and stealing bear a burst of work",
         unit: "tasks",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::All,
+        runtimes: DefaultRuntimes::AllAnd(&["go-gcoff"]),
         params: &[Param {
             name: "levels",
             default: 5,

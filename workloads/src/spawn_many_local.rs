@@ -20,7 +20,7 @@ impl Workload for SpawnManyLocal {
         shows: "the cost of a task made inside the runtime: allocation, queue, one poll, join",
         unit: "tasks",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::AllAnd(&["stackful-unpooled"]),
+        runtimes: DefaultRuntimes::AllAnd(&["stackful-unpooled", "go-gcoff"]),
         params: &[Param {
             name: "tasks",
             default: 10_000,

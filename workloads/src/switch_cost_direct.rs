@@ -24,7 +24,7 @@ impl Workload for SwitchCostDirect {
         shows: "the cost of suspending and resuming a whole stack, however deep the calls on it",
         unit: "switches",
         kind: Kind::Throughput,
-        runtimes: DefaultRuntimes::Only { runtimes: &["stackful", "may"], workers: 1 },
+        runtimes: DefaultRuntimes::Only { runtimes: &["stackful", "may", "go"], workers: 1 },
         params: &PARAMS,
         small: &[("tasks", 20), ("depth", 5), ("switches", 5), ("largest", 10)],
     };

@@ -5,6 +5,7 @@
 //! contradict it. All are looked at with one worker, where nobody but the scheduler can step in.
 
 mod dispersion;
+mod goroutines;
 
 use super::Finding;
 use crate::matrix::{Good, Matrix};
@@ -34,6 +35,7 @@ pub(crate) fn claims(matrix: &Matrix<'_>) -> Vec<Finding> {
         weaker_but_enough(matrix),
         steps_in_evenly(matrix),
         dispersion::pays(matrix),
+        goroutines::beside_ours(matrix),
     ]
     .into_iter()
     .flatten()

@@ -402,3 +402,30 @@ fn slices_are_told_with_their_price_also_when_they_do_not_help() {
     assert!(said[0].contains("300 ms without slices, 2.00 ms at 1 ms."), "{said:?}");
     assert!(said_of_stacks(&records(20_000))[0].contains("Not at every length"), "{said:?}");
 }
+
+#[test]
+fn goroutines_are_held_against_tasks_with_stacks() {
+    let go = |workload: &str, ns: f64| of(workload, foreign_cell("go", 1, ns));
+    let mut records = vec![
+        of("ring", cell("stackful", 1, 100.0)),
+        of("fib", cell("stackful", 1, 100.0)),
+        go("ring", 200.0),
+        go("fib", 800.0),
+    ];
+    let said = said_of_stacks(&records);
+    assert!(
+        said[0].contains(
+            "A goroutine takes 4.00 times as long as stackful in the geometric mean of 2 \
+             workloads with one worker, from 2.00 (ring) to 8.00 (fib)."
+        ) && said[0].contains("none of this is the policy alone"),
+        "{said:?}"
+    );
+    records.push(of("fib", foreign_cell("go-gcoff", 1, 400.0)));
+    records.push(beside_hogs("hog_latency", "go", 9_000, ("hog_steps_per_us", 1.0)));
+    records.push(beside_hogs("hog_latency", "stackful-10ms", 3_000, ("hog_steps_per_us", 1.0)));
+    let said = said_of_stacks(&records).concat();
+    assert!(said.contains("Without its garbage collector it takes 0.50 times as long as go"));
+    let hogs = "Beside hogs the 99th percentile of short requests is 9.00 ms, and 3.00 ms with \
+                slices of 10 ms in stackful.";
+    assert!(said.contains(hogs), "{said}");
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Python's asyncio as a contestant, written from benches/contestant/PROTOCOL.md alone."""
-import asyncio, gc, json, math, os, pathlib, platform, queue, resource, signal, sys, threading, time
+import asyncio, gc, json, math, os, pathlib, platform, resource, select, signal, sys, time
 clock = time.perf_counter_ns  # Monotonic, and the finest that Python has.
 # Only `send` has the real standard output. Whatever else prints, C code too, gets standard error.
 replies = os.fdopen(os.dup(1), "wb")
@@ -10,12 +10,13 @@ def send(type, **members):
     replies.write(json.dumps({"type": type, **members}).encode() + b"\n")
     replies.flush()
 
-def read_requests(requests):
-    # On a thread of its own, so that the end of input is seen in the midst of a run too. It sleeps
-    # in the kernel, without the interpreter's lock, so that no measurement feels it.
-    for line in sys.stdin.buffer:
-        requests.put(line)
-    os._exit(0)  # `sys.exit` would end this thread only.
+def end_with_harness(*_):
+    # 20 times a second, in the midst of a run too. A thread that reads would wait for the lock of
+    # the interpreter for 300 ms at times. The parent: others may hold the pipe open when it dies.
+    poll = select.poll()
+    poll.register(0, 0)  # Even so it reports that the other side is closed.
+    if poll.poll(0) or os.getppid() != parent:
+        os._exit(0)
 
 # The workloads. Each returns its result, which `drive` checks outside the time that it takes.
 async def value(i):
@@ -127,7 +128,10 @@ def known(name, names, what):  # The list is for names that cannot be hashed.
 class Session:
     described, loop, job = False, None, None
     def answer(self, line):
-        request = json.loads(line.decode())
+        try:
+            request = json.loads(line.decode())
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"this is no JSON in UTF-8: {error}")
         refuse_if(type(request) is not dict, "a message has to be an object")
         name, started = known(member(request, "type", str), REQUESTS, "request"), bool(self.loop)
         refuse_if(not self.described and name != "describe", "`describe` has to come first")
@@ -184,17 +188,16 @@ class Session:
             send("checked", name=name, passed=not reason, reason=reason, elapsed_ns=clock() - start)
         send("conformance", passed=passed, failed=len(names) - passed)
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Die of it at once and without a traceback.
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-parent = os.getppid()  # Others may hold the pipe open when it dies, so the end of input won't do.
-signal.signal(signal.SIGALRM, lambda *_: os.getppid() == parent or os._exit(1))
-signal.setitimer(signal.ITIMER_REAL, 1, 1)
-session, requests = Session(), queue.SimpleQueue()
-threading.Thread(target=read_requests, args=(requests,), daemon=True).start()
-while True:
+parent = os.getppid()
+for ending in (signal.SIGINT, signal.SIGPIPE):
+    signal.signal(ending, signal.SIG_DFL)  # Die of it at once and without a traceback.
+signal.signal(signal.SIGALRM, end_with_harness)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+session = Session()
+for line in sys.stdin.buffer:
     try:
-        session.answer(requests.get())
-    except (Refused, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as refusal:
+        session.answer(line)
+    except Refused as refusal:
         send("refused", reason=str(refusal))
     except (Exception, asyncio.CancelledError) as error:
         send("failed", kind="failed", reason=repr(error))

@@ -43,6 +43,7 @@ pub(crate) fn record(workload: &str, runtime: &str, workers: usize) -> Record {
             summary: "A policy.".to_owned(),
             isolates: "A difference.".to_owned(),
             newcomer: false,
+            own: Vec::new(),
             peer: None,
         },
         workers,

@@ -1,0 +1,3 @@
+module stampede/runtimes/go
+
+go 1.22
