@@ -136,7 +136,7 @@ fn the_rules_that_help_states_are_those_that_are_used() {
     let help =
         String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     let looks =
-        Design::adaptive(40, 1, TIE_BAND).looks().iter().map(usize::to_string).collect::<Vec<_>>();
+        Design::adaptive(80, 1, TIE_BAND).looks().iter().map(usize::to_string).collect::<Vec<_>>();
     let (last, others) = looks.split_last().expect("it looks at least once");
     for expected in [
         format!("its {:.0} % interval (Student's t", CONFIDENCE * 100.0),

@@ -217,7 +217,8 @@ impl<'a> Builder<'a> {
         let Watch { mut built, said, compile_errors, .. } = watch;
         if !status.success() && built.is_empty() && compile_errors == 0 {
             let said = said.into_iter().collect::<Vec<_>>().join("\n");
-            return Err(BuildError::Refused { target: wanted[0].package.target.clone(), said });
+            let target = self.target(wanted).to_owned();
+            return Err(BuildError::Refused { target, said });
         }
         for program in programs {
             built.entry(program.name.clone()).or_insert_with(|| {
@@ -229,6 +230,12 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
+    /// Where `wanted` are built, which are of one workspace: ours where this program was.
+    fn target<'t>(&'t self, wanted: &'t [Wanted<'_>]) -> &'t Path {
+        let Package { root, target, .. } = wanted[0].package;
+        if *root == self.workspace.root { &self.workspace.target } else { target }
+    }
+
     /// `wanted` are of one workspace, and at least one.
     ///
     /// # Errors
@@ -236,7 +243,7 @@ impl<'a> Builder<'a> {
     fn command(&self, wanted: &[Wanted<'_>]) -> Result<Command, BuildError> {
         let mut command = Command::new(&self.workspace.cargo);
         command.args(["build", "--keep-going", "--profile", &self.profile]);
-        let Package { root, target, .. } = wanted[0].package;
+        let root = &wanted[0].package.root;
         // Elsewhere nobody knows how contestants are built.
         if *root != self.workspace.root {
             command.arg("--config").arg(profiles(self.workspace)?);
@@ -251,7 +258,7 @@ impl<'a> Builder<'a> {
             packages.iter().for_each(feature);
         }
         wanted.iter().for_each(|wanted| _ = command.args(["--bin", &wanted.program.name]));
-        command.arg("--target-dir").arg(target);
+        command.arg("--target-dir").arg(self.target(wanted));
         let ansi =
             if io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(ansi);

@@ -11,11 +11,10 @@ def send(type, **members):
     replies.flush()
 
 def end_with_harness(*_):
-    # 20 times a second, in the midst of a run too. A thread that reads would wait for the lock of
-    # the interpreter for 300 ms at times. The parent: others may hold the pipe open when it dies.
+    # 20 times a second. A thread that reads would wait for the interpreter's lock, up to 300 ms.
     poll = select.poll()
     poll.register(0, 0)  # Even so it reports that the other side is closed.
-    if poll.poll(0) or os.getppid() != parent:
+    if poll.poll(0) or os.getppid() != parent:  # Others may hold the pipe open when that dies.
         os._exit(0)
 
 # The workloads. Each returns its result, which `drive` checks outside the time that it takes.
@@ -29,7 +28,6 @@ async def yielding(times):
     return resumed
 async def partner(pinged, pong):
     pong.set_result(await pinged + 1)
-
 async def ping(i):
     loop = asyncio.get_running_loop()
     pinged, pong = loop.create_future(), loop.create_future()  # asyncio's own one-shot channels.
@@ -39,8 +37,7 @@ async def ping(i):
 
 async def join(bodies):
     spawn = asyncio.get_running_loop().create_task
-    handles = [spawn(body) for body in bodies]
-    return sum([await handle for handle in handles])
+    return sum([await handle for handle in [spawn(body) for body in bodies]])
 
 # By name: the parameters, the work, and its right result. Operations are their product.
 WORKLOADS = {
@@ -68,9 +65,9 @@ async def drive(work, right, params, iterations):
     return elapsed
 
 def process():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     threads = pathlib.Path("/proc/self/task").glob("*/schedstat")  # Only Linux has it; else 0.
     delay = sum(int(thread.read_text().split()[1]) for thread in threads)
+    usage = resource.getrusage(resource.RUSAGE_SELF)  # Next to the clock, as they are compared.
     return dict(cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9), run_delay_ns=delay,
                 voluntary_switches=usage.ru_nvcsw, involuntary_switches=usage.ru_nivcsw,
                 wall_ns=clock())
@@ -143,9 +140,9 @@ class Session:
         refuse_if(request.get("protocol") != 1, "this contestant speaks version 1 only")
         self.described = True
         send("description", protocol=1, workloads=list(WORKLOADS), runtimes=[dict(
-            name="asyncio", summary="The event loop of Python's standard library.",
-            isolates="What it costs to have the tasks themselves interpreted.",
-            relatives=["local"], package="asyncio", max_workers=1, stacks=False, configuration={})],
+            name="asyncio", configuration={}, summary="The event loop of Python's own library.",
+            isolates="What interpreted tasks cost.", relatives=["local"], package="asyncio",
+            own=["language", "workloads", "reactor", "channels"], max_workers=1, stacks=False)],
             build=dict(compiler=f"CPython {platform.python_version()}", optimised=True))
     def start(self, request):
         names, work, right = WORKLOADS[known(request.get("workload"), WORKLOADS, "workload")]
@@ -163,8 +160,8 @@ class Session:
         before = counted and process()
         elapsed = self.loop.run_until_complete(drive(*self.job, iterations))
         sample = dict(elapsed_ns=elapsed, operations=iterations * math.prod(self.job[2]))
-        if counted:  # asyncio keeps no counters. What a thread waited is lost when it ends.
-            used = {name: max(0, now - before[name]) for name, now in process().items()}
+        if counted:  # asyncio keeps no counters.
+            used = {name: now - before[name] for name, now in process().items()}
             sample["counted"] = dict(counters={}, per_worker={}, process=used)
         send("sample", **sample)
     figures = lambda self, request: send("figures", figures={})
@@ -189,8 +186,7 @@ class Session:
         send("conformance", passed=passed, failed=len(names) - passed)
 
 parent = os.getppid()
-for ending in (signal.SIGINT, signal.SIGPIPE):
-    signal.signal(ending, signal.SIG_DFL)  # Die of it at once and without a traceback.
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Nobody reads: end, without a traceback.
 signal.signal(signal.SIGALRM, end_with_harness)
 signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 session = Session()
@@ -201,3 +197,4 @@ for line in sys.stdin.buffer:
         send("refused", reason=str(refusal))
     except (Exception, asyncio.CancelledError) as error:
         send("failed", kind="failed", reason=repr(error))
+os._exit(0)  # At once: Python's own way out lets SIGALRM kill it.

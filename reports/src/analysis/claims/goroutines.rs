@@ -46,6 +46,10 @@ fn times(matrix: &Matrix<'_>, runtime: &str, other: &str, what: &str) -> Option<
     let mean = geometric_mean(ratios.iter().map(|ratio| ratio.0))?;
     let ((least, where_least), (most, where_most)) = (ratios.first()?, ratios.last()?);
     let what = format!("{}{}", what[..1].to_uppercase(), &what[1..]);
+    if let [(ratio, place)] = ratios[..] {
+        let ratio = format::ratio(ratio);
+        return Some(format!("{what} {ratio} times as long as {other} in {place} with one worker"));
+    }
     Some(format!(
         "{what} {} times as long as {other} in the geometric mean of {} with one worker, from {} \
          ({where_least}) to {} ({where_most})",

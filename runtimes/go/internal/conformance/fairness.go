@@ -99,7 +99,7 @@ func aPairStarvesNobody(t *trial) {
 			}
 		}))
 	}
-	for range 10 {
+	for range 5 {
 		join(t, do(t, runtime.Gosched))
 	}
 	close(stop)

@@ -50,7 +50,7 @@ func theyFireInOrder(t *trial) {
 	fired := make(chan int, 3)
 	for _, i := range []int{2, 0, 1} {
 		do(t, func() {
-			time.Sleep(time.Duration(i+1) * 40 * time.Millisecond)
+			time.Sleep(time.Duration(i+1) * 100 * time.Millisecond)
 			fired <- i
 		})
 	}
@@ -62,9 +62,9 @@ func theyFireInOrder(t *trial) {
 }
 
 func aTimeoutEndsWhatDoesNotEnd(t *trial) {
+	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), short)
 	defer cancel()
-	start := time.Now()
 	err := join(t, spawn(t, func() error { <-ctx.Done(); return ctx.Err() }))
 	t.want(errors.Is(err, context.DeadlineExceeded), "the context says %v", err)
 	t.want(time.Since(start) >= short, "the timeout came after %v", time.Since(start))
@@ -97,9 +97,10 @@ func aPlainThreadSleeps(t *trial) {
 }
 
 func aStoppedTimerDoesNotFire(t *trial) {
-	timer := time.NewTimer(short)
-	t.want(timer.Stop(), "a timer that has yet to fire could not be stopped")
-	t.want(!within(4*short, timer.C), "it fired after it was stopped")
+	timer := time.NewTimer(4 * short)
+	if timer.Stop() { // Unless this goroutine was held up for so long.
+		t.want(!within(8*short, timer.C), "it fired after it was stopped")
+	}
 }
 
 func hogsDoNotStarveTimers(t *trial) {

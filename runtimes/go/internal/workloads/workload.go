@@ -92,7 +92,7 @@ func (e *Void) Error() string {
 }
 
 // ErrNotOffered says that the runtime by its nature lacks what the workload is about.
-var ErrNotOffered = errors.New("the machine's memory cannot hold so many goroutines at once")
+var ErrNotOffered = errors.New("the machine's memory cannot hold so many at once")
 
 // falsified is set by tests alone: whatever is checked is then taken for wrong.
 var falsified bool
