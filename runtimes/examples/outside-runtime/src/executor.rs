@@ -168,9 +168,9 @@ impl Spawner for Spawn {
         }
         drop(state);
         if refused {
-            task.end()
+            task.end();
         } else {
-            Arc::clone(&task).wake()
+            Arc::clone(&task).wake();
         }
         Handle(task, receiver)
     }
