@@ -108,7 +108,7 @@ pub fn html(
     let page = Page {
         facts,
         counts: Counts {
-            runtimes: format::count(runtimes.len(), "runtime"),
+            runtimes: on_one_reactor(&runtimes),
             workloads: format::count(sections.len(), "workload"),
             cells: format::count(matrix.cells().count(), "cell"),
             problems: problem_counts(&sections),
@@ -219,6 +219,16 @@ fn runtimes(matrix: &Matrix<'_>) -> Vec<RuntimeLine> {
         own: format::list(&runtime.own),
     };
     runtimes.into_iter().map(line).collect()
+}
+
+/// How many share the reactor, and how many stand beside those.
+fn on_one_reactor(runtimes: &[RuntimeLine]) -> String {
+    let beside = runtimes.iter().filter(|runtime| !runtime.own.is_empty()).count();
+    let shared = format::count(runtimes.len() - beside, "runtime");
+    match beside {
+        0 => format!("{shared} on one reactor"),
+        _ => format!("{shared} on one reactor, {beside} more on their own"),
+    }
 }
 
 fn problem_counts(sections: &[Section]) -> String {

@@ -27,7 +27,7 @@ pub enum Origin {
     Ours,
     /// Somebody else's executor behind our outer trait, on our reactor.
     Peer {
-        /// The crate on the package registry.
+        /// The package that brings it: the crate's name, on the package registry or elsewhere.
         package: &'static str,
         /// What it by its own design does not promise: the checks of it pass over this runtime.
         deviations: &'static [Deviation],

@@ -266,7 +266,8 @@ fn describe(place: &Path, program: &Program, is_outside: bool) -> Result<Descrip
     if let (Some(theirs), true) = (theirs.filter(|theirs| *theirs != SUITE), is_outside) {
         return Err(format!(
             "it was built with another version of Stampede's crates ({theirs}, this is {SUITE}), and \
-             would differ in more than its policy; let its dependencies point to this version"
+             would differ in more than its policy; let its dependencies point to this version, and \
+             build the harness again if that is the older one"
         ));
     }
     let main = &description.runtimes[0];

@@ -9,6 +9,8 @@ mod claims;
 mod tests;
 
 pub(crate) use claims::claims;
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::matrix::{Column, Cost, Good, Row};
@@ -201,7 +203,10 @@ fn ranking<R: Ranked>(entries: &[Entry<'_, R>], words: &Words<'_>) -> Vec<Findin
             let text = format!("{} {times}, with its own {own}.", entry.name());
             Finding::new("Beside them", text)
         };
-        findings.extend(foreign.iter().map(sentence));
+        // Each once, with the worker count that suits it best.
+        let mut named: BTreeSet<String> = BTreeSet::new();
+        let first = |entry: &&&Entry<'_, R>| named.insert(entry.column.runtime.name.clone());
+        findings.extend(foreign.iter().filter(first).map(sentence));
     }
     findings
 }
