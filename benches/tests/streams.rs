@@ -303,7 +303,7 @@ fn a_signal_ends_a_comparison_in_the_middle_of_a_run() {
     let mut child = stampede(&[&fixed[..], &ENDLESS].concat()).spawn().expect("the tool starts");
     let _ended = EndedWithTheTest(Pid::from_child(&child));
     let (announced, rest) = first_line(child.stderr.take().expect("piped"));
-    assert!(announced.contains("1 case in up to 40 rounds"), "{announced}");
+    assert!(announced.contains("1 case in up to 80 rounds"), "{announced}");
     let began = Instant::now();
     signal(&child, Signal::TERM);
     let output = child.wait_with_output().expect("it ends");
