@@ -142,7 +142,7 @@ fn panels(
         let lines: Vec<Line<'_>> = here
             .map(|(column, _, histogram)| Line {
                 name: &column.runtime.name,
-                peer: column.runtime.peer.is_some(),
+                peer: column.runtime.is_peer(),
                 shade: column.shade,
                 histogram,
             })
@@ -191,7 +191,7 @@ fn tail_row(
     TailRow {
         name: column.runtime.name.clone(),
         workers: column.workers,
-        peer: column.runtime.peer.is_some(),
+        peer: column.runtime.is_peer(),
         samples: format::thousands(histogram.len() as f64),
         cells: SHOWN.iter().map(cell).chain([max]).collect(),
     }

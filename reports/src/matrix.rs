@@ -291,11 +291,10 @@ fn columns(records: &[Record]) -> Vec<Column<'_>> {
     let mut runtimes: Vec<&RuntimeInfo> =
         newest.into_values().map(|record| &record.runtime).collect();
     runtimes.sort_by_key(|runtime| {
-        let (peer, foreign) = (runtime.peer.is_some(), runtime.is_foreign());
-        (peer || foreign, foreign, !runtime.newcomer, runtime.position, &runtime.name)
+        let place = (runtime.position, &runtime.name);
+        (runtime.is_peer(), runtime.is_foreign(), !runtime.newcomer, place)
     });
-    let is_ours = |runtime: &&&RuntimeInfo| runtime.peer.is_none() && !runtime.is_foreign();
-    let ours = runtimes.iter().filter(is_ours).count();
+    let ours = runtimes.iter().filter(|runtime| !runtime.is_peer()).count();
 
     let mut columns = Vec::new();
     for (place, runtime) in runtimes.into_iter().enumerate() {

@@ -199,7 +199,7 @@ fn heads(matrix: &Matrix<'_>) -> Vec<Head> {
             runtime: label(runtime),
             workers: column.workers,
             name: column.name.clone(),
-            peer: runtime.peer.is_some() || runtime.is_foreign(),
+            peer: runtime.is_peer(),
             span: if first { columns.iter().filter(|c| of_runtime(c)).count() } else { 0 },
             summary: runtime.summary.clone(),
         }

@@ -124,7 +124,7 @@ fn costs(matrix: &Matrix<'_>, row: &Row<'_>) -> Result<Option<Costs>, ChartError
         .iter()
         .map(|(column, _, cost)| {
             let column = &matrix.columns[*column];
-            let peer = column.runtime.peer.is_some();
+            let peer = column.runtime.is_peer();
             Bar { name: &column.runtime.name, workers: column.workers, peer, cost: cost.spread }
         })
         .collect();

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::protocol::{
     Checked, Counters, Description, FailureKind, MAX_LINE_BYTES, Message, Request, Sample, Start,
-    VERSION,
+    VERSION, is_name,
 };
 
 /// Lines of a contestant's standard error that are kept for the reason of a failure.
@@ -435,8 +435,7 @@ fn check(description: &Description) -> Result<(), String> {
         return Err("it has no runtime".to_owned());
     }
     for (index, name) in names.iter().enumerate() {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+        if !is_name(name) {
             return Err(format!("`{name}` is not 1 to 64 lower-case letters, digits and hyphens"));
         }
         if names[..index].contains(name) {

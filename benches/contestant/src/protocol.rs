@@ -14,6 +14,12 @@ pub const SUITE: &str = env!("CONTESTANT_SUITE");
 /// The longest line that either side accepts, in bytes.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
 
+/// Whether a runtime can be called `name`: 1 to 64 lower-case letters, digits and hyphens.
+pub fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(plain)
+}
+
 /// What the harness asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

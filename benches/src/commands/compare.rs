@@ -50,9 +50,10 @@ How it is judged:
   slower     it takes more than 1.05 times as long
   tie        it takes neither: whatever the difference is, it is smaller
   undecided  the rounds do not tell; shown is about how many more would
-  It goes on until every verdict stands, and looks after 5, 7, 10, 14, 20, 28, 40, 56 and 80 rounds (as
-  far as --max-rounds and --budget allow). That a verdict of the command is a mistake has a probability
-  of 5 % at most, all looks and comparisons together. Of fewer than 5 rounds nothing is said.
+  It goes on until every verdict stands, and looks after 5, 7, 10, 14, 20, 28, 40, 56 and 80 rounds
+  (as far as --max-rounds and --budget allow). That a verdict of the command is a mistake has a
+  probability of 5 % at most, all looks and comparisons together. Of fewer than 5 rounds nothing is
+  said.
   A round with too much noise does not count and is made up for, up to a limit.
 
   With --builds everybody is measured in each of these builds, in the same rounds, and compared with

@@ -25,7 +25,7 @@ A name has 1 to 32 lower-case letters, digits and hyphens, and begins with a let
 /// A policy that conforms and runs every workload: it is compiled and tested as it stands.
 const TEMPLATE: &str = include_str!("../../../runtimes/template/src/bin/my-scheduler.rs");
 
-/// The manifest of a crate of its own. The example that is measured in CI is made of it.
+/// The manifest of a crate of its own.
 const OUTSIDE_MANIFEST: &str = include_str!("outside.toml");
 
 /// Where this workspace is, in that manifest.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use contestant::client::{Client, ClientError};
-use results::text::chain;
+use contestant::protocol::is_name;
 use serde::Deserialize;
 
 use super::recipe::{Needs, Recipe};
@@ -265,8 +265,7 @@ impl Entry {
                 ));
             }
         };
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=64).contains(&self.name.len()) || !self.name.chars().all(plain) {
+        if !is_name(&self.name) {
             return Err(format!(
                 "the name `{}` is not 1 to 64 lower-case letters, digits and hyphens",
                 self.name
@@ -285,12 +284,4 @@ impl Entry {
 fn is_program(place: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(place).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-/// What is wrong with what is outside, with its causes, for who must go on without it.
-impl OutsideError {
-    /// In one line.
-    pub fn in_words(&self) -> String {
-        chain(self)
-    }
 }

@@ -127,6 +127,11 @@ pub struct RuntimeInfo {
 }
 
 impl RuntimeInfo {
+    /// Whether it is somebody else's: a peer, or one that differs in more than its executor.
+    pub fn is_peer(&self) -> bool {
+        self.peer.is_some() || self.is_foreign()
+    }
+
     /// Whether more than the executor differs, so that a ranking would mix causes.
     pub fn is_foreign(&self) -> bool {
         !self.own.is_empty()

@@ -99,7 +99,7 @@ impl<R: Ranked> Entry<'_, R> {
     }
 
     fn is_peer(&self) -> bool {
-        self.column.runtime.peer.is_some()
+        self.column.runtime.is_peer()
     }
 
     fn times(&self, other: &Self) -> String {
